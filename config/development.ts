@@ -1,0 +1,39 @@
+import type { ChainConfig } from '../src/money/chain.ts'
+
+/** CAIP-2 of Bitcoin regtest: the first 32 hex digits of its genesis block's hash. */
+export const BITCOIN_REGTEST = 'bip122:0f9188f13cb7b2c71f2a335e3a4fc328'
+export const EVM_LOCAL = 'eip155:31337'
+/** The test USDC is the first contract made by anvil's first account, so its address is known before the node runs. */
+export const LOCAL_USDC = '0x5fbdb2315678afecb367f032d93f642f64180aa3'
+
+/** The chains of `npm start` and of the tests: real nodes on this machine. */
+export const DEVELOPMENT_CHAINS: readonly ChainConfig[] = [
+  {
+    id: BITCOIN_REGTEST,
+    gateway: 'bitcoin',
+    name: 'Bitcoin regtest',
+    network: 'regtest',
+    native: { code: 'BTC', ticker: 'BTC', name: 'Bitcoin', decimals: 8 },
+    tokens: [],
+    confirmations: 2,
+    reorgDepthMax: 144,
+    pollMs: 500,
+    headAgeMaxMs: 10 * 60_000,
+    watchShards: 4,
+    explorer: null,
+  },
+  {
+    id: EVM_LOCAL,
+    gateway: 'evm',
+    name: 'Local Ethereum',
+    network: 'testnet',
+    native: { code: 'ETH', ticker: 'ETH', name: 'Ether', decimals: 18 },
+    tokens: [{ code: 'USDC', ticker: 'USDC', name: 'USD Coin (test)', decimals: 6, contract: LOCAL_USDC }],
+    confirmations: 3,
+    reorgDepthMax: 256,
+    pollMs: 500,
+    headAgeMaxMs: 2 * 60_000,
+    watchShards: 4,
+    explorer: null,
+  },
+]

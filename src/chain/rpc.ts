@@ -1,0 +1,121 @@
+import type { BlockRef, Conflict, Fingerprints, TrackedTransaction, Transfer } from '../gateways/gateway.ts'
+import type { Result } from '../lib/result.ts'
+
+/** What a chain's follower object answers. One per chain, named by its CAIP-2 id. */
+export interface ChainRpc {
+  /** Starts (or wakes) the follower; harmless when it runs. Cron calls it for every configured chain. */
+  wake(chainId: string): Promise<void>
+  /** Where a look at the node starts from. */
+  begin(): Promise<FollowState>
+  /** Takes what a look found: payments, cursor and outbox in one commit. Refused when another look came first. */
+  commit(batch: ChainBatch): Promise<Result<FollowState, CommitRefusal>>
+  /** A look failed; shown by /health, retried by the alarm. */
+  fail(error: { reason: string; detail: string }): Promise<void>
+  health(): Promise<ChainHealth>
+}
+
+export interface FollowState {
+  /** Newest first, at most `reorgDepthMax`; empty before the first look. */
+  readonly recent: readonly { height: number; hash: string }[]
+  /** Payments seen and not in a block. */
+  readonly unconfirmed: readonly TrackedTransaction[]
+}
+
+/** A transfer to a watched key, with whom it is for. */
+export interface MatchedTransfer {
+  readonly transfer: Omit<Transfer, 'watchKey'>
+  readonly invoiceId: string
+}
+
+export interface ChainBatch {
+  /** `recent[0]` of the state this look started from; null for the first. Anything else is a stale look. */
+  readonly base: { height: number; hash: string } | null
+  /** The common ancestor when blocks above it left the best chain; null when the chain only grew. */
+  readonly rollbackTo: { height: number; hash: string } | null
+  /** Oldest first, each the child of the one before. */
+  readonly blocks: readonly {
+    readonly ref: BlockRef
+    readonly payments: readonly MatchedTransfer[]
+    readonly conflicts: readonly Conflict[]
+  }[]
+  /** Null when the look did not reach the mempool (still catching up). */
+  readonly mempool: {
+    readonly payments: readonly MatchedTransfer[]
+    readonly conflicts: readonly Conflict[]
+    /** Tracked and no longer waiting in the mempool, though not in a block that was read before it. */
+    readonly missing: readonly string[]
+  } | null
+  /** The node's head when the look started, and when that was. */
+  readonly head: { readonly height: number; readonly hash: string }
+  readonly startedAtMs: number
+}
+
+export type CommitRefusal = { readonly reason: 'stale_cursor' | 'not_a_chain' | 'reorg_too_deep'; readonly detail: string }
+
+export interface ChainHealth {
+  readonly chainId: string
+  readonly name: string
+  readonly status: 'ok' | 'catching_up' | 'lagging' | 'down'
+  /** The cursor. Null before the first look. */
+  readonly height: number | null
+  readonly hash: string | null
+  readonly headHeight: number | null
+  /** Blocks the node has and we have not read. */
+  readonly lagBlocks: number | null
+  /** When the head last moved: the measure of health. */
+  readonly headAdvancedAtMs: number | null
+  /**
+   * Everything the node knew at this time has been taken in. An invoice expires only when this has passed
+   * its deadline, so that an outage never costs a payer their payment.
+   */
+  readonly syncedAtMs: number | null
+  readonly error: string | null
+}
+
+/** One shard of a chain's watch list, named `<chainId>#<shard>`; the shard is `fingerprint[0] % watchShards`. */
+export interface WatchRpc {
+  /** Returns once the key is durable; an address is shown only after that. Same key and invoice again: no change. */
+  watch(entries: readonly { key: Uint8Array; invoiceId: string }[]): Promise<void>
+  /** Filter, then exact look-up. Answers positions in `fingerprints` with the whole keys that may stand there. */
+  match(fingerprints: Fingerprints): Promise<WatchHit[]>
+}
+
+export interface WatchHit {
+  readonly position: number
+  readonly key: Uint8Array
+  readonly invoiceId: string
+}
+
+/** What the chain tells an invoice: the whole truth of one payment, newer `revision` wins. */
+export interface PaymentObservation {
+  /** `<chainId>/<txid>/<index>`: the natural key of a payment. */
+  readonly key: string
+  readonly revision: number
+  readonly chainId: string
+  readonly txid: string
+  readonly index: string
+  readonly assetCode: string
+  readonly units: bigint
+  readonly status: PaymentStatus
+  /** 0 while not in a block of the best chain. */
+  readonly confirmations: number
+  readonly height: number | null
+  readonly blockHash: string | null
+  /** When the network first showed it to us; the block's time when it was found catching up after an outage. */
+  readonly seenAtMs: number
+  /** The transaction that took its place, for `replaced` and `double_spent`. */
+  readonly replacedBy: string | null
+}
+
+/**
+ * unconfirmed: in the mempool. confirmed: in a block of the best chain. missing: in neither, nothing conflicts.
+ * replaced: an unconfirmed transaction spends the same coins. double_spent: a confirmed one does.
+ */
+export type PaymentStatus = 'unconfirmed' | 'confirmed' | 'missing' | 'replaced' | 'double_spent'
+
+/** What the follower asks a gateway Worker to do. Sent by the chain object's alarm, one at a time per chain. */
+export interface LookMessage {
+  readonly kind: 'look'
+  readonly chainId: string
+  readonly sentAtMs: number
+}

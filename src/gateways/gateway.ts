@@ -1,0 +1,137 @@
+import type { Result } from '../lib/result.ts'
+import type { ChainConfig } from '../money/chain.ts'
+
+/**
+ * The contract of a gateway: one folder per family of chains. Two halves:
+ * addresses (pure, used by wallet objects) and a reader of the chain (I/O, used in the gateways Worker alone).
+ */
+export interface AddressBook {
+  /**
+   * The receiving address of an account key at `index` (non-hardened, external branch).
+   * Refuses an account key that is not of this family or network; same input, same output, forever.
+   */
+  derive(chain: ChainConfig, account: AccountKey, index: number): Result<ReceivingAddress, AddressRefusal>
+  /** What a wallet opens: BIP 21 or EIP-681. `units` are base units of the asset. */
+  paymentUri(chain: ChainConfig, request: PaymentRequest): string
+}
+
+/** A merchant's public account key; never a private one. */
+export interface AccountKey {
+  /** xpub/tpub of an account: m/84'/…' or m/86'/…' (BIP 84, 86), m/44'/60'/0' (BIP 44) for EVM. SLIP-132 prefixes are read too. */
+  readonly xpub: string
+  readonly script: 'p2wpkh' | 'p2tr' | 'evm'
+}
+
+export interface ReceivingAddress {
+  /** As a payer types it: bech32(m), or EIP-55 checksummed. */
+  readonly address: string
+  /** What the chain's outputs are compared with: scriptPubKey bytes, or the 20 address bytes. */
+  readonly watchKey: Uint8Array
+}
+
+export type AddressRefusal = {
+  readonly reason: 'bad_account_key' | 'wrong_network' | 'index_out_of_range'
+  readonly detail: string
+}
+
+export interface PaymentRequest {
+  readonly address: string
+  readonly assetCode: string
+  readonly units: bigint
+  /** Shown by wallets that can. */
+  readonly label?: string
+  readonly message?: string
+}
+
+/** A block's place in the chain. Hashes are lower-case hex as explorers show them (EVM with 0x). */
+export interface BlockRef {
+  readonly height: number
+  readonly hash: string
+  readonly parentHash: string
+  readonly timeMs: number
+}
+
+/** Eight bytes of each output's watch key, concatenated: what the watch list filters by. See `fingerprintOf`. */
+export type Fingerprints = Uint8Array
+
+/** A movement of an asset to one watch key. Its natural key is (chain, txid, index). */
+export interface Transfer {
+  readonly txid: string
+  /** Bitcoin: the output number. EVM: `native`, or `<contract>:<n>`, the n-th Transfer log of that contract in the transaction. */
+  readonly index: string
+  readonly watchKey: Uint8Array
+  readonly assetCode: string
+  readonly units: bigint
+  /** What only one transaction can ever spend: `txid:vout` outpoints, or one `from:nonce`. For finding conflicts. */
+  readonly spends: readonly string[]
+}
+
+/** A transaction found that spends what an unconfirmed payment spends: that payment is replaced by it. */
+export interface Conflict {
+  readonly txid: string
+  readonly byTxid: string
+}
+
+/** What the follower remembers of a payment that is not in a block yet. */
+export interface TrackedTransaction {
+  readonly txid: string
+  readonly spends: readonly string[]
+}
+
+/** A set of transactions that can be matched against the watch list: a block, or what is new in the mempool. */
+export interface Scan {
+  /** One per output or transfer, in an order of the gateway's own; positions below are indices into it. */
+  readonly fingerprints: Fingerprints
+  /** Full facts of the outputs at these positions only. For EVM: failed transactions are left out (receipt status). */
+  resolve(positions: readonly number[]): Promise<Result<Transfer[], NodeError>>
+  /** Which of the tracked transactions are replaced by one in this set. A transaction does not conflict with itself. */
+  conflicts(tracked: readonly TrackedTransaction[]): Conflict[]
+}
+
+export interface Block extends BlockRef, Scan {}
+
+export interface MempoolScan extends Scan {
+  /** Which of these transaction ids are no longer waiting. Not proof of anything: they may be in a block. */
+  missing(txids: readonly string[]): string[]
+  /** Marks this scan's transactions as seen, so that the next scan holds only newer ones. Call it after the commit. */
+  seen(): void
+}
+
+/** Reads one chain from its nodes. Verifies what a node says as far as the data proves itself. */
+export interface ChainReader {
+  head(): Promise<Result<BlockRef, NodeError>>
+  /** The hash at a height of the node's best chain, or null above its head. */
+  hashAt(height: number): Promise<Result<string | null, NodeError>>
+  block(hash: string): Promise<Result<Block, NodeError>>
+  /** Transactions waiting and not yet marked seen; null where the chain has no mempool to read. Bounded per call. */
+  mempool(): Promise<Result<MempoolScan | null, NodeError>>
+}
+
+/** Every node of the chain failed. `retry` kinds pass by themselves; `protocol` needs a person. */
+export type NodeError = {
+  readonly reason: 'node_unreachable' | 'node_refused' | 'node_lied' | 'protocol'
+  readonly detail: string
+}
+
+/** How the gateways Worker reaches the nodes of a chain; the `NODES` secret maps CAIP-2 ids to a list of these. */
+export interface NodeEndpoint {
+  /** JSON-RPC address. HTTPS anywhere but on loopback. */
+  readonly url: string
+  readonly user?: string
+  readonly password?: string
+  /** Bitcoin Core's REST interface is on (`-rest`): blocks are fetched as bytes. */
+  readonly rest?: boolean
+  /** EVM: the node serves a `pending` block worth reading (own nodes and anvil; most hosted ones do not). */
+  readonly pending?: boolean
+}
+
+/** Makes a reader; `cache` lives as long as the isolate and holds what has been seen of the mempool. */
+export type ReaderFactory = (chain: ChainConfig, nodes: readonly NodeEndpoint[], fetcher: typeof fetch) => ChainReader
+
+/**
+ * Bytes 2 to 9 of a watch key: inside the hash of every script form and of an EVM address, so evenly spread.
+ * Keys shorter than ten bytes are never watched; they get eight zero bytes.
+ */
+export function fingerprintOf(watchKey: Uint8Array): Uint8Array {
+  return watchKey.length >= 10 ? watchKey.slice(2, 10) : new Uint8Array(8)
+}

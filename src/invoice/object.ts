@@ -1,0 +1,4 @@
+import { DurableObject } from 'cloudflare:workers'
+import type { CoreEnv } from '../../workers/core/env.ts'
+
+export class InvoiceObject extends DurableObject<CoreEnv> {}

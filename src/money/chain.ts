@@ -1,0 +1,55 @@
+import type { Asset } from './asset.ts'
+
+/**
+ * A chain this installation accepts money on: public facts only. Nodes and their credentials are known to
+ * the gateways Worker alone (`NODES`). Configured as JSON in the `CHAINS` variable of every Worker.
+ */
+export interface ChainConfig {
+  /** CAIP-2, for example `bip122:000000000019d6689c085ae165831e93` or `eip155:8453`. */
+  readonly id: string
+  readonly gateway: 'bitcoin' | 'evm'
+  readonly name: string
+  /** Bitcoin family: which address forms are valid. EVM chains say `mainnet` or `testnet` for display only. */
+  readonly network: 'mainnet' | 'testnet' | 'regtest'
+  readonly native: ChainAsset
+  /** ERC-20 allow-list. Anything else is not money here. */
+  readonly tokens: readonly (ChainAsset & { readonly contract: string })[]
+  /** Confirmations at which a payment is final unless the invoice's policy says otherwise. 1 = in a block. */
+  readonly confirmations: number
+  /** Depth to which reorganisations are followed; deeper ones stop the follower for a person to look. */
+  readonly reorgDepthMax: number
+  /** Pause between two looks at the node. */
+  readonly pollMs: number
+  /** A head that has not advanced for longer makes the chain unhealthy. */
+  readonly headAgeMaxMs: number
+  /** Watch-list objects of this chain. Fixed once addresses are watched. */
+  readonly watchShards: number
+  /** Where a person can look a transaction up: `https://…/tx/{txid}`, or null. */
+  readonly explorer: string | null
+}
+
+export interface ChainAsset {
+  readonly code: string
+  readonly ticker: string
+  readonly name: string
+  readonly decimals: number
+}
+
+/** SLIP-44 coin type in the CAIP-19 name of a native asset, by ticker. */
+const SLIP44: Record<string, number> = { BTC: 0, LTC: 2, ETH: 60, POL: 966 }
+
+/** Every asset that lives on this chain. */
+export function assetsOf(chain: ChainConfig): Asset[] {
+  const native: Asset = {
+    ...chain.native,
+    id: `${chain.id}/slip44:${SLIP44[chain.native.ticker] ?? 60}`,
+    kind: 'native',
+    chainId: chain.id,
+    contract: null,
+  }
+  const tokens = chain.tokens.map((token): Asset => {
+    const contract = token.contract.toLowerCase()
+    return { ...token, contract, id: `${chain.id}/erc20:${contract}`, kind: 'erc20', chainId: chain.id }
+  })
+  return [native, ...tokens]
+}

@@ -1,0 +1,33 @@
+import { divideUp } from './amount.ts'
+
+/**
+ * The price of one whole `base` in `quote`: value / 10 ** scale. Tickers, not assets: USDC has one rate on all chains.
+ * It carries where it came from and is locked into the invoice as it is.
+ */
+export interface Rate {
+  readonly base: string
+  readonly quote: string
+  readonly value: bigint
+  readonly scale: number
+  /** Names of the sources whose median this is, for example `['coinbase', 'kraken']`. */
+  readonly sources: readonly string[]
+  /** When the oldest of the quotes used was taken. */
+  readonly atMs: number
+  /** A made-up rate for development; pages and API say so. */
+  readonly fixed: boolean
+}
+
+/**
+ * Units of the base asset that pay `priceUnits` of the quote asset, rounded up to the payer's base unit.
+ * units = price / 10^priceDecimals / (value / 10^scale) * 10^baseDecimals
+ */
+export function quoteUnits(
+  priceUnits: bigint,
+  priceDecimals: number,
+  rate: Pick<Rate, 'value' | 'scale'>,
+  baseDecimals: number,
+): bigint {
+  const numerator = priceUnits * 10n ** BigInt(rate.scale) * 10n ** BigInt(baseDecimals)
+  const denominator = rate.value * 10n ** BigInt(priceDecimals)
+  return divideUp(numerator, denominator)
+}

@@ -1,0 +1,42 @@
+import { cloudflareTest } from '@cloudflare/vitest-plugin'
+import { defineConfig } from 'vitest/config'
+import { DEVELOPMENT_CHAINS } from './config/development.ts'
+
+/**
+ * Three kinds of tests: `*.test.ts` pure, on Node; `*.worker.test.ts` inside workerd with the core Worker's real
+ * bindings; `*.e2e.ts` against the whole running system on real nodes.
+ */
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/**/*.worker.test.ts'] } },
+      {
+        plugins: [
+          cloudflareTest({
+            wrangler: { configPath: './workers/core/wrangler.toml' },
+            miniflare: {
+              bindings: {
+                CHAINS: JSON.stringify(DEVELOPMENT_CHAINS),
+                ENVIRONMENT: 'development',
+                ORIGIN: 'http://localhost:8787',
+                WEBHOOK_SECRET: 'test-only-webhook-secret',
+                FIXED_RATES: JSON.stringify({
+                  'BTC/EUR': '60000',
+                  'ETH/EUR': '3000',
+                  'USDC/EUR': '0.92',
+                  'BTC/USD': '65000',
+                  'ETH/USD': '3250',
+                  'USDC/USD': '1',
+                }),
+              },
+            },
+          }),
+        ],
+        test: { name: 'worker', include: ['test/**/*.worker.test.ts'] },
+      },
+      {
+        test: { name: 'e2e', include: ['test/**/*.e2e.ts'], testTimeout: 120_000, hookTimeout: 180_000, fileParallelism: false },
+      },
+    ],
+  },
+})

@@ -1,0 +1,21 @@
+import type { ChainRpc } from '../../src/chain/rpc.ts'
+import type { DeliveryRpc } from '../../src/delivery/rpc.ts'
+import type { InvoiceRpc } from '../../src/invoice/rpc.ts'
+import type { ObjectNamespace } from '../../src/lib/objects.ts'
+
+/** Bindings of the edge Worker (wrangler.toml at the top). Shards are `SHARD_0`, `SHARD_1`, … */
+export interface EdgeEnv {
+  /** JSON of `ChainConfig[]`. */
+  CHAINS: string
+  ENVIRONMENT: string
+  /** Secret that turns (store, idempotency key) into an id. */
+  ID_SECRET: string
+  /** Public origin, for example `https://pay.example`; never taken from a Host header. */
+  ORIGIN: string
+  INVOICES: ObjectNamespace<InvoiceRpc>
+  CHAINS_FOLLOWED: ObjectNamespace<ChainRpc>
+  DELIVERIES: ObjectNamespace<DeliveryRpc>
+  ASSETS: Fetcher
+  DIRECTORY: D1Database
+  SHARD_0: D1Database
+}

@@ -1,0 +1,15 @@
+import type { ChainRpc, WatchRpc } from '../../src/chain/rpc.ts'
+import type { RatesRpc } from '../../src/exchange/rpc.ts'
+import type { ObjectNamespace } from '../../src/lib/objects.ts'
+
+/** Bindings of the gateways Worker (wrangler.toml beside this file). */
+export interface GatewaysEnv {
+  /** JSON of `ChainConfig[]`. */
+  CHAINS: string
+  ENVIRONMENT: string
+  /** Secret: JSON from CAIP-2 id to a list of `NodeEndpoint`. */
+  NODES: string
+  CHAINS_FOLLOWED: ObjectNamespace<ChainRpc>
+  WATCH: ObjectNamespace<WatchRpc>
+  RATES: ObjectNamespace<RatesRpc>
+}
