@@ -1,4 +1,283 @@
 import { DurableObject } from 'cloudflare:workers'
 import type { CoreEnv } from '../../workers/core/env.ts'
+import type { PaymentObservation } from '../chain/rpc.ts'
+import { watchAddress } from '../chain/watch.ts'
+import type { WebhookEvent } from '../delivery/rpc.ts'
+import { ratesSnapshot } from '../exchange/cache.ts'
+import { encodeJson } from '../lib/json.ts'
+import { logEvent, reasonOf } from '../lib/log.ts'
+import { acknowledge, nextDueMs, OUTBOX_RETRY_MS, putOutbox, takeDue } from '../lib/outbox.ts'
+import { assert, err, ok, type Result } from '../lib/result.ts'
+import { registryOf } from '../money/registry.ts'
+import { type Command, decide, isActive, type LateRate, type LateRates } from './decide.ts'
+import { type Effect, effectsOf, PROJECT_KEY } from './effects.ts'
+import { evolve } from './evolve.ts'
+import type {
+  ActivateRefusal,
+  CreateInvoice,
+  CreateRefusal,
+  InvoiceRpc,
+  ObserveAnswer,
+  ResolveAction,
+  ResolveRefusal,
+} from './rpc.ts'
+import { insertInvoice, loadEvents, loadFingerprint, loadInvoice, updateInvoice } from './store.ts'
+import { buildTerms, rateBetween, wholeUnits } from './terms.ts'
+import type { Invoice, InvoiceEvent } from './types.ts'
 
-export class InvoiceObject extends DurableObject<CoreEnv> {}
+/** Browsers that may watch one invoice live; more fall back to polling. */
+const SOCKETS_MAX = 64
+/** Effects carried out by one alarm. */
+const EFFECTS_PER_ALARM = 50
+/** While a chain is behind, the deadline is looked at again after so long, doubling to the last. */
+const DEADLINE_RETRY_MS = 2_000
+const DEADLINE_RETRY_MAX_MS = 60_000
+
+/**
+ * One invoice. Each method reads, decides, writes and arms the alarm in one synchronous block; what follows from it
+ * (webhooks, projection) is in the outbox by then, tried at once and again by the alarm until it is acknowledged.
+ */
+export class InvoiceObject extends DurableObject<CoreEnv> implements InvoiceRpc {
+  readonly #sql = this.ctx.storage.sql
+  /** Undefined until read; null when there is no such invoice. */
+  #cached: Invoice | null | undefined
+  #alarmAtMs: number | null = null
+  #deadlineTries = 0
+
+  async create(request: CreateInvoice): Promise<Result<{ invoice: Invoice; replayed: boolean }, CreateRefusal>> {
+    const before = this.#replay(request)
+    if (before) return before
+    const snapshot = await ratesSnapshot(this.env, Date.now())
+    // Two requests with one key may both have waited for the rates: the second one replays.
+    const meanwhile = this.#replay(request)
+    if (meanwhile) return meanwhile
+
+    const nowMs = Date.now()
+    const terms = buildTerms(request, registryOf(this.env), snapshot.rates, nowMs)
+    if (!terms.ok) return terms
+    const event: InvoiceEvent = { type: 'created', terms: terms.value, version: 1, atMs: nowMs }
+    const invoice = evolve(null, event)
+    insertInvoice(this.#sql, invoice, event, request.fingerprint)
+    this.#committed(invoice, [event], nowMs)
+    return ok({ invoice, replayed: false })
+  }
+
+  async read(): Promise<Invoice | null> {
+    return this.#load()
+  }
+
+  async events(afterVersion: number): Promise<InvoiceEvent[]> {
+    return this.#load() ? loadEvents(this.#sql, afterVersion) : []
+  }
+
+  async activate(asset: string): Promise<Result<Invoice, ActivateRefusal>> {
+    const invoice = this.#load()
+    if (!invoice) return err({ reason: 'invoice_not_found' })
+    const method = invoice.terms.methods.find((offered) => offered.asset === asset)
+    if (!method) return err({ reason: 'asset_not_offered', asset })
+    if (isActive(invoice, asset)) return ok(invoice)
+    if (invoice.status !== 'new') return err({ reason: 'invoice_closed', status: invoice.status })
+
+    const { id } = invoice.terms
+    const allocated = await this.env.WALLETS.getByName(method.walletId).allocate(method.chainId, id)
+    if (!allocated.ok) return allocated
+    // Watched before shown: who sees the address can pay it, and a payment to it is found.
+    await watchAddress(this.env, registryOf(this.env).chain(method.chainId), allocated.value.watchKey, id)
+
+    const { address, index } = allocated.value
+    const nowMs = Date.now()
+    const after = this.#apply({ type: 'activate', activation: { asset, address, index, atMs: nowMs } }, nowMs)
+    return ok(after)
+  }
+
+  async observe(observations: readonly PaymentObservation[]): Promise<ObserveAnswer> {
+    const invoice = this.#load()
+    if (!invoice) return { known: false }
+    const lateRates = await this.#lateRates(invoice, observations)
+    const after = this.#apply({ type: 'observe', observations, lateRates }, Date.now())
+    return { known: true, confirmationsWanted: Math.max(1, ...after.payments.map((payment) => payment.confirmationsWanted)) }
+  }
+
+  async resolve(action: ResolveAction, by: string): Promise<Result<Invoice, ResolveRefusal>> {
+    const invoice = this.#load()
+    if (!invoice) return err({ reason: 'invoice_not_found' })
+    const nowMs = Date.now()
+    const events = decide(invoice, { type: 'resolve', action, by }, nowMs)
+    if (!events.ok) return err({ reason: 'nothing_to_resolve', status: invoice.status })
+    return ok(this.#commit(invoice, events.value, nowMs))
+  }
+
+  async projected(version: number): Promise<void> {
+    if (!this.#load()) return
+    acknowledge(this.#sql, PROJECT_KEY, version)
+    this.#arm(Date.now())
+  }
+
+  /** Upgrades to a WebSocket that hears of each new version. It hibernates: a waiting shopper costs nothing. */
+  override async fetch(request: Request): Promise<Response> {
+    const invoice = this.#load()
+    if (!invoice) return new Response('not found', { status: 404 })
+    if (request.headers.get('upgrade') !== 'websocket') return new Response('expected a WebSocket', { status: 426 })
+    if (this.ctx.getWebSockets().length >= SOCKETS_MAX) return new Response('too many are watching; poll instead', { status: 503 })
+    const since = Number(new URL(request.url).searchParams.get('since') ?? 0)
+    const pair = new WebSocketPair()
+    this.ctx.acceptWebSocket(pair[1])
+    this.ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair('ping', 'pong'))
+    if (since !== invoice.version) pair[1].send(liveMessage(invoice))
+    return new Response(null, { status: 101, webSocket: pair[0] })
+  }
+
+  override webSocketMessage(): void {
+    // Shoppers have nothing to say here; pings are answered without waking the object.
+  }
+
+  override async webSocketClose(socket: WebSocket): Promise<void> {
+    socket.close()
+  }
+
+  override async alarm(): Promise<void> {
+    this.#alarmAtMs = null
+    const invoice = this.#load()
+    if (!invoice) return
+    const due = takeDue(this.#sql, Date.now(), EFFECTS_PER_ALARM)
+    await this.#carryOut(due)
+    await this.#lookAtDeadline()
+    this.#arm(Date.now())
+  }
+
+  #load(): Invoice | null {
+    if (this.#cached === undefined) this.#cached = loadInvoice(this.#sql)
+    return this.#cached
+  }
+
+  /** The answer to a creation that has already happened, as it was given then. */
+  #replay(request: CreateInvoice): Result<{ invoice: Invoice; replayed: boolean }, CreateRefusal> | null {
+    if (!this.#load()) return null
+    const first = loadEvents(this.#sql, 0)[0]
+    assert(first, 'an invoice has its first event')
+    if (request.fingerprint === null || loadFingerprint(this.#sql) !== request.fingerprint)
+      return err({ reason: 'idempotency_key_reused' })
+    return ok({ invoice: evolve(null, first), replayed: true })
+  }
+
+  /** For commands that are refused only by defects and limits: those are logged, and nothing changes. */
+  #apply(command: Command, nowMs: number): Invoice {
+    const invoice = this.#load()
+    assert(invoice, 'checked by the caller')
+    const events = decide(invoice, command, nowMs)
+    if (!events.ok) {
+      logEvent('error', 'invoice_refused', { invoiceId: invoice.terms.id, command: command.type, reason: events.error.reason })
+      return invoice
+    }
+    return this.#commit(invoice, events.value, nowMs)
+  }
+
+  #commit(before: Invoice, events: readonly InvoiceEvent[], nowMs: number): Invoice {
+    if (events.length === 0) return before
+    const invoice = events.reduce<Invoice>((state, event) => evolve(state, event), before)
+    updateInvoice(this.#sql, invoice, events)
+    this.#committed(invoice, events, nowMs)
+    return invoice
+  }
+
+  /** The rest of the synchronous block: outbox, alarm, live viewers. Then the effects are tried, after the commit. */
+  #committed(invoice: Invoice, events: readonly InvoiceEvent[], nowMs: number): void {
+    this.#cached = invoice
+    const effects = effectsOf(invoice, events, registryOf(this.env), this.env.ORIGIN)
+    for (const { key, revision, body } of effects) putOutbox(this.#sql, key, revision, body, nowMs + OUTBOX_RETRY_MS)
+    this.#arm(nowMs)
+    for (const socket of this.ctx.getWebSockets()) socket.send(liveMessage(invoice))
+    this.ctx.waitUntil(this.#carryOut(effects))
+  }
+
+  async #carryOut(effects: readonly Effect[]): Promise<void> {
+    await Promise.all(
+      effects.map(async ({ key, revision, body }) => {
+        try {
+          if (key === PROJECT_KEY) await this.#project()
+          else await this.#deliver(JSON.parse(body) as WebhookEvent, key, revision)
+        } catch (thrown) {
+          logEvent('warn', 'invoice_effect_retried', { key, reason: reasonOf(thrown) })
+        }
+      }),
+    )
+  }
+
+  /** Asks for the newest version to be written to D1. The row leaves the outbox by `projected`, not here. */
+  async #project(): Promise<void> {
+    const invoice = this.#load()
+    assert(invoice, 'an effect has an invoice')
+    const { id: invoiceId, shard } = invoice.terms
+    await this.env.PROJECTIONS.send({ kind: 'invoice', shard, invoiceId, version: invoice.version, invoice: encodeJson(invoice) })
+  }
+
+  async #deliver(event: WebhookEvent, key: string, revision: number): Promise<void> {
+    await this.env.DELIVERIES.getByName(event.storeId).enqueue(event)
+    acknowledge(this.#sql, key, revision)
+  }
+
+  /** Passes the deadline once every chain an address was shown on has been read up to it. */
+  async #lookAtDeadline(): Promise<void> {
+    const invoice = this.#load()
+    if (!invoice || invoice.deadlinePassed || Date.now() < invoice.terms.expiresAtMs) return
+    const { activations, terms } = invoice
+    const chainIds = new Set(
+      terms.methods.filter(({ asset }) => activations.some((active) => active.asset === asset)).map(({ chainId }) => chainId),
+    )
+    const synced = await Promise.all([...chainIds].map((chainId) => this.#isReadUpTo(chainId, terms.expiresAtMs)))
+    if (synced.every(Boolean)) {
+      this.#deadlineTries = 0
+      this.#apply({ type: 'deadline' }, Date.now())
+    } else {
+      this.#deadlineTries++
+    }
+  }
+
+  async #isReadUpTo(chainId: string, atMs: number): Promise<boolean> {
+    try {
+      const health = await this.env.CHAINS_FOLLOWED.getByName(chainId).health()
+      return health.syncedAtMs !== null && health.syncedAtMs >= atMs
+    } catch (thrown) {
+      logEvent('warn', 'chain_health_unknown', { chainId, reason: reasonOf(thrown) })
+      return false
+    }
+  }
+
+  /** What the whole price would be now, in the assets of late payments not known yet. */
+  async #lateRates(invoice: Invoice, observations: readonly PaymentObservation[]): Promise<LateRates> {
+    const { terms, payments } = invoice
+    if (terms.latePolicy !== 'accept_current_rate') return {}
+    const isNewAndLate = (seen: PaymentObservation) =>
+      seen.seenAtMs > terms.expiresAtMs && !payments.some(({ key }) => key === seen.key)
+    const assets = new Set(observations.filter(isNewAndLate).map((seen) => seen.assetCode))
+    if (assets.size === 0) return {}
+    const snapshot = await ratesSnapshot(this.env, Date.now())
+    const registry = registryOf(this.env)
+    const currency = registry.asset(terms.currency)
+    const found: Record<string, LateRate> = {}
+    for (const code of assets) {
+      const asset = registry.asset(code)
+      const rate = asset.ticker === currency.ticker ? null : rateBetween(snapshot.rates, asset.ticker, currency.ticker)
+      if (rate !== undefined) found[code] = { whole: wholeUnits(terms.price, currency, asset, rate), rate }
+    }
+    return found
+  }
+
+  /** Sets the one alarm to the earliest thing that needs it. A write only when that time changes. */
+  #arm(nowMs: number): void {
+    const invoice = this.#load()
+    assert(invoice, 'only an existing invoice has an alarm')
+    const backoffMs = Math.min(DEADLINE_RETRY_MS * 2 ** Math.max(0, this.#deadlineTries - 1), DEADLINE_RETRY_MAX_MS)
+    const deadlineMs = this.#deadlineTries > 0 ? nowMs + backoffMs : invoice.terms.expiresAtMs
+    const times = [nextDueMs(this.#sql), invoice.deadlinePassed ? null : deadlineMs].filter((time) => time !== null)
+    const next = times.length > 0 ? Math.min(...times) : null
+    if (next === this.#alarmAtMs) return
+    this.#alarmAtMs = next
+    if (next === null) this.ctx.storage.deleteAlarm()
+    else this.ctx.storage.setAlarm(next)
+  }
+}
+
+function liveMessage(invoice: Invoice): string {
+  return JSON.stringify({ version: invoice.version, status: invoice.status })
+}

@@ -11,8 +11,12 @@ export interface InvoiceRpc {
   read(): Promise<Invoice | null>
   /** Allocates and watches the address of an asset; the same again changes nothing. */
   activate(asset: string): Promise<Result<Invoice, ActivateRefusal>>
-  /** From the chain's follower: newer revisions win, older and equal ones change nothing. */
-  observe(observation: PaymentObservation): Promise<ObserveAnswer>
+  /**
+   * From the chain's follower: newer revisions win, older and equal ones change nothing. Everything the follower
+   * has waiting for one invoice comes in one call (at most 100), so that a payment and the one that replaced it are
+   * never counted together between two calls.
+   */
+  observe(observations: readonly PaymentObservation[]): Promise<ObserveAnswer>
   /** A person's word on late money that is held, or on the whole invoice. `by` names who. */
   resolve(action: ResolveAction, by: string): Promise<Result<Invoice, ResolveRefusal>>
   /** The event log from `afterVersion`, at most 200. */

@@ -37,6 +37,8 @@ export interface InvoiceTerms {
   readonly expiresAtMs: number
   /** Payments are followed up to here as this invoice's; addresses stay watched for ever. */
   readonly watchUntilMs: number
+  /** Origins that may frame the checkout. */
+  readonly allowedOrigins: readonly string[]
   readonly toleranceBps: number
   readonly latePolicy: LatePolicy
   readonly methods: readonly MethodTerms[]
@@ -142,6 +144,8 @@ export interface StoreTerms {
   readonly storeName: string
   readonly shard: number
   readonly methods: readonly { readonly asset: string; readonly walletId: string }[]
+  /** Origins that may frame the checkout (widget). */
+  readonly allowedOrigins: readonly string[]
   /** How long after expiry money is still this invoice's. */
   readonly watchMs: number
   readonly latePolicy: LatePolicy
@@ -151,7 +155,5 @@ export interface StoreTerms {
 /** A store as the directory keeps it. */
 export interface StoreConfig extends StoreTerms {
   readonly merchantId: string
-  /** Origins that may frame the checkout (widget). */
-  readonly allowedOrigins: readonly string[]
   readonly wallets: readonly { readonly id: string; readonly account: AccountKey }[]
 }

@@ -44,7 +44,7 @@ export async function sha256Hex(text: string): Promise<string> {
 }
 
 /** Base32 of a whole number of 5-byte groups (20 bytes give 32 characters). */
-function base32(bytes: Uint8Array): string {
+export function base32(bytes: Uint8Array): string {
   let text = ''
   let buffer = 0
   let bits = 0

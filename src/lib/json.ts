@@ -1,14 +1,21 @@
 /**
- * JSON that keeps bigint, for rows of object storage and queue messages.
- * A bigint is written as `{"$n":"123"}`; a plain object may not have a key `$n` of its own.
+ * JSON that keeps bigint, for rows of object storage and queue messages. A bigint is written as a string that
+ * begins with a control character; any other string that begins with it is marked too, so nothing typed in
+ * by anybody can be taken for a number.
  */
+const MARK = '\u0001'
+
 export function encodeJson(value: unknown): string {
-  return JSON.stringify(value, (_key, field) => (typeof field === 'bigint' ? { $n: field.toString() } : field))
+  return JSON.stringify(value, (_key, field) => {
+    if (typeof field === 'bigint') return `${MARK}n${field}`
+    return typeof field === 'string' && field.startsWith(MARK) ? `${MARK}s${field}` : field
+  })
 }
 
 /** Reads what `encodeJson` wrote. Throws on text that is not JSON: such a row is a defect. */
 export function decodeJson<T>(text: string): T {
-  return JSON.parse(text, (_key, field) =>
-    field !== null && typeof field === 'object' && typeof field.$n === 'string' ? BigInt(field.$n) : field,
-  ) as T
+  return JSON.parse(text, (_key, field) => {
+    if (typeof field !== 'string' || !field.startsWith(MARK)) return field
+    return field[1] === 'n' ? BigInt(field.slice(2)) : field.slice(2)
+  }) as T
 }

@@ -17,22 +17,26 @@ export interface Sql {
   exec(statement: string, ...bindings: (string | number | null | ArrayBuffer)[]): { toArray(): Record<string, unknown>[] }
 }
 
-const FIRST_RETRY_MS = 1_000
+/** An effect is tried at once, right after the commit; the alarm tries again after this. */
+export const OUTBOX_RETRY_MS = 1_000
 const LAST_RETRY_MS = 60_000
 
 export const OUTBOX_TABLE = `CREATE TABLE IF NOT EXISTS outbox (
   key TEXT PRIMARY KEY, body TEXT NOT NULL, attempts INTEGER NOT NULL, due_at_ms INTEGER NOT NULL, revision INTEGER NOT NULL
 ) WITHOUT ROWID`
 
-/** Adds an effect, due now. Call it inside the synchronous block of the decision. */
-export function putOutbox(sql: Sql, key: string, revision: number, body: string, nowMs: number): void {
+/**
+ * Adds an effect. Call it inside the synchronous block of the decision. Who tries it at once passes
+ * `now + OUTBOX_RETRY_MS`, so that no alarm tries it at the same time; else pass now.
+ */
+export function putOutbox(sql: Sql, key: string, revision: number, body: string, dueAtMs: number): void {
   sql.exec(
     `INSERT INTO outbox (key, body, attempts, due_at_ms, revision) VALUES (?, ?, 0, ?, ?)
      ON CONFLICT (key) DO UPDATE SET body = excluded.body, attempts = 0, due_at_ms = excluded.due_at_ms,
        revision = excluded.revision WHERE excluded.revision > revision`,
     key,
     body,
-    nowMs,
+    dueAtMs,
     revision,
   )
 }
@@ -57,7 +61,7 @@ export function takeDue(sql: Sql, nowMs: number, limit: number): OutboxRow[] {
       revision: row.revision as number,
     }))
   for (const row of rows) {
-    const waitMs = Math.min(FIRST_RETRY_MS * 2 ** Math.min(row.attempts, 10), LAST_RETRY_MS)
+    const waitMs = Math.min(OUTBOX_RETRY_MS * 2 ** Math.min(row.attempts, 10), LAST_RETRY_MS)
     sql.exec('UPDATE outbox SET attempts = attempts + 1, due_at_ms = ? WHERE key = ?', nowMs + waitMs, row.key)
   }
   return rows

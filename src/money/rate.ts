@@ -31,3 +31,24 @@ export function quoteUnits(
   const denominator = rate.value * 10n ** BigInt(priceDecimals)
   return divideUp(numerator, denominator)
 }
+
+/** Digits of a crossed rate: enough that the cheapest token priced in the dearest keeps its figures. */
+const CROSS_SCALE = 18
+
+/**
+ * base in quote over a currency both are priced in: (base/via) / (quote/via), rounded down, so that the payer's
+ * units round up. Null when the result would be zero.
+ */
+export function crossRate(base: Rate, quote: Rate): Rate | null {
+  const value = (base.value * 10n ** BigInt(quote.scale + CROSS_SCALE)) / (quote.value * 10n ** BigInt(base.scale))
+  if (value === 0n) return null
+  return {
+    base: base.base,
+    quote: quote.base,
+    value,
+    scale: CROSS_SCALE,
+    sources: [...new Set([...base.sources, ...quote.sources])],
+    atMs: Math.min(base.atMs, quote.atMs),
+    fixed: base.fixed || quote.fixed,
+  }
+}

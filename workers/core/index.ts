@@ -1,4 +1,14 @@
-/** The core Worker: every Durable Object class, the consumers of their queues, the cron sweep. */
+/** The core Worker: every Durable Object class, the consumers of its queues, the cron sweep. Nothing outside reaches it. */
+
+import { consumeResults } from '../../src/delivery/results.ts'
+import type { AttemptResult } from '../../src/delivery/rpc.ts'
+import { logEvent } from '../../src/lib/log.ts'
+import { registryOf } from '../../src/money/registry.ts'
+import { consumeProjections } from '../../src/storage/projection.ts'
+import { handleProvision } from '../../src/storage/provision.ts'
+import type { ProjectionMessage } from '../../src/storage/rpc.ts'
+import type { CoreEnv } from './env.ts'
+
 export { ChainObject } from '../../src/chain/object.ts'
 export { WatchObject } from '../../src/chain/watch-object.ts'
 export { DeliveryObject } from '../../src/delivery/object.ts'
@@ -7,5 +17,22 @@ export { InvoiceObject } from '../../src/invoice/object.ts'
 export { WalletObject } from '../../src/wallet/object.ts'
 
 export default {
-  fetch: () => new Response('not found', { status: 404 }),
-}
+  /** Reached through a service binding or a local tool only: this Worker has no route and no workers.dev address. */
+  async fetch(request, env) {
+    const { pathname } = new URL(request.url)
+    if (pathname === '/admin/stores' && request.method === 'POST') return handleProvision(request, env)
+    return new Response('not found', { status: 404 })
+  },
+
+  async queue(batch, env) {
+    if (batch.queue.startsWith('projections')) return consumeProjections(batch as MessageBatch<ProjectionMessage>, env)
+    if (batch.queue.startsWith('delivery-results')) return consumeResults(batch as MessageBatch<AttemptResult>, env)
+    logEvent('error', 'unknown_queue', { queue: batch.queue })
+  },
+
+  /** Every minute: followers that fell asleep (a new chain, a lost alarm) are woken; those that run are not disturbed. */
+  async scheduled(_controller, env) {
+    const { chains } = registryOf(env)
+    await Promise.all(chains.map(({ id }) => env.CHAINS_FOLLOWED.getByName(id).wake(id)))
+  },
+} satisfies ExportedHandler<CoreEnv>

@@ -1,0 +1,48 @@
+import { assert, unreachable } from '../lib/result.ts'
+import type { Invoice, InvoiceEvent, Payment } from './types.ts'
+
+/** Applies one event. Pure; the invoice is nothing but its events, in order. */
+export function evolve(invoice: Invoice | null, event: InvoiceEvent): Invoice {
+  if (event.type === 'created') {
+    assert(invoice === null && event.version === 1, 'an invoice is created once, first')
+    return {
+      terms: event.terms,
+      status: 'new',
+      version: 1,
+      activations: [],
+      payments: [],
+      settledAtMs: null,
+      wasProcessing: false,
+      deadlinePassed: false,
+      markedInvalid: false,
+      updatedAtMs: event.atMs,
+    }
+  }
+  assert(invoice !== null, 'the first event creates the invoice')
+  assert(event.version === invoice.version + 1, `event ${event.version} follows version ${invoice.version}`)
+  const next = { ...invoice, version: event.version, updatedAtMs: event.atMs }
+  switch (event.type) {
+    case 'method_activated':
+      return { ...next, activations: [...invoice.activations, event.activation] }
+    case 'payment_changed':
+      return { ...next, payments: putPayment(invoice.payments, event.payment) }
+    case 'deadline_passed':
+      return { ...next, deadlinePassed: true }
+    case 'marked':
+      return { ...next, markedInvalid: event.as === 'invalid' }
+    case 'status_changed':
+      return {
+        ...next,
+        status: event.to,
+        settledAtMs: event.to === 'settled' ? event.atMs : null,
+        wasProcessing: invoice.wasProcessing || event.to === 'processing' || event.to === 'settled',
+      }
+    default:
+      return unreachable(event)
+  }
+}
+
+function putPayment(payments: readonly Payment[], payment: Payment): Payment[] {
+  const known = payments.some(({ key }) => key === payment.key)
+  return known ? payments.map((old) => (old.key === payment.key ? payment : old)) : [...payments, payment]
+}

@@ -1,0 +1,10 @@
+/** The edge Worker: the only public door. Merchant API, checkout, widget, health; static files are served before it. */
+import { Hono } from 'hono'
+import { createApi } from '../../src/api/app.ts'
+import { createHealth } from '../../src/api/health.ts'
+import { createCheckout } from '../../src/checkout/routes.tsx'
+import type { EdgeEnv } from './env.ts'
+
+const app = new Hono<{ Bindings: EdgeEnv }>().route('/v1', createApi()).route('/', createHealth()).route('/', createCheckout())
+
+export default app satisfies ExportedHandler<EdgeEnv>
