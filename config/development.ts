@@ -37,3 +37,28 @@ export const DEVELOPMENT_CHAINS: readonly ChainConfig[] = [
     explorer: null,
   },
 ]
+
+/** Rates of `npm start` and of the tests, which ask nobody on the Internet. Marked as fixed wherever they are shown. */
+export const DEVELOPMENT_RATES: Readonly<Record<string, string>> = {
+  'BTC/EUR': '60000',
+  'BTC/USD': '65000',
+  'BTC/GBP': '51000',
+  'BTC/CHF': '57000',
+  'BTC/UAH': '2700000',
+  'BTC/PLN': '256000',
+  'BTC/JPY': '9700000',
+  'ETH/EUR': '3000',
+  'ETH/USD': '3250',
+  'ETH/GBP': '2550',
+  'ETH/CHF': '2850',
+  'ETH/UAH': '135000',
+  'ETH/PLN': '12800',
+  'ETH/JPY': '485000',
+  'USDC/EUR': '0.92',
+  'USDC/USD': '1',
+  'USDC/GBP': '0.78',
+  'USDC/CHF': '0.87',
+  'USDC/UAH': '41.5',
+  'USDC/PLN': '3.94',
+  'USDC/JPY': '149',
+}

@@ -40,9 +40,18 @@ const child = isFile
     })
   : spawn(join(bin, script), args, { stdio: 'inherit', cwd: root, env: { ...process.env, PATH: path } })
 
-// Ctrl-C reaches the child by the terminal; a signal sent to this process alone is handed on. Then wait for its end.
-process.on('SIGINT', () => {})
+// Ctrl-C in a terminal reaches the child by itself; without one, and for other signals, it is handed on. Then wait for its end.
+process.on('SIGINT', () => {
+  if (!process.stdin.isTTY) child.kill('SIGINT')
+})
 for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+// Whoever started this was killed and can hand nothing on any more: end the child as if asked to.
+const starter = process.ppid
+const watch = setInterval(() => {
+  if (process.ppid === starter) return
+  clearInterval(watch)
+  child.kill('SIGTERM')
+}, 500)
 child.on('error', (error) => {
   console.error(`could not run ${script}: ${error.message}`)
   process.exit(1)

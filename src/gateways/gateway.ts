@@ -92,7 +92,7 @@ export interface Block extends BlockRef, Scan {}
 
 export interface MempoolScan extends Scan {
   /** Which of these transaction ids are no longer waiting. Not proof of anything: they may be in a block. */
-  missing(txids: readonly string[]): string[]
+  missing(txids: readonly string[]): Promise<Result<string[], NodeError>>
   /** Marks this scan's transactions as seen, so that the next scan holds only newer ones. Call it after the commit. */
   seen(): void
 }
