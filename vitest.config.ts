@@ -1,6 +1,10 @@
-import { cloudflareTest } from '@cloudflare/vitest-plugin'
+import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin'
 import { defineConfig } from 'vitest/config'
 import { DEVELOPMENT_CHAINS } from './config/development.ts'
+import { buildClient } from './scripts/build-client.ts'
+
+// The checkout's style and script are part of what it answers, so they are built before anything imports it.
+await buildClient()
 
 /**
  * Three kinds of tests: `*.test.ts` pure, on Node; `*.worker.test.ts` inside workerd with the core Worker's real
@@ -16,6 +20,9 @@ export default defineConfig({
             wrangler: { configPath: './workers/core/wrangler.toml' },
             miniflare: {
               bindings: {
+                // For test/storage/databases.ts, which applies them.
+                DIRECTORY_MIGRATIONS: await readD1Migrations('migrations/directory'),
+                SHARD_MIGRATIONS: await readD1Migrations('migrations/shard'),
                 CHAINS: JSON.stringify(DEVELOPMENT_CHAINS),
                 ENVIRONMENT: 'development',
                 ORIGIN: 'http://localhost:8787',

@@ -45,13 +45,6 @@ process.on('SIGINT', () => {
   if (!process.stdin.isTTY) child.kill('SIGINT')
 })
 for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
-// Whoever started this was killed and can hand nothing on any more: end the child as if asked to.
-const starter = process.ppid
-const watch = setInterval(() => {
-  if (process.ppid === starter) return
-  clearInterval(watch)
-  child.kill('SIGTERM')
-}, 500)
 child.on('error', (error) => {
   console.error(`could not run ${script}: ${error.message}`)
   process.exit(1)

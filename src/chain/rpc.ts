@@ -9,6 +9,8 @@ export interface ChainRpc {
   begin(): Promise<FollowState>
   /** Takes what a look found: payments, cursor and outbox in one commit. Refused when another look came first. */
   commit(batch: ChainBatch): Promise<Result<FollowState, CommitRefusal>>
+  /** What a rollback to this height would set loose: asked before the blocks of another branch are searched for conflicts. */
+  trackedAbove(height: number): Promise<TrackedTransaction[]>
   /** A look failed; shown by /health, retried by the alarm. */
   fail(error: { reason: string; detail: string }): Promise<void>
   health(): Promise<ChainHealth>
@@ -17,8 +19,10 @@ export interface ChainRpc {
 export interface FollowState {
   /** Newest first, at most `reorgDepthMax`; empty before the first look. */
   readonly recent: readonly { height: number; hash: string }[]
-  /** Payments seen and not in a block. */
+  /** Payments seen and not in a block, at most 5,000. */
   readonly unconfirmed: readonly TrackedTransaction[]
+  /** Waiting transactions that took the place of one of those: when they go, so does the conflict. */
+  readonly replacements: readonly string[]
 }
 
 /** A transfer to a watched key, with whom it is for. */
@@ -38,14 +42,20 @@ export interface ChainBatch {
     readonly payments: readonly MatchedTransfer[]
     readonly conflicts: readonly Conflict[]
   }[]
-  /** Null when the look did not reach the mempool (still catching up). */
+  /**
+   * Null when the look has not come to the head yet. All lists empty where a chain has no mempool to read.
+   * The mempool was read before the blocks were, so what is missing from it is in those blocks or nowhere.
+   */
   readonly mempool: {
     readonly payments: readonly MatchedTransfer[]
     readonly conflicts: readonly Conflict[]
-    /** Tracked and no longer waiting in the mempool, though not in a block that was read before it. */
+    /** Of the tracked and the replacements: those that wait, and those that no longer do. */
+    readonly waiting: readonly string[]
     readonly missing: readonly string[]
   } | null
-  /** The node's head when the look started, and when that was. */
+  /** This look will commit again: no other need be sent meanwhile. */
+  readonly more: boolean
+  /** The node's head as this look found it, and when the look started. */
   readonly head: { readonly height: number; readonly hash: string }
   readonly startedAtMs: number
 }

@@ -6,10 +6,10 @@ export interface DeliveryRpc {
   listEndpoints(): Promise<Endpoint[]>
   /** Owns the event from here on: returns once it is durable for each endpoint that wants it. Same event id again: no change. */
   enqueue(event: WebhookEvent): Promise<void>
-  /** The courier's report of one attempt; late and repeated ones change nothing. */
+  /** The courier's report of one attempt; late and repeated ones change nothing, but that a late 2xx of the newest attempt counts. */
   report(result: AttemptResult): Promise<void>
-  /** Deliveries of an event or an invoice, newest first, at most 100. */
-  listDeliveries(filter: { eventId?: string; invoiceId?: string }): Promise<DeliveryView[]>
+  /** Deliveries of an invoice, or of one of its events, newest first, at most 100. */
+  listDeliveries(filter: { invoiceId: string; eventId?: string }): Promise<DeliveryView[]>
 }
 
 export interface CreateEndpoint {

@@ -93,6 +93,8 @@ export interface Block extends BlockRef, Scan {}
 export interface MempoolScan extends Scan {
   /** Which of these transaction ids are no longer waiting. Not proof of anything: they may be in a block. */
   missing(txids: readonly string[]): Promise<Result<string[], NodeError>>
+  /** A bound was met, and more waits that is not in this scan. */
+  readonly more?: boolean
   /** Marks this scan's transactions as seen, so that the next scan holds only newer ones. Call it after the commit. */
   seen(): void
 }

@@ -67,6 +67,19 @@ export function takeDue(sql: Sql, nowMs: number, limit: number): OutboxRow[] {
   return rows
 }
 
+/** Up to `limit` waiting rows whose keys begin with `prefix`, due or not: effects that are to happen together. */
+export function waitingUnder(sql: Sql, prefix: string, limit: number): Pick<OutboxRow, 'key' | 'body' | 'revision'>[] {
+  return sql
+    .exec(
+      'SELECT key, body, revision FROM outbox WHERE key >= ? AND key < ? ORDER BY key LIMIT ?',
+      prefix,
+      `${prefix}\u{10ffff}`,
+      limit,
+    )
+    .toArray()
+    .map((row) => ({ key: row.key as string, body: row.body as string, revision: row.revision as number }))
+}
+
 /** The effect of this put has happened. A newer put of the same key stays. */
 export function acknowledge(sql: Sql, key: string, revision: number): void {
   sql.exec('DELETE FROM outbox WHERE key = ? AND revision <= ?', key, revision)

@@ -12,6 +12,8 @@ export interface EdgeEnv {
   ID_SECRET: string
   /** Public origin, for example `https://pay.example`; never taken from a Host header. */
   ORIGIN: string
+  /** Development only: the demo wallet's service, which the checkout's demo button asks to pay. */
+  DEMO_WALLET_URL?: string
   INVOICES: ObjectNamespace<InvoiceRpc>
   CHAINS_FOLLOWED: ObjectNamespace<ChainRpc>
   DELIVERIES: ObjectNamespace<DeliveryRpc>

@@ -5,6 +5,6 @@ import { createHealth } from '../../src/api/health.ts'
 import { createCheckout } from '../../src/checkout/routes.tsx'
 import type { EdgeEnv } from './env.ts'
 
-const app = new Hono<{ Bindings: EdgeEnv }>().route('/v1', createApi()).route('/', createHealth()).route('/', createCheckout())
+const app = new Hono<{ Bindings: EdgeEnv }>().route('/', createApi()).route('/', createHealth()).route('/', createCheckout())
 
 export default app satisfies ExportedHandler<EdgeEnv>

@@ -1,0 +1,46 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from 'miniflare'
+import { bundleWorker } from '../../scripts/stack/bundle.ts'
+
+export const BENCH_FOLDER = dirname(dirname(fileURLToPath(import.meta.url)))
+
+export interface BenchWorker {
+  readonly origin: string
+  stop(): Promise<void>
+}
+
+/** One Worker of the bench folder in a workerd of its own, its objects on disk as the whole system's are. */
+export async function startBenchWorker(entry: string, objects: Readonly<Record<string, string>>): Promise<BenchWorker> {
+  const folder = mkdtempSync(join(tmpdir(), 'paytomat-bench-'))
+  const durableObjects = Object.fromEntries(
+    Object.entries(objects).map(([binding, className]) => [binding, { className, useSQLite: true }]),
+  )
+  const miniflare = new Miniflare({
+    ...convertV4MiniflareOptions({
+      workers: [
+        {
+          name: 'bench',
+          compatibilityDate: '2026-10-01',
+          modules: [{ type: 'ESModule', path: 'bench.mjs', contents: await bundleWorker(join(BENCH_FOLDER, entry)) }],
+          durableObjects,
+        },
+      ],
+      host: '127.0.0.1',
+      port: 0,
+      cf: false,
+      log: new Log(LogLevel.ERROR),
+    }),
+    resourcePersistencePath: folder,
+  })
+  const url = await miniflare.ready
+  return {
+    origin: url.origin,
+    async stop() {
+      await miniflare.dispose()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}

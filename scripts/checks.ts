@@ -1,0 +1,77 @@
+/** The parts that `npm run check` and `npm test` are made of. */
+import { spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { buildClient } from './build-client.ts'
+
+export interface Tally {
+  readonly passed: number
+  readonly failed: number
+}
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+
+/** Types and lint. Each is one check that passes or fails. */
+export async function runStaticChecks(): Promise<Tally> {
+  await buildClient()
+  const results = await Promise.all([runTool('tsc', ['--noEmit']), runTool('biome', ['check', '.'])])
+  const failed = results.filter((code) => code !== 0).length
+  console.log(failed === 0 ? 'types and lint: fine' : `types and lint: ${failed} of 2 failed`)
+  return { passed: 0, failed }
+}
+
+/**
+ * Runs vitest over these projects and counts by its JSON report. A run that found no test, a file that could not be
+ * loaded, and an error outside of any test all count as failures.
+ */
+export async function runTests(projects: readonly string[]): Promise<Tally> {
+  const folder = mkdtempSync(join(tmpdir(), 'paytomat-tests-'))
+  const report = join(folder, 'report.json')
+  try {
+    const code = await runTool('vitest', [
+      'run',
+      ...projects.flatMap((project) => ['--project', project]),
+      '--reporter=default',
+      '--reporter=json',
+      `--outputFile.json=${report}`,
+      '--no-color',
+    ])
+    if (!existsSync(report)) return { passed: 0, failed: 1 }
+    return countReport(JSON.parse(readFileSync(report, 'utf8')), code)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** Pure: what vitest's JSON report and its exit code come to. */
+export function countReport(
+  report: { numPassedTests?: number; numFailedTests?: number; testResults?: { status: string; assertionResults: unknown[] }[] },
+  exitCode: number,
+): Tally {
+  const passed = report.numPassedTests ?? 0
+  const broken = (report.testResults ?? []).filter((file) => file.status === 'failed' && file.assertionResults.length === 0).length
+  const failed = (report.numFailedTests ?? 0) + broken
+  const silent = failed === 0 && (exitCode !== 0 || passed === 0)
+  return { passed, failed: silent ? 1 : failed }
+}
+
+/** Prints the last line and sets the exit code. */
+export function conclude(tallies: readonly Tally[]): void {
+  const passed = tallies.reduce((sum, tally) => sum + tally.passed, 0)
+  const failed = tallies.reduce((sum, tally) => sum + tally.failed, 0)
+  console.log(`${passed} passed, ${failed} failed`)
+  process.exitCode = failed > 0 || passed === 0 ? 1 : 0
+}
+
+function runTool(name: string, args: readonly string[]): Promise<number> {
+  return new Promise((resolve) => {
+    const child = spawn(join(root, 'node_modules', '.bin', name), args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] })
+    child.on('error', (error) => {
+      console.error(`could not run ${name}: ${error.message}; run "npm ci" first`)
+      resolve(1)
+    })
+    child.on('exit', (code) => resolve(code ?? 1))
+  })
+}

@@ -1,0 +1,26 @@
+import { join } from 'node:path'
+import { readJson, writePrivate } from './processes.ts'
+
+/** `<state>/dev.json`: how tools reach the running system. There while it runs, mode 600. */
+export interface DevFile {
+  readonly origin: string
+  readonly apiKey: string
+  readonly storeId: string
+  readonly bitcoin: { readonly rpcUrl: string; readonly user: string; readonly password: string }
+  readonly evm: { readonly rpcUrl: string; readonly chainId: number; readonly usdc: string }
+  /** Additions of ours: the demo shop when it runs, and the process ids by name. */
+  readonly shop: { readonly origin: string } | null
+  readonly pids: Readonly<Record<string, number>>
+}
+
+export function devFilePath(stateDir: string): string {
+  return join(stateDir, 'dev.json')
+}
+
+export function readDevFile(stateDir: string): DevFile | null {
+  return readJson<DevFile>(devFilePath(stateDir))
+}
+
+export function writeDevFile(stateDir: string, file: DevFile): void {
+  writePrivate(devFilePath(stateDir), `${JSON.stringify(file, null, 2)}\n`)
+}

@@ -1,0 +1,176 @@
+import { PROBLEMS, type Reason } from '../problems.ts'
+import { ref, type SCHEMAS, type Schema } from './schemas.ts'
+
+type SchemaName = keyof typeof SCHEMAS
+
+interface Operation {
+  readonly id: string
+  readonly summary: string
+  readonly parameters?: readonly Schema[]
+  readonly body?: SchemaName
+  readonly status: 200 | 201
+  readonly answer: SchemaName
+  /** What this operation refuses beside what every one does. */
+  readonly refuses: readonly Reason[]
+}
+
+/** A key, a path or a dependency can be wrong in every call. */
+const ALWAYS: readonly Reason[] = [
+  'api_key_missing',
+  'api_key_invalid',
+  'route_not_found',
+  'method_not_allowed',
+  'defect',
+  'unavailable',
+]
+const BODY: readonly Reason[] = ['malformed_json', 'invalid_field', 'unknown_field', 'body_too_large', 'unsupported_media_type']
+const QUERY: readonly Reason[] = ['invalid_field', 'unknown_field']
+const KEYED: readonly Reason[] = ['idempotency_key_malformed', 'idempotency_key_reused']
+
+const ID: Schema = { name: 'id', in: 'path', required: true, schema: { type: 'string' } }
+const ASSET: Schema = { name: 'asset', in: 'path', required: true, schema: { type: 'string' }, description: 'A code such as BTC.' }
+const CURSOR: Schema = {
+  name: 'cursor',
+  in: 'query',
+  schema: { type: 'string' },
+  description: 'The nextCursor of the page before.',
+}
+const IDEMPOTENCY_KEY: Schema = {
+  name: 'Idempotency-Key',
+  in: 'header',
+  schema: { type: 'string', minLength: 1, maxLength: 257 },
+  description:
+    '1 to 255 visible ASCII characters of your choice, bare or quoted. The same key and body give the same answer byte for byte, for ever.',
+}
+
+const OPERATIONS: Record<string, Record<string, Operation>> = {
+  '/v1/invoices': {
+    post: {
+      id: 'createInvoice',
+      summary: 'Create an invoice',
+      parameters: [IDEMPOTENCY_KEY],
+      body: 'CreateInvoice',
+      status: 201,
+      answer: 'Invoice',
+      refuses: [...BODY, ...KEYED, 'rates_unavailable', 'asset_not_accepted', 'amount_too_small', 'amount_too_large'],
+    },
+    get: {
+      id: 'listInvoices',
+      summary: 'List invoices, newest first',
+      parameters: [
+        { name: 'status', in: 'query', schema: { enum: ['new', 'processing', 'settled', 'expired', 'invalid'] } },
+        { name: 'orderId', in: 'query', schema: { type: 'string', maxLength: 100 } },
+        { name: 'limit', in: 'query', schema: { type: 'integer', minimum: 1, maximum: 100, default: 20 } },
+        CURSOR,
+      ],
+      status: 200,
+      answer: 'InvoiceList',
+      refuses: QUERY,
+    },
+  },
+  '/v1/invoices/{id}': {
+    get: {
+      id: 'readInvoice',
+      summary: 'Read an invoice',
+      parameters: [ID],
+      status: 200,
+      answer: 'Invoice',
+      refuses: ['invoice_not_found'],
+    },
+  },
+  '/v1/invoices/{id}/events': {
+    get: {
+      id: 'listInvoiceEvents',
+      summary: 'The log of an invoice, oldest first',
+      parameters: [ID, CURSOR],
+      status: 200,
+      answer: 'InvoiceEventList',
+      refuses: [...QUERY, 'invoice_not_found'],
+    },
+  },
+  '/v1/invoices/{id}/deliveries': {
+    get: {
+      id: 'listInvoiceDeliveries',
+      summary: 'Webhook deliveries of an invoice, the newest 100',
+      parameters: [ID],
+      status: 200,
+      answer: 'DeliveryList',
+      refuses: ['invoice_not_found'],
+    },
+  },
+  '/v1/invoices/{id}/payment_methods/{asset}': {
+    post: {
+      id: 'activatePaymentMethod',
+      summary: 'Get the address to pay an invoice in one asset',
+      parameters: [ID, ASSET],
+      status: 200,
+      answer: 'Invoice',
+      refuses: ['malformed_json', 'body_too_large', 'invoice_not_found', 'asset_not_offered', 'invoice_closed', 'not_configured'],
+    },
+  },
+  '/v1/invoices/{id}/resolution': {
+    post: {
+      id: 'resolveInvoice',
+      summary: 'Decide about late money, or close or reopen an invoice',
+      parameters: [ID],
+      body: 'Resolution',
+      status: 200,
+      answer: 'Invoice',
+      refuses: [...BODY, 'invoice_not_found', 'nothing_to_resolve'],
+    },
+  },
+  '/v1/webhook_endpoints': {
+    post: {
+      id: 'createWebhookEndpoint',
+      summary: 'Create a webhook endpoint; the answer holds its secret',
+      parameters: [IDEMPOTENCY_KEY],
+      body: 'CreateWebhookEndpoint',
+      status: 201,
+      answer: 'WebhookEndpointCreated',
+      refuses: [...BODY, ...KEYED, 'too_many_endpoints', 'address_not_allowed'],
+    },
+    get: { id: 'listWebhookEndpoints', summary: 'List webhook endpoints', status: 200, answer: 'WebhookEndpointList', refuses: [] },
+  },
+  '/v1/payment_methods': {
+    get: { id: 'listPaymentMethods', summary: 'What the store can be paid in', status: 200, answer: 'AssetList', refuses: [] },
+  },
+  '/v1/assets': {
+    get: { id: 'listAssets', summary: 'What an invoice can be priced in', status: 200, answer: 'AssetList', refuses: [] },
+  },
+}
+
+export function openApiPaths(): Schema {
+  const paths: Record<string, Schema> = {}
+  for (const [path, operations] of Object.entries(OPERATIONS)) {
+    paths[path] = Object.fromEntries(Object.entries(operations).map(([method, operation]) => [method, describe(operation)]))
+  }
+  return paths
+}
+
+function describe({ id, summary, parameters, body, status, answer, refuses }: Operation): Schema {
+  return {
+    operationId: id,
+    summary,
+    ...(parameters ? { parameters } : {}),
+    ...(body ? { requestBody: { required: true, content: { 'application/json': { schema: ref(body) } } } } : {}),
+    responses: {
+      [status]: {
+        description:
+          status === 201 ? 'Created, or created before under this Idempotency-Key (then Idempotent-Replayed: true)' : 'OK',
+        content: { 'application/json': { schema: ref(answer) } },
+      },
+      ...problems([...ALWAYS, ...refuses]),
+    },
+  }
+}
+
+/** One response for each status, naming the codes that come with it. */
+function problems(reasons: readonly Reason[]): Record<string, Schema> {
+  const codes = new Map<number, Set<string>>()
+  for (const reason of reasons) {
+    const { status, code } = PROBLEMS[reason]
+    codes.set(status, (codes.get(status) ?? new Set()).add(code))
+  }
+  const content = { 'application/problem+json': { schema: ref('Problem') } }
+  return Object.fromEntries([...codes].map(([status, named]) => [status, { description: [...named].join(', '), content }]))
+}

@@ -1,0 +1,98 @@
+import type { KeyRefusal } from '../auth/api-keys.ts'
+import type { EndpointRefusal } from '../delivery/rpc.ts'
+import type { ActivateRefusal, CreateRefusal, ResolveRefusal } from '../invoice/rpc.ts'
+import type { FieldRefusal } from '../lib/fields.ts'
+
+/** What the API itself refuses. */
+type RequestRefusal =
+  | 'malformed_json'
+  | 'body_too_large'
+  | 'unsupported_media_type'
+  | 'idempotency_key_malformed'
+  | 'route_not_found'
+  | 'method_not_allowed'
+  | 'unavailable'
+  | 'defect'
+
+/** Every reason for which a call can fail, wherever it is decided. */
+export type Reason =
+  | RequestRefusal
+  | FieldRefusal['reason']
+  | KeyRefusal['reason']
+  | CreateRefusal['reason']
+  | ActivateRefusal['reason']
+  | ResolveRefusal['reason']
+  | EndpointRefusal['reason']
+
+interface Wire {
+  readonly status: number
+  /** Stable: merchants' programs branch on it. */
+  readonly code: string
+  readonly title: string
+  readonly retryAfterSeconds?: number
+}
+
+const INVALID = { status: 400, code: 'invalid_request', title: 'The request is not valid' } as const
+const WALLET = { status: 409, code: 'wallet_unusable', title: 'The store’s wallet cannot make an address' } as const
+const UNAVAILABLE = { status: 503, code: 'temporarily_unavailable', title: 'Try again in a moment', retryAfterSeconds: 1 } as const
+
+/** The one table from reason to wire. A reason without a row does not compile. */
+export const PROBLEMS = {
+  malformed_json: { status: 400, code: 'malformed_json', title: 'The body is not a JSON object' },
+  invalid_field: INVALID,
+  unknown_field: { status: 400, code: 'unknown_field', title: 'The request has a field that is not known here' },
+  bad_url: INVALID,
+  idempotency_key_malformed: { status: 400, code: 'idempotency_key_malformed', title: 'The Idempotency-Key header is malformed' },
+  api_key_missing: { status: 401, code: 'api_key_missing', title: 'An API key is needed' },
+  api_key_invalid: { status: 401, code: 'api_key_invalid', title: 'The API key is not valid' },
+  route_not_found: { status: 404, code: 'route_not_found', title: 'There is nothing at this address' },
+  invoice_not_found: { status: 404, code: 'invoice_not_found', title: 'There is no such invoice' },
+  asset_not_offered: { status: 404, code: 'asset_not_offered', title: 'The invoice cannot be paid in this asset' },
+  method_not_allowed: { status: 405, code: 'method_not_allowed', title: 'This method is not allowed here' },
+  invoice_closed: { status: 409, code: 'invoice_closed', title: 'The invoice takes no payment any more' },
+  nothing_to_resolve: { status: 409, code: 'nothing_to_resolve', title: 'There is nothing this action could change' },
+  too_many_endpoints: { status: 409, code: 'too_many_endpoints', title: 'The store has as many webhook endpoints as it may' },
+  bad_account_key: WALLET,
+  wrong_network: WALLET,
+  index_out_of_range: WALLET,
+  not_configured: WALLET,
+  body_too_large: { status: 413, code: 'body_too_large', title: 'The body is too large' },
+  unsupported_media_type: { status: 415, code: 'unsupported_media_type', title: 'The body must be application/json' },
+  idempotency_key_reused: {
+    status: 422,
+    code: 'idempotency_key_reused',
+    title: 'The Idempotency-Key was used for another request',
+  },
+  asset_not_accepted: { status: 422, code: 'asset_not_accepted', title: 'The store does not accept this asset' },
+  amount_too_small: { status: 422, code: 'amount_too_small', title: 'The amount is too small to be paid' },
+  amount_too_large: { status: 422, code: 'amount_too_large', title: 'The amount is too large' },
+  address_not_allowed: { status: 422, code: 'address_not_allowed', title: 'Webhooks cannot be sent to this address' },
+  defect: { status: 500, code: 'internal_error', title: 'Something went wrong on our side' },
+  rates_unavailable: {
+    status: 503,
+    code: 'rates_unavailable',
+    title: 'No exchange rate can be trusted right now',
+    retryAfterSeconds: 5,
+  },
+  directory_unavailable: UNAVAILABLE,
+  unavailable: UNAVAILABLE,
+} as const satisfies Record<Reason, Wire>
+
+/** One refusal in words for a person; `param` names the field, parameter or header at fault. */
+export interface Problem {
+  readonly reason: Reason
+  readonly detail: string
+  readonly param?: string
+}
+
+/** RFC 9457. `type` is the page that explains the code. */
+export function problemResponse({ reason, detail, param }: Problem, requestId: string): Response {
+  const { status, code, title, ...rest }: Wire = PROBLEMS[reason]
+  const body = { type: `/docs/errors#${code}`, title, status, detail, code, ...(param === undefined ? {} : { param }), requestId }
+  const headers = new Headers({ 'content-type': 'application/problem+json' })
+  if (rest.retryAfterSeconds !== undefined) headers.set('retry-after', String(rest.retryAfterSeconds))
+  // RFC 6750: no error code when no credentials came.
+  if (status === 401)
+    headers.set('www-authenticate', `Bearer realm="paytomat"${reason === 'api_key_missing' ? '' : ', error="invalid_token"'}`)
+  return new Response(JSON.stringify(body), { status, headers })
+}

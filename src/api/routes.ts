@@ -1,0 +1,20 @@
+import { listAssets, listPaymentMethods } from './assets.ts'
+import type { Route } from './call.ts'
+import { createInvoice } from './create-invoice.ts'
+import { activateMethod, listEvents, listInvoices, readInvoice, resolveInvoice } from './invoices.ts'
+import { createEndpoint, listDeliveries, listEndpoints } from './webhooks.ts'
+
+/** The merchant API, every route of it; all need an API key. */
+export const ROUTES: readonly Route[] = [
+  { method: 'POST', path: '/invoices', handle: createInvoice },
+  { method: 'GET', path: '/invoices', handle: listInvoices },
+  { method: 'GET', path: '/invoices/:id', handle: readInvoice },
+  { method: 'GET', path: '/invoices/:id/events', handle: listEvents },
+  { method: 'GET', path: '/invoices/:id/deliveries', handle: listDeliveries },
+  { method: 'POST', path: '/invoices/:id/payment_methods/:asset', handle: activateMethod },
+  { method: 'POST', path: '/invoices/:id/resolution', handle: resolveInvoice },
+  { method: 'POST', path: '/webhook_endpoints', handle: createEndpoint },
+  { method: 'GET', path: '/webhook_endpoints', handle: listEndpoints },
+  { method: 'GET', path: '/payment_methods', handle: listPaymentMethods },
+  { method: 'GET', path: '/assets', handle: listAssets },
+]

@@ -1,0 +1,134 @@
+import type { BlockRef, ChainReader, MempoolScan, NodeError } from '../gateways/gateway.ts'
+import type { Clock } from '../lib/clock.ts'
+import { ok, type Result } from '../lib/result.ts'
+import { matchScan, type WatchShards } from './match.ts'
+import { readBlocks } from './read-blocks.ts'
+import type { ChainBatch, ChainRpc, CommitRefusal, FollowState } from './rpc.ts'
+
+export interface LookPorts {
+  readonly follower: Pick<ChainRpc, 'begin' | 'commit' | 'trackedAbove' | 'fail'>
+  readonly watch: WatchShards
+  readonly reader: ChainReader
+  readonly clock: Clock
+}
+
+/** synced: all the node knew is taken in. behind: the time was up first. stale: another look was faster. */
+export type LookOutcome = 'synced' | 'behind' | 'stale' | 'failed'
+
+/** Why a look ends early; what `/health` shows. */
+export interface LookError {
+  readonly reason: NodeError['reason'] | CommitRefusal['reason'] | 'node_behind' | 'node_moved'
+  readonly detail: string
+}
+
+/** How long one look goes on taking in blocks. Shorter than the time after which a queue would give it up. */
+export const LOOK_BUDGET_MS = 20_000
+
+/**
+ * One look at a chain: blocks since the cursor, oldest first, then what waits in the mempool.
+ *
+ * The mempool is read before the blocks and taken in after them. So a transaction is in the mempool we read, or was
+ * mined before we read it and is in the blocks; none slips between. What is missing from that mempool is in those
+ * blocks or nowhere. And when all is taken in, we know all that the node knew when the look began.
+ *
+ * Whatever is matched was fetched from the node before the watch list is asked. An address is watched before it is
+ * shown, hence before it is paid: the list as it stands after the fetch knows every address the data can pay. Asked
+ * the other way round, an address watched in between could be paid in data that nobody would ever match again.
+ */
+export async function look(ports: LookPorts): Promise<LookOutcome> {
+  const startedAtMs = ports.clock()
+  const state = await ports.follower.begin()
+  const done = await takeIn(ports, state, startedAtMs)
+  if (done.ok) return done.value
+  if (done.error.reason === 'stale_cursor') return 'stale'
+  await ports.follower.fail(done.error)
+  return 'failed'
+}
+
+async function takeIn(ports: LookPorts, begun: FollowState, startedAtMs: number): Promise<Result<LookOutcome, LookError>> {
+  const { reader, clock } = ports
+  const endsAtMs = startedAtMs + LOOK_BUDGET_MS
+  const opened = await readMempool(reader, begun)
+  const head = await reader.head()
+  if (!head.ok) return head
+
+  const forward = await takeBlocks(ports, begun, head.value, startedAtMs)
+  if (!forward.ok || forward.value === null) return forward.ok ? ok('behind') : forward
+  let state = forward.value
+
+  // A mempool that can't be read must not keep blocks from being taken in, so it is reported only now.
+  if (!opened.ok) return opened
+  let glance = opened.value
+  for (;;) {
+    const more = glance.scan?.more === true && clock() < endsAtMs
+    const taken = await takeMempool(ports, state, glance, { head: head.value, startedAtMs, more })
+    if (!taken.ok) return taken
+    if (!more) return ok(glance.scan?.more ? 'behind' : 'synced')
+    state = taken.value
+    const next = await readMempool(reader, state)
+    if (!next.ok) return next
+    glance = next.value
+  }
+}
+
+/** Blocks up to the head, a bounded number in each commit. Null when the time is up before the head is reached. */
+async function takeBlocks(
+  ports: LookPorts,
+  begun: FollowState,
+  head: BlockRef,
+  startedAtMs: number,
+): Promise<Result<FollowState | null, LookError>> {
+  const { follower, watch, reader, clock } = ports
+  let state = begun
+  // Each round takes in a block or more of a finite way, or ends.
+  while (state.recent[0]?.hash !== head.hash) {
+    const read = await readBlocks(reader, state, head, watch, (height) => follower.trackedAbove(height))
+    if (!read.ok) return read
+    const { rollbackTo, blocks } = read.value
+    const reached = blocks.at(-1)?.ref.hash === head.hash
+    const more = reached || clock() < startedAtMs + LOOK_BUDGET_MS
+    const committed = await follower.commit({ ...place(state, head, startedAtMs), rollbackTo, blocks, mempool: null, more })
+    if (!committed.ok) return committed
+    if (!more) return ok(null)
+    state = committed.value
+  }
+  return ok(state)
+}
+
+/** What was read of the mempool, matched by nobody yet. `scan` is null where the chain has none to read. */
+interface Glance {
+  readonly scan: MempoolScan | null
+  readonly waiting: readonly string[]
+  readonly missing: readonly string[]
+}
+
+async function readMempool(reader: ChainReader, state: FollowState): Promise<Result<Glance, NodeError>> {
+  const scan = await reader.mempool()
+  if (!scan.ok) return scan
+  if (scan.value === null) return ok({ scan: null, waiting: [], missing: [] })
+  const asked = [...new Set([...state.unconfirmed.map(({ txid }) => txid), ...state.replacements])]
+  const missing = asked.length > 0 ? await scan.value.missing(asked) : ok([])
+  if (!missing.ok) return missing
+  const gone = new Set(missing.value)
+  return ok({ scan: scan.value, waiting: asked.filter((txid) => !gone.has(txid)), missing: missing.value })
+}
+
+async function takeMempool(
+  { follower, watch }: LookPorts,
+  state: FollowState,
+  { scan, waiting, missing }: Glance,
+  { head, startedAtMs, more }: { head: BlockRef; startedAtMs: number; more: boolean },
+): Promise<Result<FollowState, LookError>> {
+  const payments = scan ? await matchScan(scan, watch) : ok([])
+  if (!payments.ok) return payments
+  const conflicts = scan ? scan.conflicts(state.unconfirmed) : []
+  const mempool = { payments: payments.value, conflicts, waiting, missing }
+  const committed = await follower.commit({ ...place(state, head, startedAtMs), rollbackTo: null, blocks: [], mempool, more })
+  // Only now: what is marked as seen and not committed would never be told.
+  if (committed.ok) scan?.seen()
+  return committed
+}
+
+function place(state: FollowState, head: BlockRef, startedAtMs: number): Pick<ChainBatch, 'base' | 'head' | 'startedAtMs'> {
+  return { base: state.recent[0] ?? null, head: { height: head.height, hash: head.hash }, startedAtMs }
+}

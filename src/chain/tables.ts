@@ -1,0 +1,224 @@
+import type { BlockRef, TrackedTransaction } from '../gateways/gateway.ts'
+import { OUTBOX_TABLE, type Sql } from '../lib/outbox.ts'
+import { isLoose, type PaymentRow, touchHeight } from './follow.ts'
+
+/**
+ * The tables of a chain's follower. Payments stay for ever; two partial indexes hold just those a batch can touch:
+ * the loose ones (their coins are followed) and those near enough to the tip (see `touchHeight`).
+ */
+const MIGRATIONS: readonly string[] = [
+  `CREATE TABLE follower (
+    id INTEGER PRIMARY KEY CHECK (id = 1), revision INTEGER NOT NULL, next_look_at_ms INTEGER NOT NULL,
+    heard_at_ms INTEGER NOT NULL, at_head INTEGER NOT NULL, failures INTEGER NOT NULL, error TEXT,
+    head_height INTEGER, head_hash TEXT, head_advanced_at_ms INTEGER, synced_at_ms INTEGER
+  )`,
+  'CREATE TABLE blocks (height INTEGER PRIMARY KEY, hash TEXT NOT NULL, parent TEXT NOT NULL, time_ms INTEGER NOT NULL)',
+  `CREATE TABLE payments (
+    txid TEXT NOT NULL, idx TEXT NOT NULL, invoice_id TEXT NOT NULL, asset TEXT NOT NULL, units TEXT NOT NULL,
+    spends TEXT NOT NULL, status TEXT NOT NULL, height INTEGER, block_hash TEXT, seen_at_ms INTEGER NOT NULL,
+    replaced_by TEXT, conflict_height INTEGER, notify_until INTEGER NOT NULL, touch_height INTEGER, tracked INTEGER NOT NULL,
+    PRIMARY KEY (txid, idx)
+  ) WITHOUT ROWID`,
+  'CREATE INDEX payments_tracked ON payments (txid) WHERE tracked = 1',
+  'CREATE INDEX payments_touched ON payments (touch_height) WHERE touch_height IS NOT NULL',
+  OUTBOX_TABLE,
+]
+
+/** Bounds what each look carries. Past it the oldest are still found in blocks, but no longer watched for conflicts. */
+export const TRACKED_MAX = 5_000
+/** A lost payment is given up so long after it was first seen. Should it come in a block after all, it is taken as ever. */
+const LOST_KEPT_MS = 30 * 24 * 3_600_000
+/** Transaction ids in one query. */
+const TXIDS_PAGE = 1_000
+
+export function migrate(sql: Sql): void {
+  sql.exec('CREATE TABLE IF NOT EXISTS _migrations (id INTEGER PRIMARY KEY)')
+  const done = sql.exec('SELECT COUNT(*) AS n FROM _migrations').toArray()[0]?.n as number
+  for (const [id, statement] of MIGRATIONS.entries()) {
+    if (id < done) continue
+    sql.exec(statement)
+    sql.exec('INSERT INTO _migrations (id) VALUES (?)', id)
+  }
+}
+
+/** The one row of facts about the follower itself. */
+export interface FollowerFacts {
+  /** Grows with each commit; what an observation made in it carries. */
+  readonly revision: number
+  /** When the alarm sends the next look; while one is under way, when it counts as lost. */
+  readonly nextLookAtMs: number
+  /** When a look last committed (at first: when the follower was woken). */
+  readonly heardAtMs: number
+  /** The newest commit came to the head and took in the mempool. */
+  readonly atHead: boolean
+  /** Looks failed in a row. */
+  readonly failures: number
+  readonly error: string | null
+  readonly headHeight: number | null
+  readonly headHash: string | null
+  readonly headAdvancedAtMs: number | null
+  readonly syncedAtMs: number | null
+}
+
+export function readFacts(sql: Sql): FollowerFacts | null {
+  const row = sql.exec('SELECT * FROM follower').toArray()[0]
+  if (!row) return null
+  return {
+    revision: row.revision as number,
+    nextLookAtMs: row.next_look_at_ms as number,
+    heardAtMs: row.heard_at_ms as number,
+    atHead: row.at_head === 1,
+    failures: row.failures as number,
+    error: row.error as string | null,
+    headHeight: row.head_height as number | null,
+    headHash: row.head_hash as string | null,
+    headAdvancedAtMs: row.head_advanced_at_ms as number | null,
+    syncedAtMs: row.synced_at_ms as number | null,
+  }
+}
+
+export function writeFacts(sql: Sql, facts: FollowerFacts): void {
+  sql.exec(
+    `INSERT OR REPLACE INTO follower (id, revision, next_look_at_ms, heard_at_ms, at_head, failures, error,
+       head_height, head_hash, head_advanced_at_ms, synced_at_ms) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    facts.revision,
+    facts.nextLookAtMs,
+    facts.heardAtMs,
+    facts.atHead ? 1 : 0,
+    facts.failures,
+    facts.error,
+    facts.headHeight,
+    facts.headHash,
+    facts.headAdvancedAtMs,
+    facts.syncedAtMs,
+  )
+}
+
+/** Newest first. */
+export function recentBlocks(sql: Sql, limit: number): { height: number; hash: string }[] {
+  return sql
+    .exec('SELECT height, hash FROM blocks ORDER BY height DESC LIMIT ?', limit)
+    .toArray()
+    .map((row) => ({ height: row.height as number, hash: row.hash as string }))
+}
+
+/** Puts the blocks on top of those up to `floor`, and forgets all but the newest `keep`. */
+export function putBlocks(sql: Sql, floor: number, blocks: readonly BlockRef[], keep: number): void {
+  sql.exec('DELETE FROM blocks WHERE height > ?', floor)
+  for (const { height, hash, parentHash, timeMs } of blocks)
+    sql.exec('INSERT INTO blocks (height, hash, parent, time_ms) VALUES (?, ?, ?, ?)', height, hash, parentHash, timeMs)
+  sql.exec('DELETE FROM blocks WHERE height <= (SELECT MAX(height) FROM blocks) - ?', keep)
+}
+
+/** Payments that a batch with this floor touches by its blocks alone. */
+export function paymentsAbove(sql: Sql, floor: number): PaymentRow[] {
+  return sql.exec('SELECT * FROM payments WHERE touch_height > ?', floor).toArray().map(toPayment)
+}
+
+export function paymentsOf(sql: Sql, txids: Iterable<string>): PaymentRow[] {
+  const all = [...txids]
+  const rows: PaymentRow[] = []
+  for (let i = 0; i < all.length; i += TXIDS_PAGE) {
+    const page = JSON.stringify(all.slice(i, i + TXIDS_PAGE))
+    rows.push(...sql.exec('SELECT * FROM payments WHERE txid IN (SELECT value FROM json_each(?))', page).toArray().map(toPayment))
+  }
+  return rows
+}
+
+/** Payments whose place one of these transactions has taken. */
+export function paymentsReplacedBy(sql: Sql, txids: readonly string[]): PaymentRow[] {
+  if (txids.length === 0) return []
+  const gone = new Set(txids)
+  return sql
+    .exec("SELECT * FROM payments WHERE tracked = 1 AND status = 'replaced'")
+    .toArray()
+    .map(toPayment)
+    .filter((row) => row.replacedBy !== null && gone.has(row.replacedBy))
+}
+
+export function paymentAt(sql: Sql, txid: string, index: string): PaymentRow | null {
+  const row = sql.exec('SELECT * FROM payments WHERE txid = ? AND idx = ?', txid, index).toArray()[0]
+  return row ? toPayment(row) : null
+}
+
+export function putPayment(sql: Sql, row: PaymentRow): void {
+  sql.exec(
+    `INSERT INTO payments (txid, idx, invoice_id, asset, units, spends, status, height, block_hash, seen_at_ms,
+       replaced_by, conflict_height, notify_until, touch_height, tracked) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT (txid, idx) DO UPDATE SET asset = excluded.asset, units = excluded.units, spends = excluded.spends,
+       status = excluded.status, height = excluded.height, block_hash = excluded.block_hash,
+       replaced_by = excluded.replaced_by, conflict_height = excluded.conflict_height,
+       notify_until = excluded.notify_until, touch_height = excluded.touch_height, tracked = excluded.tracked`,
+    row.txid,
+    row.index,
+    row.invoiceId,
+    row.assetCode,
+    row.units.toString(),
+    JSON.stringify(row.spends),
+    row.status,
+    row.height,
+    row.blockHash,
+    row.seenAtMs,
+    row.replacedBy,
+    row.conflictHeight,
+    row.notifyUntil,
+    touchHeight(row),
+    isLoose(row.status) ? 1 : 0,
+  )
+}
+
+/** Transactions whose coins are followed, the newest first, each once. */
+export function trackedTransactions(sql: Sql): TrackedTransaction[] {
+  return toTransactions(
+    sql.exec('SELECT txid, spends FROM payments WHERE tracked = 1 ORDER BY seen_at_ms DESC LIMIT ?', TRACKED_MAX).toArray(),
+  )
+}
+
+/** What a rollback to `height` would add to them. */
+export function trackedAbove(sql: Sql, height: number): TrackedTransaction[] {
+  const statement = `SELECT txid, spends FROM payments WHERE touch_height > ?1 AND (height > ?1 OR conflict_height > ?1)
+    ORDER BY touch_height DESC LIMIT ${TRACKED_MAX}`
+  return toTransactions(sql.exec(statement, height).toArray())
+}
+
+export function replacements(sql: Sql): string[] {
+  return sql
+    .exec("SELECT DISTINCT replaced_by FROM payments WHERE tracked = 1 AND status = 'replaced' LIMIT ?", TRACKED_MAX)
+    .toArray()
+    .map((row) => row.replaced_by as string)
+}
+
+/** Stops following payments that were lost long ago. */
+export function giveUpLost(sql: Sql, nowMs: number): void {
+  sql.exec(
+    "UPDATE payments SET tracked = 0 WHERE tracked = 1 AND status IN ('missing', 'replaced') AND seen_at_ms < ?",
+    nowMs - LOST_KEPT_MS,
+  )
+}
+
+function toTransactions(rows: Record<string, unknown>[]): TrackedTransaction[] {
+  const byTxid = new Map<string, TrackedTransaction>()
+  for (const row of rows) {
+    const txid = row.txid as string
+    if (!byTxid.has(txid)) byTxid.set(txid, { txid, spends: JSON.parse(row.spends as string) as string[] })
+  }
+  return [...byTxid.values()]
+}
+
+function toPayment(row: Record<string, unknown>): PaymentRow {
+  return {
+    txid: row.txid as string,
+    index: row.idx as string,
+    invoiceId: row.invoice_id as string,
+    assetCode: row.asset as string,
+    units: BigInt(row.units as string),
+    spends: JSON.parse(row.spends as string) as string[],
+    status: row.status as PaymentRow['status'],
+    height: row.height as number | null,
+    blockHash: row.block_hash as string | null,
+    seenAtMs: row.seen_at_ms as number,
+    replacedBy: row.replaced_by as string | null,
+    conflictHeight: row.conflict_height as number | null,
+    notifyUntil: row.notify_until as number,
+  }
+}

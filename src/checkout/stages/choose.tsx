@@ -1,0 +1,51 @@
+import type { MethodTerms } from '../../invoice/types.ts'
+import { methodDue } from '../../invoice/view.ts'
+import { roughAmount } from '../format.ts'
+import { Coin, Payments } from '../parts.tsx'
+import { assetOf, chainOf, isTestNetwork, linkTo, type View } from '../view.ts'
+import { AmountLead } from './lead.tsx'
+
+/** Nothing is allocated until the shopper presses a button: each is a POST, so that no crawler takes an address. */
+export function Choose({ view }: { view: View }) {
+  const { t } = view
+  const { methods } = view.invoice.terms
+  return (
+    <>
+      <AmountLead view={view} />
+      <div class="panel">
+        <h2>{t.chooseHeading}</h2>
+        <p class="soft">{t.chooseHint}</p>
+        <Methods view={view} methods={methods} />
+        <Payments view={view} />
+      </div>
+    </>
+  )
+}
+
+/** One button a method, with what it would cost. */
+export function Methods({ view, methods }: { view: View; methods: readonly MethodTerms[] }) {
+  return (
+    <form class="methods" method="post" action={linkTo(view, '/method', { method: null })}>
+      {methods.map((method) => {
+        const asset = assetOf(view, method.asset)
+        const chain = chainOf(view, method.chainId)
+        return (
+          <button type="submit" name="asset" value={method.asset} id={`m-${method.asset}`}>
+            <Coin ticker={asset.ticker} />
+            <span class="name">
+              <strong>{methods.length === 1 ? view.t.payWith({ asset: asset.name }) : asset.name}</strong>
+              <small>
+                {view.t.onNetwork({ network: chain.name })}
+                {isTestNetwork(chain) && <span class="tag">{view.t.testNetwork}</span>}
+              </small>
+            </span>
+            <span class="due">{roughAmount(asset, methodDue(view.invoice, method))}</span>
+            <svg class="go" viewBox="0 0 20 20" aria-hidden="true">
+              <path d="M7.5 4.5L13 10l-5.5 5.5" />
+            </svg>
+          </button>
+        )
+      })}
+    </form>
+  )
+}

@@ -1,0 +1,77 @@
+import type { Child } from 'hono/jsx'
+import { countdownText } from '../countdown.ts'
+import { timeText } from '../format.ts'
+import { isTest, Sign } from '../parts.tsx'
+import { headline, paidText, priceText, type View } from '../view.ts'
+
+const LONG_PRICE = 12
+
+/** The first column while money is awaited: how much, for what, how long. */
+export function AmountLead({ view }: { view: View }) {
+  const { t, invoice, figures, nowMs } = view
+  const { terms } = invoice
+  const leftMs = terms.expiresAtMs - nowMs
+  return (
+    <div class="lead due">
+      {/* The one h1 says it all to a screen reader; what is seen of it is the amount. */}
+      <h1 tabindex={-1}>
+        <span class="sr">{headline(view)}</span>
+        <span aria-hidden="true">
+          <small>{t.amountToPay}</small>
+          <Price view={view} />
+        </span>
+      </h1>
+      <p class="clock" data-clock>
+        <svg viewBox="0 0 20 20" aria-hidden="true">
+          <circle cx="10" cy="10" r="7.5" />
+          <path d="M10 6v4.2l2.7 1.6" />
+        </svg>
+        <span class="js">
+          <span class="sr">{t.timeLeft}</span> <b data-left>{countdownText(leftMs)}</b>
+        </span>
+        <span class="nojs">{t.payBy({ time: timeText(terms.expiresAtMs, view.language) })}</span>
+      </p>
+      {(terms.description || terms.orderId) && (
+        <p class="what">
+          {terms.description}
+          {terms.orderId && <span class="soft">{t.order({ id: terms.orderId })}</span>}
+        </p>
+      )}
+      <p class="low" data-low hidden={leftMs > 120_000}>
+        {t.timeLow}
+      </p>
+      {figures.facts.short && (
+        <div class="part">
+          <p>
+            <strong>{t.partArrived}</strong>
+          </p>
+          <progress value={portion(figures.paid, terms.price)} max={1000} aria-label={t.partArrived} />
+          <p class="soft">{t.paidOf({ paid: paidText(view), price: priceText(view) })}</p>
+        </div>
+      )}
+      {isTest(view) && <p class="test">{t.notRealMoney}</p>}
+    </div>
+  )
+}
+
+/** The first column of every other stage: a sign, what has happened, and what it means. */
+export function SignLead({ view, tone, children }: { view: View; tone: 'good' | 'busy' | 'warn' | 'bad'; children: Child }) {
+  return (
+    <div class="lead told">
+      <Sign tone={tone} />
+      <h1 tabindex={-1}>{headline(view)}</h1>
+      {children}
+    </div>
+  )
+}
+
+/** The price, large; a long one somewhat smaller. */
+export function Price({ view }: { view: View }) {
+  const text = priceText(view)
+  return <span class={text.length > LONG_PRICE ? 'price long' : 'price'}>{text}</span>
+}
+
+/** Thousandths for a progress bar; display only. */
+function portion(part: bigint, whole: bigint): number {
+  return Number((part * 1000n) / whole)
+}

@@ -1,0 +1,171 @@
+import { addressBookOf } from '../../gateways/registry.ts'
+import type { Asset } from '../../money/asset.ts'
+import type { ChainConfig } from '../../money/chain.ts'
+import type { Rate } from '../../money/rate.ts'
+import { addressGroups, plainAmount, rateText } from '../format.ts'
+import { Coin, Copy, Note, Payments } from '../parts.tsx'
+import { qrPath } from '../qr.ts'
+import { lostPayment, type Stage } from '../stage.ts'
+import { assetOf, chainOf, isTestNetwork, linkTo, type View } from '../view.ts'
+import { Methods } from './choose.tsx'
+import { AmountLead } from './lead.tsx'
+
+type PayStage = Extract<Stage, { kind: 'pay' }>
+
+/** Digits after the point that are shown large; the rest is exact all the same, and smaller. */
+const LARGE_DIGITS = 8
+
+/** Where to send how much: the amount, the code, the address, in the order a shopper needs them. */
+export function Pay({ view, stage }: { view: View; stage: PayStage }) {
+  const { t, invoice } = view
+  const { method, activation, due } = stage
+  const asset = assetOf(view, method.asset)
+  const chain = chainOf(view, method.chainId)
+  const request = { address: activation.address, assetCode: method.asset, units: due }
+  const uri = addressBookOf(chain).paymentUri(chain, request)
+  const walletUri = addressBookOf(chain).paymentUri(chain, { ...request, label: invoice.terms.storeName })
+  const amount = plainAmount(asset, due)
+  const lost = lostPayment(invoice)
+  return (
+    <>
+      <AmountLead view={view} />
+      <div class="panel">
+        {lost && (
+          <Note
+            tone="warn"
+            title={{ replaced: t.replacedTitle, double_spent: t.doubleSpentTitle, missing: t.missingTitle }[lost.status]}
+          >
+            <p>{t.stillDue}</p>
+          </Note>
+        )}
+        <MethodHead view={view} asset={asset} chain={chain} />
+        <div class="row">
+          <div>
+            <h2>{view.figures.facts.short ? t.stillToPay : t.sendExactly}</h2>
+            <Amount amount={amount} ticker={asset.ticker} />
+          </div>
+          <Copy view={view} value={amount} label={t.copyAmount} />
+        </div>
+        {view.figures.facts.short && <p class="soft">{t.sendTheRest}</p>}
+        <Qr uri={uri} label={t.qrLabel({ amount: `${amount} ${asset.ticker}` })} />
+        <div class="actions">
+          <a class="button" href={walletUri}>
+            {t.openInWallet}
+          </a>
+          <Copy view={view} value={uri} label={t.copyLink} wide />
+        </div>
+        <div class="row">
+          <h2>{t.toThisAddress}</h2>
+          <Copy view={view} value={activation.address} label={t.copyAddress} />
+        </div>
+        <Address address={activation.address} />
+        <p class="only">
+          <svg viewBox="0 0 20 20" aria-hidden="true">
+            <path d="M10 3l7.8 13.5H2.2zM10 8v4m0 2.2v.1" />
+          </svg>
+          <span>{t.sendOnly({ asset: asset.name, network: chain.name })}</span>
+        </p>
+      </div>
+      <div class="panel aside">
+        <Payments view={view} />
+        {method.rate && <RateLine view={view} rate={method.rate} />}
+        <p class="waiting">
+          <span class="pulse" />
+          <span>
+            <strong>{t.waiting}</strong>
+            <span class="soft js">{t.updatesItself}</span>
+            <span class="soft nojs">{t.reloadAfterPaying}</span>
+          </span>
+        </p>
+        {view.demoWallet && <DemoWallet view={view} asset={method.asset} />}
+      </div>
+    </>
+  )
+}
+
+/** What is being paid with, and a way to choose again that needs no script. */
+function MethodHead({ view, asset, chain }: { view: View; asset: Asset; chain: ChainConfig }) {
+  const { t } = view
+  const others = view.invoice.terms.methods.filter((method) => method.asset !== asset.code)
+  const head = (
+    <>
+      <Coin ticker={asset.ticker} />
+      <span class="name">
+        <strong>{asset.name}</strong>
+        <small>
+          {t.onNetwork({ network: chain.name })}
+          {isTestNetwork(chain) && <span class="tag">{t.testNetwork}</span>}
+        </small>
+      </span>
+    </>
+  )
+  if (others.length === 0) return <div class="method">{head}</div>
+  return (
+    <details class="method">
+      <summary id="change">
+        {head}
+        <span class="change">{t.change}</span>
+      </summary>
+      <Methods view={view} methods={others} />
+    </details>
+  )
+}
+
+function Amount({ amount, ticker }: { amount: string; ticker: string }) {
+  const end = amount.includes('.') ? amount.indexOf('.') + 1 + LARGE_DIGITS : amount.length
+  return (
+    <p class="amount" translate="no">
+      {amount.slice(0, end)}
+      {amount.length > end && <small>{amount.slice(end)}</small>} <span>{ticker}</span>
+    </p>
+  )
+}
+
+/** Groups of four with the ends stressed: what people compare. Selected by hand it is copied without gaps. */
+function Address({ address }: { address: string }) {
+  const groups = addressGroups(address)
+  return (
+    <code class="address" translate="no" data-address>
+      {groups.map((group, index) => (index < 2 || index >= groups.length - 2 ? <b>{group}</b> : <i>{group}</i>))}
+    </code>
+  )
+}
+
+function Qr({ uri, label }: { uri: string; label: string }) {
+  const { size, path } = qrPath(uri)
+  return (
+    <svg class="qr" viewBox={`0 0 ${size} ${size}`} role="img" aria-label={label}>
+      <path fill-rule="evenodd" d={path} />
+    </svg>
+  )
+}
+
+function RateLine({ view, rate }: { view: View; rate: Rate }) {
+  const { t } = view
+  const quote = assetOf(view, view.invoice.terms.currency)
+  return (
+    <p class="rate">
+      <span>
+        {rateText(rate, quote, view.language)}
+        {rate.fixed && <span class="tag">{t.testRate}</span>}
+      </span>
+      <span class="soft">{rate.fixed ? t.rateTest : t.rateLocked({ sources: rate.sources.map(capital).join(', ') })}</span>
+    </p>
+  )
+}
+
+/** Development only: sends a real transaction on the local chain. */
+function DemoWallet({ view, asset }: { view: View; asset: string }) {
+  return (
+    <form class="demo" method="post" action={linkTo(view, '/demo-pay')}>
+      <p>{view.t.developmentOnly}</p>
+      <button type="submit" name="asset" value={asset} id="demo">
+        {view.t.demoPay}
+      </button>
+    </form>
+  )
+}
+
+function capital(name: string): string {
+  return name.slice(0, 1).toUpperCase() + name.slice(1)
+}

@@ -1,0 +1,117 @@
+import type { Invoice } from '../invoice/types.ts'
+import { figuresOf, type InvoiceFigures } from '../invoice/view.ts'
+import type { Asset } from '../money/asset.ts'
+import type { ChainConfig } from '../money/chain.ts'
+import type { Registry } from '../money/registry.ts'
+import { money } from './format.ts'
+import { LANGUAGES, type Language, type Messages } from './language.ts'
+import { type Stage, stageOf } from './stage.ts'
+
+/** Everything one rendering of a checkout page depends on. */
+export interface View {
+  readonly invoice: Invoice
+  readonly figures: InvoiceFigures
+  readonly stage: Stage
+  readonly registry: Registry
+  readonly language: Language
+  readonly t: Messages
+  readonly nowMs: number
+  readonly query: CheckoutQuery
+  /** The store's page around this one, when it is one of the allowed origins. */
+  readonly parentOrigin: string | null
+  /** Where the shopper came from: http(s) only. */
+  readonly returnUrl: string | null
+  /** Development: offer to pay from the demo wallet. */
+  readonly demoWallet: boolean
+  /** What went wrong with the last click, in the shopper's language. */
+  readonly problem: string | null
+}
+
+/** The query that every link and form of the page hands on. */
+export interface CheckoutQuery {
+  readonly method: string | null
+  readonly lang: string | null
+  readonly embed: string | null
+}
+
+export interface ViewRequest {
+  readonly invoice: Invoice
+  readonly registry: Registry
+  readonly language: Language
+  readonly nowMs: number
+  readonly query: CheckoutQuery
+  readonly demoWallet: boolean
+  readonly problem?: string | null
+}
+
+export function createView(request: ViewRequest): View {
+  const { invoice, query, language } = request
+  return {
+    ...request,
+    figures: figuresOf(invoice),
+    stage: stageOf(invoice, query.method, request.nowMs),
+    t: LANGUAGES[language],
+    parentOrigin: query.embed !== null && invoice.terms.allowedOrigins.includes(query.embed) ? query.embed : null,
+    returnUrl: webUrl(invoice.terms.redirectUrl),
+    problem: request.problem ?? null,
+  }
+}
+
+/** A path under this invoice with the query handed on; `changes` replaces parts of it. */
+export function linkTo(view: View, path: '' | '/method' | '/demo-pay', changes: Partial<CheckoutQuery> = {}): string {
+  const query = new URLSearchParams()
+  for (const [name, value] of Object.entries({ ...view.query, ...changes })) if (value !== null) query.set(name, value)
+  const text = query.toString()
+  return `/i/${view.invoice.terms.id}${path}${text ? `?${text}` : ''}`
+}
+
+export function assetOf(view: View, code: string): Asset {
+  return view.registry.asset(code)
+}
+
+export function chainOf(view: View, chainId: string): ChainConfig {
+  return view.registry.chain(chainId)
+}
+
+export function isTestNetwork(chain: ChainConfig): boolean {
+  return chain.network !== 'mainnet'
+}
+
+export function showMoney(view: View, asset: string, units: bigint): string {
+  return money(assetOf(view, asset), units, view.language)
+}
+
+export function priceText(view: View): string {
+  return showMoney(view, view.invoice.terms.currency, view.invoice.terms.price)
+}
+
+export function paidText(view: View): string {
+  return showMoney(view, view.invoice.terms.currency, view.figures.paid)
+}
+
+/** The headline of the stage: the page's one h1, its title, and what a screen reader is told when it changes. */
+export function headline(view: View): string {
+  const { stage, t, invoice } = view
+  switch (stage.kind) {
+    case 'choose':
+    case 'pay':
+      return t.payTitle({ amount: priceText(view), store: invoice.terms.storeName })
+    case 'closing':
+      return t.closingTitle
+    case 'confirming':
+      return stage.have === 0 ? t.seenTitle : t.confirmingTitle
+    case 'paid':
+      return t.paidTitle
+    case 'expired':
+      return { unpaid: t.expiredTitle, part: t.expiredPartTitle, held: t.heldTitle, refused: t.refusedTitle }[stage.because]
+    case 'invalid':
+      return { replaced: t.replacedTitle, double_spent: t.doubleSpentTitle, missing: t.missingTitle, marked: t.markedTitle }[
+        stage.because
+      ]
+  }
+}
+
+function webUrl(text: string | null): string | null {
+  if (text === null || !URL.canParse(text)) return null
+  return ['https:', 'http:'].includes(new URL(text).protocol) ? text : null
+}

@@ -1,0 +1,240 @@
+import { fromHex } from '../../lib/bytes.ts'
+import { err, ok, type Result } from '../../lib/result.ts'
+import type { NodeEndpoint, NodeError } from '../gateway.ts'
+
+/** How long a node may take for an answer, its body included. */
+const TIMEOUT_MS = 5_000
+
+/** Over any block in hexadecimal (8 MB) and a list of 240,000 waiting transactions; its text and values fit a Worker's memory. */
+const RESPONSE_BYTES_MAX = 16 * 1024 * 1024
+
+/** The node answers, but has yet to load its chain: as good as away. */
+const STARTING = -28
+
+/** Calls in one request. */
+export const BATCH_MAX = 100
+
+export type RpcCall = readonly [method: string, ...parameters: (string | number | boolean | readonly string[])[]]
+
+/** A node's own refusal of one call. Codes are Bitcoin Core's (`src/rpc/protocol.h`); bcoin uses -1 where it is vague. */
+export interface RpcRefusal {
+  readonly code: number
+  readonly message: string
+}
+
+/** `too_large`: the answer was over the bound; asking for less may work. It becomes `protocol` for callers outside. */
+export type RpcError = NodeError | { readonly reason: 'too_large'; readonly detail: string }
+
+export interface BitcoinRpc {
+  /** One call, its result unread. A refusal by the node is a value of its own, for only the caller knows what it means. */
+  call(...call: RpcCall): Promise<Result<Result<unknown, RpcRefusal>, RpcError>>
+  /** Up to `BATCH_MAX` calls in one request; the answers stand in the order of the calls. */
+  batch(calls: readonly RpcCall[]): Promise<Result<Result<unknown, RpcRefusal>[], RpcError>>
+  /** A serialized block, by REST where the node has it. */
+  block(hash: string): Promise<BlockAnswer>
+}
+
+type BlockAnswer = Result<Result<Uint8Array, RpcRefusal>, RpcError>
+
+/**
+ * JSON-RPC to Bitcoin Core and its kin (Litecoin Core, bcoin). Nodes are asked in their order; the next one only when one
+ * cannot be reached or does not answer as a node. Amounts are never read from JSON: they are floating point there.
+ */
+export function createBitcoinRpc(nodes: readonly NodeEndpoint[], fetcher: typeof fetch): BitcoinRpc {
+  return {
+    async call(...call) {
+      const answers = await firstOf(nodes, (node) => callAll(node, [call], fetcher))
+      return answers.ok ? ok(answers.value[0] as Result<unknown, RpcRefusal>) : answers
+    },
+    batch: (calls) => firstOf(nodes, (node) => callAll(node, calls, fetcher)),
+    block: (hash) => firstOf(nodes, (node) => (node.rest ? blockByRest(node, hash, fetcher) : blockByRpc(node, hash, fetcher))),
+  }
+}
+
+/** For people and contracts that know nothing of our bounds. */
+export function toNodeError(error: RpcError): NodeError {
+  return error.reason === 'too_large' ? { reason: 'protocol', detail: error.detail } : error
+}
+
+/** A call that a healthy node does not refuse. */
+export async function ask(rpc: BitcoinRpc, ...call: RpcCall): Promise<Result<unknown, NodeError>> {
+  const answer = await rpc.call(...call)
+  if (!answer.ok) return err(toNodeError(answer.error))
+  return answer.value.ok ? answer.value : err(refusalError(call[0], answer.value.error))
+}
+
+/** Sixty-four lower-case hexadecimal digits: a block hash or transaction id as Bitcoin's nodes write it. */
+export function isHash(value: unknown): value is string {
+  return typeof value === 'string' && /^[0-9a-f]{64}$/.test(value)
+}
+
+/** A refusal that the caller did not expect. */
+export function refusalError(what: string, refusal: RpcRefusal): NodeError {
+  return { reason: 'node_refused', detail: `${what}: ${refusal.message} (${refusal.code})`.slice(0, 300) }
+}
+
+async function firstOf<T>(
+  nodes: readonly NodeEndpoint[],
+  ask: (node: NodeEndpoint) => Promise<Result<T, RpcError>>,
+): Promise<Result<T, RpcError>> {
+  let last: Result<T, RpcError> = err({ reason: 'protocol', detail: 'no node is configured for this chain' })
+  for (const node of nodes) {
+    last = await ask(node)
+    if (last.ok || last.error.reason === 'too_large') return last
+  }
+  return last
+}
+
+async function callAll(
+  node: NodeEndpoint,
+  calls: readonly RpcCall[],
+  fetcher: typeof fetch,
+): Promise<Result<Result<unknown, RpcRefusal>[], RpcError>> {
+  if (calls.length === 0) return ok([])
+  if (calls.length > BATCH_MAX) throw new Error(`${calls.length} calls in one batch`)
+  const requests = calls.map(([method, ...params], id) => ({ jsonrpc: '1.0', id, method, params }))
+  const single = requests.length === 1
+  const response = await request(node, node.url, JSON.stringify(single ? requests[0] : requests), fetcher)
+  if (!response.ok) return response
+
+  // Core answers a refused call with status 500 or 404 and the reason as JSON; bcoin with 200. So the body comes first.
+  const { status, body } = response.value
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(new TextDecoder().decode(body))
+  } catch {
+    if (status !== 200) return err(statusError(node, status))
+    return err({ reason: 'protocol', detail: `${hostOf(node)} answered something that is not JSON` })
+  }
+  const list: unknown[] = single ? [parsed] : Array.isArray(parsed) ? parsed : []
+  const answers = new Map<number, Result<unknown, RpcRefusal>>()
+  for (const item of list) {
+    const answer = readAnswer(item)
+    if (answer) answers.set(answer.id, answer.result)
+  }
+  const ordered: Result<unknown, RpcRefusal>[] = []
+  for (const { id } of requests) {
+    const answer = answers.get(id)
+    if (!answer && status !== 200) return err(statusError(node, status))
+    if (!answer) return err({ reason: 'protocol', detail: `${hostOf(node)} left a call unanswered` })
+    if (!answer.ok && answer.error.code === STARTING)
+      return err({ reason: 'node_unreachable', detail: `${hostOf(node)} is starting` })
+    ordered.push(answer)
+  }
+  return ok(ordered)
+}
+
+function readAnswer(item: unknown): { id: number; result: Result<unknown, RpcRefusal> } | null {
+  if (item === null || typeof item !== 'object') return null
+  const { id, result, error } = item as { id?: unknown; result?: unknown; error?: unknown }
+  if (typeof id !== 'number') return null
+  if (error === null || error === undefined) return { id, result: ok(result) }
+  const { code, message } = error as { code?: unknown; message?: unknown }
+  return { id, result: err({ code: typeof code === 'number' ? code : 0, message: String(message) }) }
+}
+
+/** `GET /rest/block/<hash>.bin` (Bitcoin Core's REST interface, `-rest`): half the bytes, and no JSON. */
+async function blockByRest(node: NodeEndpoint, hash: string, fetcher: typeof fetch): Promise<BlockAnswer> {
+  const response = await request(node, `${node.url.replace(/\/$/, '')}/rest/block/${hash}.bin`, null, fetcher)
+  if (!response.ok) return response
+  const { status, body } = response.value
+  if (status === 200) return ok(ok(body))
+  if (status === 404) return ok(err({ code: -5, message: 'block not found' }))
+  return err(statusError(node, status))
+}
+
+async function blockByRpc(node: NodeEndpoint, hash: string, fetcher: typeof fetch): Promise<BlockAnswer> {
+  const answers = await callAll(node, [['getblock', hash, 0]], fetcher)
+  if (!answers.ok) return answers
+  const answer = answers.value[0] as Result<unknown, RpcRefusal>
+  if (!answer.ok) return ok(answer)
+  const bytes = decodeHex(answer.value)
+  return bytes
+    ? ok(ok(bytes))
+    : err({ reason: 'protocol', detail: `${hostOf(node)} gave a block that is not hexadecimal` } as const)
+}
+
+/** Hexadecimal from a node, or null. By the engine's own reader where it has one: a block is a megabyte or more. */
+export function decodeHex(text: unknown): Uint8Array | null {
+  if (typeof text !== 'string') return null
+  try {
+    return 'fromHex' in Uint8Array ? Uint8Array.fromHex(text) : fromHex(text)
+  } catch {
+    return null
+  }
+}
+
+async function request(
+  node: NodeEndpoint,
+  url: string,
+  json: string | null,
+  fetcher: typeof fetch,
+): Promise<Result<{ status: number; body: Uint8Array }, RpcError>> {
+  const { protocol, hostname } = new URL(url)
+  if (protocol !== 'https:' && !/^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)) {
+    return err({ reason: 'protocol', detail: `${hostOf(node)} would be reached by plain HTTP, which is for loopback alone` })
+  }
+  const headers: Record<string, string> = { 'content-type': 'application/json' }
+  if (node.user !== undefined || node.password !== undefined) {
+    const utf8 = new TextEncoder().encode(`${node.user ?? ''}:${node.password ?? ''}`)
+    headers.authorization = `Basic ${btoa(String.fromCharCode(...utf8))}`
+  }
+  try {
+    const response = await fetcher(url, {
+      method: json === null ? 'GET' : 'POST',
+      headers,
+      body: json,
+      // A redirect would carry the credentials to another place.
+      redirect: 'manual',
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    })
+    const body = await readBounded(response)
+    if (!body) return err({ reason: 'too_large', detail: `${hostOf(node)} answered with over ${RESPONSE_BYTES_MAX} bytes` })
+    return ok({ status: response.status, body })
+  } catch (thrown) {
+    const why = thrown instanceof Error ? thrown.message : String(thrown)
+    return err({ reason: 'node_unreachable', detail: `${hostOf(node)}: ${why}`.slice(0, 300) })
+  }
+}
+
+/** The body, or null when it is over the bound. */
+async function readBounded(response: Response): Promise<Uint8Array | null> {
+  if (Number(response.headers.get('content-length') ?? 0) > RESPONSE_BYTES_MAX) {
+    await response.body?.cancel()
+    return null
+  }
+  const chunks: Uint8Array[] = []
+  let length = 0
+  const reader = response.body?.getReader()
+  while (reader) {
+    const { done, value } = await reader.read()
+    if (done) break
+    length += value.byteLength
+    if (length > RESPONSE_BYTES_MAX) {
+      await reader.cancel()
+      return null
+    }
+    chunks.push(value)
+  }
+  if (chunks.length === 1) return chunks[0] as Uint8Array
+  const body = new Uint8Array(length)
+  let at = 0
+  for (const chunk of chunks) {
+    body.set(chunk, at)
+    at += chunk.length
+  }
+  return body
+}
+
+function statusError(node: NodeEndpoint, status: number): NodeError {
+  if (status === 401 || status === 403)
+    return { reason: 'node_refused', detail: `${hostOf(node)} refuses our credentials (${status})` }
+  // 503: Core's work queue is full, or a tunnel's other end is away.
+  if (status >= 500) return { reason: 'node_unreachable', detail: `${hostOf(node)} answered ${status}` }
+  return { reason: 'protocol', detail: `${hostOf(node)} answered ${status}` }
+}
+
+/** Never the whole address: it may hold a key. */
+function hostOf(node: NodeEndpoint): string {
+  return new URL(node.url).host
+}

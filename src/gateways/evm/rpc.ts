@@ -1,0 +1,146 @@
+import { reasonOf } from '../../lib/log.ts'
+import { err, ok, type Result } from '../../lib/result.ts'
+import type { NodeEndpoint, NodeError } from '../gateway.ts'
+
+/** A whole request with its answer; the next node is tried after it. */
+const TIMEOUT_MS = 5_000
+/** Calls in one HTTP request: hosted nodes refuse long batches. */
+const BATCH_MAX = 100
+/** The largest blocks in use are a few megabytes with their transactions. */
+const ANSWER_BYTES_MAX = 32 * 1024 * 1024
+
+export interface RpcCall {
+  readonly method: string
+  readonly params: readonly unknown[]
+}
+
+/** One node. */
+export interface RpcNode {
+  /** The answers in the order of the calls. One call that fails fails them all. */
+  call(calls: readonly RpcCall[]): Promise<Result<unknown[], NodeError>>
+}
+
+/** The nodes of one chain. */
+export interface RpcNodes {
+  /**
+   * Runs `attempt` on one node after the other until one succeeds, beginning with the one that did last time.
+   * Each attempt uses one node for all it asks, so that its answers belong together.
+   */
+  first<T>(attempt: (node: RpcNode) => Promise<Result<T, NodeError>>): Promise<Result<T, NodeError>>
+}
+
+export function connectNodes(endpoints: readonly NodeEndpoint[], fetcher: typeof fetch): RpcNodes {
+  let nodes = endpoints.map((endpoint) => connect(endpoint, fetcher))
+  return {
+    async first(attempt) {
+      let failure: NodeError | null = null
+      for (const node of nodes) {
+        const result = await attempt(node)
+        if (result.ok) {
+          if (node !== nodes[0]) nodes = [node, ...nodes.filter((other) => other !== node)]
+          return result
+        }
+        // A node that answers wrongly says more than one that does not answer.
+        if (failure === null || failure.reason === 'node_unreachable') failure = result.error
+      }
+      return err(failure ?? { reason: 'protocol', detail: 'no node is configured' })
+    },
+  }
+}
+
+function connect(endpoint: NodeEndpoint, fetcher: typeof fetch): RpcNode {
+  // Paths and queries of node addresses often hold an API key, so that only the host is ever told.
+  const host = URL.canParse(endpoint.url) ? new URL(endpoint.url).host : 'node'
+  const headers = new Headers({ 'content-type': 'application/json' })
+  if (endpoint.user !== undefined) headers.set('authorization', `Basic ${btoa(`${endpoint.user}:${endpoint.password ?? ''}`)}`)
+
+  async function post(calls: readonly RpcCall[]): Promise<Result<unknown[], NodeError>> {
+    const body = JSON.stringify(calls.map((call, id) => ({ jsonrpc: '2.0', id, method: call.method, params: call.params })))
+    const signal = AbortSignal.timeout(TIMEOUT_MS)
+    try {
+      const response = await fetcher(endpoint.url, { method: 'POST', headers, body, signal, redirect: 'manual' })
+      if (response.status !== 200) {
+        await response.body?.cancel()
+        const passing = response.status === 429 || response.status >= 500
+        return err({ reason: passing ? 'node_unreachable' : 'protocol', detail: `${host}: HTTP ${response.status}` })
+      }
+      const text = await readText(response)
+      return text === null ? protocol(host, 'the answer is too long') : readAnswers(host, calls, text)
+    } catch (thrown) {
+      return err({ reason: 'node_unreachable', detail: `${host}: ${reasonOf(thrown)}` })
+    }
+  }
+
+  return {
+    async call(calls) {
+      if (!isAllowed(endpoint.url)) return protocol(host, 'a node off this machine is reached by HTTPS alone')
+      const answers: unknown[] = []
+      for (let at = 0; at < calls.length; at += BATCH_MAX) {
+        const part = await post(calls.slice(at, at + BATCH_MAX))
+        if (!part.ok) return part
+        answers.push(...part.value)
+      }
+      return ok(answers)
+    },
+  }
+}
+
+function isAllowed(url: string): boolean {
+  if (!URL.canParse(url)) return false
+  const { protocol: scheme, hostname } = new URL(url)
+  return scheme === 'https:' || (scheme === 'http:' && ['127.0.0.1', '[::1]', 'localhost'].includes(hostname))
+}
+
+async function readText(response: Response): Promise<string | null> {
+  if (Number(response.headers.get('content-length') ?? 0) > ANSWER_BYTES_MAX || response.body === null) return null
+  const decoder = new TextDecoder()
+  const reader = response.body.getReader()
+  let text = ''
+  let bytes = 0
+  for (;;) {
+    const { done, value } = await reader.read()
+    if (done) return text + decoder.decode()
+    bytes += value.byteLength
+    if (bytes > ANSWER_BYTES_MAX) {
+      await reader.cancel()
+      return null
+    }
+    text += decoder.decode(value, { stream: true })
+  }
+}
+
+/** JSON-RPC 2.0, section 6: answers of a batch come in any order; a refused batch is one error object. */
+function readAnswers(host: string, calls: readonly RpcCall[], text: string): Result<unknown[], NodeError> {
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch {
+    return protocol(host, 'the answer is not JSON')
+  }
+  if (!Array.isArray(json))
+    return isRecord(json) && isRecord(json.error) ? refusal(host, 'batch', json.error) : protocol(host, 'not a batch')
+  const byId = new Map<unknown, unknown>(json.map((answer) => [isRecord(answer) ? answer.id : null, answer]))
+  const answers: unknown[] = []
+  for (const [id, call] of calls.entries()) {
+    const answer = byId.get(id)
+    if (!isRecord(answer)) return protocol(host, `no answer to ${call.method}`)
+    if (isRecord(answer.error)) return refusal(host, call.method, answer.error)
+    if (!('result' in answer)) return protocol(host, `no result of ${call.method}`)
+    answers.push(answer.result)
+  }
+  return ok(answers)
+}
+
+/** A method the node does not have stays missing until a person acts; anything else may pass. */
+function refusal(host: string, what: string, error: Record<string, unknown>): Result<never, NodeError> {
+  const detail = `${host}: ${what}: ${String(error.message).slice(0, 200)}`
+  return err({ reason: error.code === -32601 ? 'protocol' : 'node_refused', detail })
+}
+
+function protocol(host: string, detail: string): Result<never, NodeError> {
+  return err({ reason: 'protocol', detail: `${host}: ${detail}` })
+}
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

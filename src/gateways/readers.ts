@@ -1,0 +1,26 @@
+import type { ChainConfig } from '../money/chain.ts'
+import { createBitcoinReader } from './bitcoin/reader.ts'
+import { createEvmReader } from './evm/reader.ts'
+import type { ChainReader, NodeEndpoint, ReaderFactory } from './gateway.ts'
+
+/** The reading half of each gateway: for the gateways Worker alone. */
+const FACTORIES: Record<ChainConfig['gateway'], ReaderFactory> = { bitcoin: createBitcoinReader, evm: createEvmReader }
+
+/** Readers live as long as the isolate: they remember what they have seen of the mempool. */
+const readers = new Map<string, ChainReader>()
+let nodesText: string | null = null
+
+/** The reader of a chain over the nodes that `NODES` names for it; null when it names none. Throws on text that is not JSON. */
+export function readerOf(env: { NODES: string }, chain: ChainConfig): ChainReader | null {
+  if (env.NODES !== nodesText) {
+    readers.clear()
+    nodesText = env.NODES
+  }
+  const known = readers.get(chain.id)
+  if (known) return known
+  const nodes = (JSON.parse(env.NODES) as Record<string, readonly NodeEndpoint[]>)[chain.id] ?? []
+  if (nodes.length === 0) return null
+  const reader = FACTORIES[chain.gateway](chain, nodes, (input, init) => fetch(input, init))
+  readers.set(chain.id, reader)
+  return reader
+}

@@ -1,0 +1,28 @@
+import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+
+/**
+ * The directory: one small database that knows every store and every API key, and in which shard a store's rows are.
+ * Every table is `WITHOUT ROWID` (scripts/generate-migrations.ts adds it): a text key then costs one row written, not two.
+ */
+export const stores = sqliteTable('stores', {
+  id: text('id').primaryKey(),
+  merchantId: text('merchant_id').notNull(),
+  name: text('name').notNull(),
+  /** Number of the shard database that holds this store's rows; never changes. */
+  shard: integer('shard').notNull(),
+  /** `encodeJson` of the `StoreConfig`. */
+  config: text('config').notNull(),
+  createdAtMs: integer('created_at_ms').notNull(),
+})
+
+export const apiKeys = sqliteTable('api_keys', {
+  id: text('id').primaryKey(),
+  /** SHA-256 of the whole key in hexadecimal. The key itself is kept nowhere. */
+  hash: text('hash').notNull().unique(),
+  storeId: text('store_id').notNull(),
+  label: text('label').notNull(),
+  /** The part of the key that may be shown, so that a person can tell keys apart. */
+  prefix: text('prefix').notNull(),
+  createdAtMs: integer('created_at_ms').notNull(),
+  revokedAtMs: integer('revoked_at_ms'),
+})

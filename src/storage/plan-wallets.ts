@@ -1,0 +1,46 @@
+import { addressBookOf } from '../gateways/registry.ts'
+import type { StoreConfig } from '../invoice/types.ts'
+import { toHex } from '../lib/bytes.ts'
+import type { FieldRefusal } from '../lib/fields.ts'
+import { keyedId } from '../lib/ids.ts'
+import { err, ok, type Result } from '../lib/result.ts'
+import type { ChainConfig } from '../money/chain.ts'
+import type { Registry } from '../money/registry.ts'
+import type { WalletRequest } from './provision-request.ts'
+
+/**
+ * The wallets and payment methods of a store. A wallet's id is made from its account's first address, so one account is
+ * one wallet however often, in whichever store and with whichever xpub prefix it is given: two objects counting indices
+ * of one account would hand out the same address twice. Refuses accounts that cannot make addresses for their assets.
+ */
+export async function planWallets(
+  requests: readonly WalletRequest[],
+  registry: Registry,
+): Promise<Result<Pick<StoreConfig, 'wallets' | 'methods'>, FieldRefusal>> {
+  const wallets = new Map<string, StoreConfig['wallets'][number]>()
+  const methods: { asset: string; walletId: string }[] = []
+  for (const [index, { account, assets }] of requests.entries()) {
+    for (const [position, code] of assets.entries()) {
+      const asset = `wallets[${index}].assets[${position}]`
+      const chainId = registry.findAsset(code)?.chainId
+      if (!chainId) return refuse(asset, `${code} is not an asset of a chain configured here`)
+      if (methods.some((method) => method.asset === code)) return refuse(asset, `${code} has a wallet already`)
+      const chain = registry.chain(chainId)
+      const first = addressBookOf(chain).derive(chain, account, 0)
+      if (!first.ok) return refuse(`wallets[${index}].account`, `${first.error.reason}: ${first.error.detail} (for ${code})`)
+      const id = await keyedId('wal', 'account', [spaceOf(chain), account.script, toHex(first.value.watchKey)])
+      if (!wallets.has(id)) wallets.set(id, { id, account })
+      methods.push({ asset: code, walletId: id })
+    }
+  }
+  return ok({ wallets: [...wallets.values()], methods })
+}
+
+/** What must be the same for two address indices to be one: on EVM chains one index serves them all. */
+function spaceOf(chain: ChainConfig): string {
+  return chain.gateway === 'evm' ? 'evm' : `${chain.gateway} ${chain.network}`
+}
+
+function refuse(param: string, detail: string): Result<never, FieldRefusal> {
+  return err({ reason: 'invalid_field', param, detail: `${param}: ${detail}` })
+}

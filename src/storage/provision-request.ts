@@ -1,0 +1,93 @@
+import { isApiKey } from '../auth/api-keys.ts'
+import type { AccountKey } from '../gateways/gateway.ts'
+import type { LatePolicy } from '../invoice/types.ts'
+import { type FieldRefusal, type Fields, readFields } from '../lib/fields.ts'
+import { isId } from '../lib/ids.ts'
+import type { Result } from '../lib/result.ts'
+
+/** What makes a store. Only `name` and `wallets` must be given. */
+export interface StoreRequest {
+  readonly name: string
+  readonly wallets: readonly WalletRequest[]
+  readonly merchantId: string | null
+  readonly shard: number | null
+  readonly latePolicy: LatePolicy
+  readonly toleranceBps: number
+  readonly watchMs: number
+  readonly allowedOrigins: readonly string[]
+  readonly storeId: string | null
+  readonly apiKey: string | null
+}
+
+export interface WalletRequest {
+  readonly account: AccountKey
+  readonly assets: readonly string[]
+}
+
+export type ProvisionRefusal =
+  | FieldRefusal
+  | { readonly reason: 'malformed_json'; readonly param: null; readonly detail: string }
+  | { readonly reason: 'conflict'; readonly param: string; readonly detail: string }
+
+const WALLETS_MAX = 50
+const ASSETS_MAX = 100
+const ORIGINS_MAX = 50
+const DAY_MS = 86_400_000
+/** Money that comes within a month of expiry still finds its invoice by itself. */
+const WATCH_MS_DEFAULT = 30 * DAY_MS
+const WATCH_MS_MAX = 3_650 * DAY_MS
+
+const STORE_FIELDS = [
+  'name',
+  'wallets',
+  'merchantId',
+  'shard',
+  'latePolicy',
+  'toleranceBps',
+  'watchMs',
+  'allowedOrigins',
+  'storeId',
+  'apiKey',
+]
+
+/** `shards` is how many there are. */
+export function parseStoreRequest(input: unknown, shards: number): Result<StoreRequest, FieldRefusal> {
+  return readFields(input, STORE_FIELDS, (fields) => ({
+    name: fields.text('name', { max: 100 }),
+    wallets: fields.list('wallets', 1, WALLETS_MAX, readWallet),
+    merchantId: fields.optional('merchantId', (name) => readId(fields, 'mer', name)),
+    shard: fields.optional('shard', (name) => fields.integer(name, 0, shards - 1)),
+    latePolicy:
+      fields.optional('latePolicy', (name) => fields.choice(name, ['accept_locked_rate', 'accept_current_rate', 'hold'])) ?? 'hold',
+    toleranceBps: fields.optional('toleranceBps', (name) => fields.integer(name, 0, 1_000)) ?? 0,
+    watchMs: fields.optional('watchMs', (name) => fields.integer(name, 0, WATCH_MS_MAX)) ?? WATCH_MS_DEFAULT,
+    allowedOrigins: fields.optional('allowedOrigins', (name) => readOrigins(fields, name)) ?? [],
+    storeId: fields.optional('storeId', (name) => readId(fields, 'st', name)),
+    apiKey: fields.optional('apiKey', (name) => readApiKey(fields, name)),
+  }))
+}
+
+function readWallet(items: Fields, name: string): WalletRequest {
+  const wallet = items.object(name, ['account', 'assets'])
+  const account = wallet.object('account', ['xpub', 'script'])
+  return {
+    account: { xpub: account.text('xpub', { max: 200 }), script: account.choice('script', ['p2wpkh', 'p2tr', 'evm']) },
+    assets: wallet.texts('assets', 1, ASSETS_MAX, { max: 20 }),
+  }
+}
+
+function readId(fields: Fields, prefix: 'mer' | 'st', name: string): string {
+  const text = fields.text(name, { max: 60 })
+  return isId(prefix, text) ? text : fields.refuse(name, `must be an id: ${prefix}_ and 32 characters`, '')
+}
+
+function readApiKey(fields: Fields, name: string): string {
+  const text = fields.text(name, { max: 200 })
+  return isApiKey(text) ? text : fields.refuse(name, 'must have the form createApiKey() of src/auth/api-keys.ts gives', '')
+}
+
+function readOrigins(fields: Fields, name: string): string[] {
+  const origins = fields.texts(name, 0, ORIGINS_MAX, { max: 200 })
+  const bad = origins.find((origin) => !/^https?:\/\//.test(origin) || !URL.canParse(origin) || new URL(origin).origin !== origin)
+  return bad === undefined ? origins : fields.refuse(name, `must hold origins such as https://shop.example; ${bad} is not one`, [])
+}

@@ -1,0 +1,131 @@
+import fc from 'fast-check'
+import { beforeAll, expect, test } from 'vitest'
+import { ROUTES } from '../../src/api/routes.ts'
+import { randomId } from '../../src/lib/ids.ts'
+import { type Merchant, newMerchant } from './merchant.ts'
+import { violations } from './schema.ts'
+
+let shop: Merchant
+let known: string
+beforeAll(async () => {
+  shop = await newMerchant()
+  known = (await shop.call('POST', '/v1/invoices', { amount: '10', currency: 'EUR' })).json.id
+})
+
+/** A value that may be right, nearly right, or anything at all. */
+const value = (...right: unknown[]) =>
+  fc.oneof(
+    { weight: 6, arbitrary: fc.constantFrom(...right) },
+    { weight: 1, arbitrary: fc.jsonValue() },
+    { weight: 1, arbitrary: fc.string() },
+  )
+
+const body = fc.oneof(
+  { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 200 }) },
+  { weight: 1, arbitrary: fc.json() },
+  {
+    weight: 8,
+    arbitrary: fc
+      .record(
+        {
+          amount: value('1', '0', '0.01', '1e3', '99999999999999999999999999999999999999', ' 1', '-1', 1),
+          currency: value('EUR', 'BTC', 'USD', 'XXX', 'constructor', '__proto__'),
+          orderId: value('a', '', 'x'.repeat(100), '\u0000'),
+          metadata: value({}, { a: 'b' }, { $n: '1' }, { constructor: 'x' }),
+          redirectUrl: value('https://shop.example', 'https://[', 'http://localhost', 'https://\ud800.example'),
+          expiresInSeconds: value(60, 86_400, 59, 1e300, -0),
+          confirmations: value(
+            0,
+            100,
+            [{ confirmations: 1 }],
+            [
+              { upTo: '1', confirmations: 1 },
+              { upTo: null, confirmations: 2 },
+            ],
+            [],
+          ),
+          toleranceBps: value(0, 1_000, 0.5),
+          latePolicy: value('hold', 'toString'),
+          paymentMethods: value(['BTC'], ['BTC', 'ETH'], [], ['EUR'], ['hasOwnProperty']),
+          url: value('https://shop.example/h', 'https://10.0.0.1', 'https://[::ffff:7f00:1]/', 'x'),
+          events: value([], ['invoice.settled'], ['x']),
+          action: value('accept_late', 'refuse_late', 'mark_invalid', 'reopen', 'x'),
+        },
+        { requiredKeys: [] },
+      )
+      .map((object) => JSON.stringify(object)),
+  },
+)
+
+/** Bodies with only the fields of one call are needed to get past the check for unknown ones. */
+const fitting = fc.constantFrom(
+  ['amount', 'currency'],
+  [
+    'amount',
+    'currency',
+    'orderId',
+    'metadata',
+    'redirectUrl',
+    'expiresInSeconds',
+    'confirmations',
+    'toleranceBps',
+    'latePolicy',
+    'paymentMethods',
+  ],
+  ['url', 'events'],
+  ['action'],
+  null,
+)
+
+const query = fc.constantFrom(
+  '',
+  '?limit=5',
+  '?limit=',
+  '?cursor=%ff',
+  '?status=new',
+  '?orderId=%00',
+  '?orderId=a&limit=1',
+  '?__proto__=1',
+  '?%',
+)
+const key = fc.option(fc.oneof(fc.constantFrom('k', '"k"', '"', 'ÿ'), fc.string({ unit: 'grapheme-ascii', maxLength: 20 })))
+
+test('whatever is sent, no answer is a failure of ours, and every answer is one the document knows', async () => {
+  const statuses = new Map<number, number>()
+  await fc.assert(
+    fc.asyncProperty(
+      fc.constantFrom(...ROUTES),
+      fc.nat(3),
+      fc.constantFrom('BTC', 'ETH', '%2F', 'x'),
+      body,
+      fitting,
+      query,
+      key,
+      async (route, which, asset, text, fields, search, idempotencyKey) => {
+        const id = [known, randomId('inv'), '%ff', 'inv_'][which] ?? known
+        const path = `/v1${route.path.replace(':id', id).replace(':asset', asset)}${search}`
+        const headers = idempotencyKey === null ? {} : { 'idempotency-key': idempotencyKey.trim() }
+        const sent = route.method === 'POST' ? only(fields, text) : undefined
+        const { status, text: answer, json } = await shop.call(route.method, path, sent, headers)
+        statuses.set(status, (statuses.get(status) ?? 0) + 1)
+        expect(status, `${path} ${sent} ${answer}`).toBeLessThan(500)
+        if (json?.object === 'invoice') expect(violations('Invoice', json)).toEqual([])
+      },
+    ),
+    { numRuns: 1_500 },
+  )
+  // The fuzz must reach past the checks: some calls succeed.
+  expect(statuses.get(201) ?? 0).toBeGreaterThan(10)
+  expect(statuses.get(200) ?? 0).toBeGreaterThan(10)
+}, 120_000)
+
+function only(fields: readonly string[] | null, text: string): string {
+  if (fields === null) return text
+  try {
+    const parsed: unknown = JSON.parse(text)
+    if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return text
+    return JSON.stringify(Object.fromEntries(Object.entries(parsed).filter(([name]) => fields.includes(name))))
+  } catch {
+    return text
+  }
+}

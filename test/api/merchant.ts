@@ -1,0 +1,73 @@
+import { expect } from 'vitest'
+import { createApi } from '../../src/api/app.ts'
+import { type ProvisionedStore, provisionStore } from '../../src/storage/provision.ts'
+import type { EdgeEnv } from '../../workers/edge/env.ts'
+import { bitcoinAccount, evmAccount } from '../storage/accounts.ts'
+import { migrateDatabases, testEnv } from '../storage/databases.ts'
+import { violations } from './schema.ts'
+
+export const apiEnv = { ...testEnv, ID_SECRET: 'test-only-id-secret' } as unknown as EdgeEnv
+
+export interface Reply {
+  readonly status: number
+  readonly headers: Headers
+  readonly text: string
+  // biome-ignore lint/suspicious/noExplicitAny: a test looks into JSON of every form
+  readonly json: any
+}
+
+/** A merchant with a store of their own, talking to the API over the core Worker's real objects and databases. */
+export interface Merchant extends ProvisionedStore {
+  call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Reply>
+}
+
+let seeds = 0
+
+export async function newMerchant(env: EdgeEnv = apiEnv, api = createApi()): Promise<Merchant> {
+  await migrateDatabases()
+  const seed = `merchant ${seeds++}`
+  const made = await provisionStore(
+    testEnv,
+    {
+      name: 'Test shop',
+      wallets: [
+        { account: bitcoinAccount(seed), assets: ['BTC'] },
+        { account: evmAccount(seed), assets: ['ETH', 'USDC'] },
+      ],
+      latePolicy: 'hold',
+    },
+    Date.now(),
+  )
+  if (!made.ok) throw new Error(made.error.detail)
+  const { apiKey } = made.value
+  return {
+    ...made.value,
+    async call(method, path, body, headers = {}) {
+      const sent = body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }
+      const type = body === undefined ? {} : { 'content-type': 'application/json' }
+      const init = { method, headers: { authorization: `Bearer ${apiKey}`, ...type, ...headers }, ...sent }
+      const reply = await readReply(await api.request(path, init, env))
+      checkReply(reply)
+      return reply
+    },
+  }
+}
+
+export async function readReply(response: Response): Promise<Reply> {
+  const text = await response.text()
+  return { status: response.status, headers: response.headers, text, json: text === '' ? null : JSON.parse(text) }
+}
+
+/** What holds for every answer of the API. */
+export function checkReply({ status, headers, json }: Reply): void {
+  expect(headers.get('x-request-id')).toMatch(/^req_[0-9a-z]{32}$/)
+  expect(headers.get('cache-control')).toBe('no-store')
+  expect(headers.get('x-content-type-options')).toBe('nosniff')
+  if (status < 400) {
+    expect(headers.get('content-type')).toBe('application/json')
+    return
+  }
+  expect(headers.get('content-type')).toBe('application/problem+json')
+  expect(violations('Problem', json)).toEqual([])
+  expect(json).toMatchObject({ status, type: `/docs/errors#${json.code}`, requestId: headers.get('x-request-id') })
+}

@@ -1,0 +1,58 @@
+import { expect, test } from 'vitest'
+import { openApiDocument } from '../../src/api/openapi/document.ts'
+import { PROBLEMS } from '../../src/api/problems.ts'
+import { ROUTES } from '../../src/api/routes.ts'
+
+interface Operation {
+  operationId: string
+  parameters?: { name: string; in: string }[]
+  requestBody?: unknown
+  responses: Record<string, { description: string }>
+}
+
+const document = openApiDocument('https://pay.example') as {
+  openapi: string
+  paths: Record<string, Record<string, Operation>>
+  components: { schemas: Record<string, unknown> }
+}
+const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+  Object.entries(methods).map(([method, operation]) => ({ name: `${method.toUpperCase()} ${path}`, path, method, operation })),
+)
+
+test('every route is described, and nothing else', () => {
+  const routes = ROUTES.map(({ method, path }) => `${method} /v1${path.replace(/:(\w+)/g, '{$1}')}`)
+  expect(operations.map(({ name }) => name).sort()).toEqual([...routes].sort())
+})
+
+test('every operation has a name of its own, its path parameters and a body when it is a POST that takes one', () => {
+  expect(new Set(operations.map(({ operation }) => operation.operationId)).size).toBe(operations.length)
+  for (const { path, operation, name } of operations) {
+    const inPath = (operation.parameters ?? []).filter((parameter) => parameter.in === 'path').map((parameter) => parameter.name)
+    expect(inPath, name).toEqual([...path.matchAll(/\{(\w+)\}/g)].map(([, parameter]) => parameter))
+  }
+})
+
+test('every error code is in the document, at its status, and every operation says how it can fail', () => {
+  for (const { status, code } of Object.values(PROBLEMS)) {
+    const named = operations.filter(({ operation }) => operation.responses[status]?.description.split(', ').includes(code))
+    expect(named.length, code).toBeGreaterThan(0)
+  }
+  for (const { operation, name } of operations)
+    expect(Object.keys(operation.responses), name).toEqual(expect.arrayContaining(['401', '404', '405', '500', '503']))
+})
+
+test('every reference leads somewhere, and every schema is used', () => {
+  const text = JSON.stringify(document)
+  const used = new Set([...text.matchAll(/#\/components\/schemas\/(\w+)/g)].map(([, name]) => name))
+  expect([...used].sort()).toEqual(Object.keys(document.components.schemas).sort())
+})
+
+test('codes and titles are words for people and programs, one status each', () => {
+  const statusOf = new Map<string, number>()
+  for (const { code, status, title } of Object.values(PROBLEMS)) {
+    expect(code).toMatch(/^[a-z]+(_[a-z]+)*$/)
+    expect(title.length).toBeGreaterThan(10)
+    expect(statusOf.get(code) ?? status).toBe(status)
+    statusOf.set(code, status)
+  }
+})

@@ -1,0 +1,328 @@
+import { expect, test } from 'vitest'
+import { LOOK_BUDGET_MS, look } from '../../src/chain/look.ts'
+import { err } from '../../src/lib/result.ts'
+import { MemoryFollower, memoryWatch } from './memory.ts'
+import { keyOf, SimNode, type SimTransaction, simReader } from './simulator.ts'
+
+const STALE = err({ reason: 'stale_cursor', detail: 'overtaken' })
+const unused = () => Promise.reject(new Error('not called'))
+const CHAIN = { confirmations: 2, reorgDepthMax: 20 }
+
+function pay(txid: string, key: number, units = 100n, spends = [`coin-of-${txid}`]): SimTransaction {
+  return {
+    txid,
+    spends,
+    outputs: [
+      { key: keyOf(9_999), units: 1n },
+      { key: keyOf(key), units },
+    ],
+  }
+}
+
+/** A node, a follower and a watch list with keys 0 to 9 on it. */
+function setting(options: { blocks?: number; hasMempool?: boolean; mempoolMax?: number; shards?: number } = {}) {
+  let node = new SimNode(options.blocks ?? 3)
+  const reader = simReader(() => node, options)
+  const follower = new MemoryFollower(CHAIN)
+  const list = memoryWatch(options.shards ?? 3)
+  for (let n = 0; n < 10; n++) list.add(keyOf(n), `inv-${n}`)
+  const clock = { nowMs: 2_000_000 }
+  const ports = { follower, watch: list.watch, reader, clock: () => clock.nowMs }
+  return {
+    follower,
+    reader,
+    list,
+    clock,
+    ports,
+    get node() {
+      return node
+    },
+    set node(other: SimNode) {
+      node = other
+    },
+    look: () => look(ports),
+    row: (txid: string) => follower.payments.get(`${txid}/1`),
+  }
+}
+
+test('a payment is seen in the mempool, then confirmed by its block, once', async () => {
+  const at = setting()
+  expect(await at.look()).toBe('synced')
+  const tx = pay('a', 4, 777n)
+  at.node.broadcast(tx)
+  expect(await at.look()).toBe('synced')
+  expect(at.row('a')).toMatchObject({ status: 'unconfirmed', invoiceId: 'inv-4', units: 777n, seenAtMs: at.clock.nowMs })
+  at.node.mine([tx])
+  await at.look()
+  await at.look()
+  expect(at.row('a')).toMatchObject({ status: 'confirmed', height: 3, units: 777n })
+  expect(at.follower.payments.size).toBe(1)
+})
+
+test('the first look starts a few blocks below the head, and a reorganisation of those is survived', async () => {
+  const at = setting({ blocks: 50 })
+  await at.look()
+  expect(at.follower.blocks.map(({ height }) => height)).toEqual([44, 45, 46, 47, 48, 49])
+  at.node.disconnect(3, () => false)
+  for (let i = 0; i < 4; i++) at.node.mine([])
+  expect(await at.look()).toBe('synced')
+  expect(at.follower.tip?.hash).toBe(at.node.head.ref.hash)
+})
+
+test('500 blocks are caught up without a gap, each read once, and all payments found', async () => {
+  const at = setting()
+  await at.look()
+  for (let i = 0; i < 500; i++) at.node.mine(i % 50 === 0 ? [pay(`t${i}`, (i / 50) % 10)] : [])
+  at.reader.calls.length = 0
+  expect(await at.look()).toBe('synced')
+  expect(at.reader.calls.filter((call) => call === 'block')).toHaveLength(500)
+  expect(at.follower.tip?.hash).toBe(at.node.head.ref.hash)
+  expect(at.follower.payments.size).toBe(10)
+  const heights = at.follower.batches.flatMap(({ blocks }) => blocks.map(({ ref }) => ref.height))
+  expect(heights).toEqual(Array.from({ length: 503 }, (_, height) => height))
+  expect(Math.max(...at.follower.batches.map(({ blocks }) => blocks.length))).toBe(20)
+})
+
+test('a look stops when its time is up, says so, and the next goes on from there', async () => {
+  const at = setting()
+  await at.look()
+  for (let i = 0; i < 100; i++) at.node.mine([])
+  at.reader.failing = (call) => {
+    if (call === 'block') at.clock.nowMs += LOOK_BUDGET_MS / 30
+    return false
+  }
+  expect(await at.look()).toBe('behind')
+  expect(at.follower.tip?.height).toBe(42)
+  expect(at.follower.batches.at(-1)).toMatchObject({ more: false, mempool: null, head: { height: 102 } })
+  expect(await at.look()).toBe('behind')
+  expect(await at.look()).toBe('synced')
+  expect(at.follower.tip?.height).toBe(102)
+})
+
+test('a node that fails midway leaves what was committed, and the rest follows when it is back', async () => {
+  const at = setting()
+  await at.look()
+  for (let i = 0; i < 60; i++) at.node.mine([pay(`t${i}`, i % 10)])
+  let blocks = 0
+  at.reader.failing = (call) => call === 'block' && ++blocks > 30
+  expect(await at.look()).toBe('failed')
+  expect(at.follower.failures).toEqual([{ reason: 'node_unreachable', detail: 'the simulated node is down' }])
+  expect(at.follower.tip?.height).toBe(22)
+  expect(at.follower.payments.size).toBe(20)
+  at.reader.failing = () => false
+  expect(await at.look()).toBe('synced')
+  expect(at.follower.payments.size).toBe(60)
+})
+
+test('a mempool that cannot be read does not keep blocks from being taken in', async () => {
+  const at = setting()
+  await at.look()
+  at.node.mine([pay('a', 1)])
+  at.reader.failing = (call) => call === 'mempool'
+  expect(await at.look()).toBe('failed')
+  expect(at.row('a')?.status).toBe('confirmed')
+})
+
+test('a node that lags behind our cursor is waited out, and is no reorganisation', async () => {
+  const at = setting({ blocks: 10 })
+  at.node.mine([pay('a', 1)])
+  await at.look()
+  const ahead = at.node
+  const behind = new SimNode(0)
+  behind.best.push(...ahead.best.slice(0, 9))
+  at.node = behind
+  expect(await at.look()).toBe('failed')
+  expect(at.follower.failures.at(-1)?.reason).toBe('node_behind')
+  expect(at.row('a')?.status).toBe('confirmed')
+  at.node = ahead
+  expect(await at.look()).toBe('synced')
+})
+
+test('a branch shorter than ours is waited out; one as high replaces it', async () => {
+  const at = setting({ blocks: 10 })
+  await at.look()
+  const before = at.follower.tip?.hash
+  at.node.disconnect(3, () => false)
+  at.node.mine([])
+  at.node.mine([])
+  expect(await at.look()).toBe('failed')
+  expect(at.follower.tip?.hash).toBe(before)
+  at.node.mine([])
+  expect(await at.look()).toBe('synced')
+  expect(at.follower.tip?.hash).toBe(at.node.head.ref.hash)
+})
+
+test('a reorganisation deeper than what is remembered stops the follower for a person to look', async () => {
+  const at = setting({ blocks: 40 })
+  await at.look()
+  at.node = new SimNode(0)
+  for (let i = 0; i < 60; i++) at.node.mine([])
+  for (const block of at.node.best) Object.assign(block.ref, { hash: `other-${block.ref.hash}` })
+  expect(await at.look()).toBe('failed')
+  expect(at.follower.failures.at(-1)?.reason).toBe('reorg_too_deep')
+})
+
+test('a payment whose block leaves the chain and which waits again is unconfirmed, and confirmed by its next block', async () => {
+  const at = setting({ blocks: 10 })
+  const tx = pay('a', 1)
+  at.node.mine([tx])
+  await at.look()
+  at.node.disconnect(1, () => true)
+  at.node.mine([])
+  await at.look()
+  await at.look()
+  expect(at.row('a')).toMatchObject({ status: 'unconfirmed', height: null, blockHash: null })
+  const block = at.node.mine([tx])
+  await at.look()
+  expect(at.row('a')).toMatchObject({ status: 'confirmed', height: 11, blockHash: block.ref.hash })
+})
+
+test('a double spend carried out by a reorganisation is seen in the same commit, and undone by the next reorganisation', async () => {
+  const at = setting({ blocks: 10 })
+  const mine = pay('mine', 1, 5n, ['coin'])
+  const theirs = pay('theirs', 9_000, 5n, ['coin'])
+  at.node.mine([mine])
+  await at.look()
+  at.node.disconnect(1, () => false)
+  at.node.mine([theirs])
+  await at.look()
+  expect(at.row('mine')).toMatchObject({ status: 'double_spent', replacedBy: 'theirs', conflictHeight: 10 })
+  at.node.disconnect(1, () => false)
+  at.node.mine([])
+  at.node.mine([mine])
+  await at.look()
+  expect(at.row('mine')).toMatchObject({ status: 'confirmed', height: 11, replacedBy: null, conflictHeight: null })
+})
+
+test('a replaced payment is missing when its replacement goes too, and unconfirmed when it is seen again', async () => {
+  const at = setting()
+  const [a, b] = [pay('a', 1, 5n, ['coin']), pay('b', 9_000, 5n, ['coin'])]
+  await at.look()
+  at.node.broadcast(a)
+  await at.look()
+  at.node.broadcast(b)
+  await at.look()
+  expect(at.row('a')).toMatchObject({ status: 'replaced', replacedBy: 'b' })
+  at.node.mempool.delete('b')
+  await at.look()
+  expect(at.row('a')).toMatchObject({ status: 'missing', replacedBy: null })
+  at.node.broadcast(a)
+  await at.look()
+  expect(at.row('a')?.status).toBe('unconfirmed')
+})
+
+test('what is mined while we look is never taken for missing', async () => {
+  const at = setting()
+  await at.look()
+  const tx = pay('a', 1)
+  at.node.broadcast(tx)
+  await at.look()
+  // Between any two calls of the look the block may come.
+  for (const moment of ['mempool', 'missing', 'head', 'hashAt', 'block']) {
+    at.reader.failing = () => false
+    at.node.disconnect(1, () => true)
+    at.node.mine([])
+    await at.look()
+    await at.look()
+    expect(at.row('a')?.status).toBe('unconfirmed')
+    let done = false
+    at.reader.failing = (call) => {
+      if (call === moment && !done) {
+        done = true
+        at.node.mine([tx])
+      }
+      return false
+    }
+    await at.look()
+    expect(at.row('a')?.status, moment).not.toBe('missing')
+    await at.look()
+    expect(at.row('a')?.status, moment).toBe(at.node.head.transactions.length > 0 ? 'confirmed' : 'unconfirmed')
+  }
+})
+
+test('an address watched while the node was answering is matched: the list is asked after the data is there', async () => {
+  const at = setting()
+  await at.look()
+  at.node.mine([pay('in-block', 50)])
+  at.node.broadcast(pay('waiting', 51))
+  at.reader.failing = (call) => {
+    if (call === 'block') at.list.add(keyOf(50), 'inv-50')
+    if (call === 'mempool') at.list.add(keyOf(51), 'inv-51')
+    return false
+  }
+  await at.look()
+  expect(at.row('in-block')?.invoiceId).toBe('inv-50')
+  expect(at.row('waiting')?.invoiceId).toBe('inv-51')
+})
+
+test('a mempool larger than one scan is taken in whole before the chain counts as synced', async () => {
+  const at = setting({ mempoolMax: 3 })
+  await at.look()
+  for (let i = 0; i < 8; i++) at.node.broadcast(pay(`t${i}`, i))
+  expect(await at.look()).toBe('synced')
+  expect(at.follower.payments.size).toBe(8)
+  expect(at.follower.batches.slice(-3).map(({ more }) => more)).toEqual([true, true, false])
+})
+
+test('a chain without a mempool to read is synced by its blocks', async () => {
+  const at = setting({ hasMempool: false })
+  at.node.mine([pay('a', 1)])
+  expect(await at.look()).toBe('synced')
+  expect(at.row('a')?.status).toBe('confirmed')
+  expect(at.follower.syncedAtMs).toBe(at.clock.nowMs)
+})
+
+test('a look that was overtaken stops without a word', async () => {
+  const at = setting()
+  await at.look()
+  at.node.mine([])
+  const begun = await at.follower.begin()
+  await at.look()
+  const { follower } = at
+  const slow = {
+    begin: async () => begun,
+    commit: follower.commit.bind(follower),
+    fail: follower.fail.bind(follower),
+    trackedAbove: follower.trackedAbove.bind(follower),
+  }
+  expect(await look({ ...at.ports, follower: slow })).toBe('stale')
+  expect(follower.failures).toEqual([])
+  expect(follower.blocks).toHaveLength(4)
+})
+
+test('what a refused commit held is told by the next look', async () => {
+  const at = setting()
+  await at.look()
+  at.node.broadcast(pay('a', 1))
+  const refused = { begin: () => at.follower.begin(), commit: async () => STALE, fail: unused, trackedAbove: unused }
+  expect(await look({ ...at.ports, follower: refused })).toBe('stale')
+  await at.look()
+  expect(at.row('a')?.status).toBe('unconfirmed')
+})
+
+test('a payment that waits again is known to, even if its absence was never looked at', async () => {
+  const at = setting()
+  const [a, b] = [pay('a', 1, 5n, ['coin']), pay('b', 9_000, 5n, ['coin'])]
+  await at.look()
+  at.node.broadcast(a)
+  await at.look()
+  at.node.mine([b])
+  at.reader.failing = (call) => call === 'mempool'
+  await at.look()
+  expect(at.row('a')?.status).toBe('double_spent')
+  at.reader.failing = () => false
+  at.node.disconnect(1, () => false)
+  at.node.mine([])
+  at.node.broadcast(a)
+  await at.look()
+  await at.look()
+  expect(at.row('a')?.status).toBe('unconfirmed')
+})
+
+test('an idle look costs two calls to the node', async () => {
+  const at = setting()
+  await at.look()
+  at.reader.calls.length = 0
+  await at.look()
+  expect(at.reader.calls).toEqual(['mempool', 'head'])
+})

@@ -1,0 +1,227 @@
+import { BITCOIN_REGTEST, DEVELOPMENT_CHAINS, EVM_LOCAL } from '../../config/development.ts'
+import type { Activation, Invoice, InvoiceTerms, MethodTerms, Payment } from '../../src/invoice/types.ts'
+import type { ChainConfig } from '../../src/money/chain.ts'
+import type { Rate } from '../../src/money/rate.ts'
+
+/** The time at which every fixture is looked at. */
+export const NOW_MS = Date.UTC(2026, 10, 22, 10, 42)
+const MINUTE_MS = 60_000
+
+export const SHOP_ORIGIN = 'https://northwind.example'
+export const INVOICE_ID = 'inv_9ps8h2m4k6q0v3xz7c5jnbt1wfrdaeg8'
+export const BTC_ADDRESS = 'bcrt1q6rz28mcfaxtmd6v789l9rrlrusdprr9pz3cppk'
+export const EVM_ADDRESS = '0x8Ba1f109551bD432803012645Ac136ddd64DBA72'
+export const BTC_TXID = '7f3c9e0a5b1d48f2a6c47e9b0d3f51c82e6a94b7d0158f3c6e2a7b94d1c05e8f'
+const OTHER_TXID = 'b81e6f0c2d4a597380c1e5f7a9b3d2468f0e1c3a5d7b9f8e6c4a2b0d1f3e5a7c'
+const EVM_TXID = `0x${OTHER_TXID}`
+
+/** The development chains as they would be in production: main networks with an explorer. */
+export const MAIN_CHAINS: readonly ChainConfig[] = DEVELOPMENT_CHAINS.map((chain) =>
+  chain.gateway === 'bitcoin'
+    ? { ...chain, name: 'Bitcoin', network: 'mainnet', explorer: 'https://explorer.example/tx/{txid}' }
+    : {
+        ...chain,
+        name: 'Base',
+        network: 'mainnet',
+        explorer: 'https://explorer.example/tx/{txid}',
+        tokens: chain.tokens.map((token) => ({ ...token, name: 'USD Coin' })),
+      },
+)
+
+export function rate(base: string, value: bigint, fixed = false): Rate {
+  const sources = fixed ? ['fixed'] : ['bitstamp', 'coinbase', 'kraken']
+  return { base, quote: 'EUR', value, scale: 2, sources, atMs: NOW_MS - 2 * MINUTE_MS, fixed }
+}
+
+export function methods(fixed = false): MethodTerms[] {
+  return [
+    {
+      asset: 'BTC',
+      chainId: BITCOIN_REGTEST,
+      walletId: 'wal',
+      whole: 82_967n,
+      rate: rate('BTC', 60_000_00n, fixed),
+      confirmationsWanted: 2,
+    },
+    {
+      asset: 'ETH',
+      chainId: EVM_LOCAL,
+      walletId: 'wal',
+      whole: 16_593_333_333_333_334n,
+      rate: rate('ETH', 3_000_00n, fixed),
+      confirmationsWanted: 3,
+    },
+    {
+      asset: 'USDC',
+      chainId: EVM_LOCAL,
+      walletId: 'wal',
+      whole: 54_108_696n,
+      rate: rate('USDC', 92n, fixed),
+      confirmationsWanted: 3,
+    },
+  ]
+}
+
+export function terms(changes: Partial<InvoiceTerms> = {}): InvoiceTerms {
+  return {
+    id: INVOICE_ID,
+    storeId: 'st_1',
+    storeName: 'Northwind Coffee',
+    shard: 0,
+    currency: 'EUR',
+    price: 49_78n,
+    orderId: '2026-1042',
+    description: 'Ethiopia Guji, whole bean, 2 × 1 kg',
+    metadata: {},
+    redirectUrl: `${SHOP_ORIGIN}/orders/2026-1042`,
+    createdAtMs: NOW_MS - 2 * MINUTE_MS,
+    expiresAtMs: NOW_MS + 13 * MINUTE_MS,
+    watchUntilMs: NOW_MS + 24 * 60 * MINUTE_MS,
+    allowedOrigins: [SHOP_ORIGIN],
+    toleranceBps: 0,
+    latePolicy: 'accept_locked_rate',
+    methods: methods(),
+    ...changes,
+  }
+}
+
+export function activation(asset: string): Activation {
+  return { asset, address: asset === 'BTC' ? BTC_ADDRESS : EVM_ADDRESS, index: 7, atMs: NOW_MS - MINUTE_MS }
+}
+
+export function payment(changes: Partial<Payment> = {}): Payment {
+  const asset = changes.asset ?? 'BTC'
+  const method = methods().find((offered) => offered.asset === asset)
+  const txid = changes.txid ?? (asset === 'BTC' ? BTC_TXID : EVM_TXID)
+  const chainId = asset === 'BTC' ? BITCOIN_REGTEST : EVM_LOCAL
+  return {
+    key: `${chainId}/${txid}/0`,
+    revision: 1,
+    chainId,
+    txid,
+    index: '0',
+    asset,
+    units: method?.whole ?? 0n,
+    status: 'unconfirmed',
+    confirmations: 0,
+    confirmationsWanted: method?.confirmationsWanted ?? 2,
+    height: null,
+    blockHash: null,
+    seenAtMs: NOW_MS - 30_000,
+    replacedBy: null,
+    late: false,
+    decision: 'counted',
+    whole: method?.whole ?? null,
+    rate: null,
+    ...changes,
+  }
+}
+
+const confirmed = (changes: Partial<Payment> = {}) =>
+  payment({ status: 'confirmed', confirmations: 2, height: 468, blockHash: '00ab', ...changes })
+
+/** `termChanges` go into the terms, the rest over an invoice that is new and untouched. */
+export function invoice(changes: Partial<Invoice> = {}, termChanges: Partial<InvoiceTerms> = {}): Invoice {
+  return {
+    terms: terms(termChanges),
+    status: 'new',
+    version: 1 + (changes.activations?.length ?? 0) + (changes.payments?.length ?? 0) * 2,
+    activations: [],
+    payments: [],
+    settledAtMs: null,
+    wasProcessing: false,
+    deadlinePassed: false,
+    markedInvalid: false,
+    updatedAtMs: NOW_MS,
+    ...changes,
+  }
+}
+
+const BTC = { activations: [activation('BTC')] }
+const OVER = { expiresAtMs: NOW_MS - 5 * MINUTE_MS, createdAtMs: NOW_MS - 20 * MINUTE_MS }
+const settled = { status: 'settled', settledAtMs: NOW_MS, wasProcessing: true } as const
+const expired = { ...BTC, status: 'expired', deadlinePassed: true } as const
+const invalid = { ...BTC, status: 'invalid', wasProcessing: true, deadlinePassed: true } as const
+
+export interface State {
+  readonly invoice: Invoice
+  /** Query of the address it is looked at with. */
+  readonly query?: string
+  readonly chains?: readonly ChainConfig[]
+  readonly demoWallet?: boolean
+}
+
+/** Every state a shopper can meet, by a name that is also the name of its picture. */
+export const STATES: Readonly<Record<string, State>> = {
+  choose: { invoice: invoice() },
+  'choose-one': { invoice: invoice({}, { methods: methods().slice(0, 1), orderId: null }) },
+  'choose-development': { invoice: invoice({}, { methods: methods(true) }), chains: DEVELOPMENT_CHAINS, demoWallet: true },
+  'pay-btc': { invoice: invoice(BTC) },
+  'pay-eth': { invoice: invoice({ activations: [activation('ETH')] }) },
+  'pay-usdc': { invoice: invoice({ activations: [activation('USDC')] }) },
+  'pay-development': { invoice: invoice(BTC, { methods: methods(true) }), chains: DEVELOPMENT_CHAINS, demoWallet: true },
+  'pay-low-time': { invoice: invoice(BTC, { expiresAtMs: NOW_MS + 84_000 }) },
+  'pay-btc-price': {
+    invoice: invoice(BTC, {
+      currency: 'BTC',
+      price: 250_000n,
+      description: null,
+      methods: methods()
+        .slice(0, 1)
+        .map((method) => ({ ...method, whole: 250_000n, rate: null })),
+    }),
+  },
+  'pay-part': { invoice: invoice({ ...BTC, payments: [confirmed({ units: 33_000n })] }) },
+  'pay-replaced': { invoice: invoice({ ...BTC, payments: [payment({ status: 'replaced', replacedBy: OTHER_TXID })] }) },
+  'pay-embedded': { invoice: invoice(BTC), query: `embed=${encodeURIComponent(SHOP_ORIGIN)}` },
+  'pay-long-words': {
+    invoice: invoice(BTC, {
+      storeName: 'Donaudampfschifffahrtsgesellschaftskapitänsmützenmanufaktur GmbH & Co. KG',
+      description: 'A description that goes on for longer than anybody would like, with/an/unbreakable/path/in/it/that/never/ends',
+      price: 123_456_789_00n,
+    }),
+    query: 'lang=de',
+  },
+  closing: { invoice: invoice(BTC, { expiresAtMs: NOW_MS - 2000 }) },
+  seen: { invoice: invoice({ ...BTC, status: 'processing', payments: [payment()], wasProcessing: true }) },
+  confirming: {
+    invoice: invoice({ ...BTC, status: 'processing', payments: [confirmed({ confirmations: 1 })], wasProcessing: true }),
+  },
+  paid: { invoice: invoice({ ...BTC, ...settled, payments: [confirmed()] }) },
+  'paid-development': {
+    invoice: invoice({ ...BTC, ...settled, payments: [confirmed()] }, { methods: methods(true) }),
+    chains: DEVELOPMENT_CHAINS,
+  },
+  'paid-in-two-coins': {
+    invoice: invoice({
+      activations: [activation('BTC'), activation('USDC')],
+      ...settled,
+      payments: [confirmed({ units: 33_000n }), confirmed({ asset: 'USDC', units: 32_600_000n, confirmations: 3 })],
+    }),
+  },
+  'paid-over': { invoice: invoice({ ...BTC, ...settled, payments: [confirmed({ units: 100_000n })] }) },
+  'paid-late': {
+    invoice: invoice(
+      { ...BTC, ...settled, deadlinePassed: true, payments: [confirmed({ late: true })] },
+      { ...OVER, redirectUrl: null },
+    ),
+  },
+  expired: { invoice: invoice(expired, OVER) },
+  'expired-hold': { invoice: invoice(expired, { ...OVER, latePolicy: 'hold', redirectUrl: null }) },
+  'expired-part': { invoice: invoice({ ...expired, payments: [confirmed({ units: 33_000n })] }, OVER) },
+  'expired-held': {
+    invoice: invoice({ ...expired, payments: [confirmed({ late: true, decision: 'held' })] }, { ...OVER, latePolicy: 'hold' }),
+  },
+  'expired-refused': { invoice: invoice({ ...expired, payments: [confirmed({ late: true, decision: 'refused' })] }, OVER) },
+  'invalid-replaced': {
+    invoice: invoice({ ...invalid, payments: [payment({ status: 'replaced', replacedBy: OTHER_TXID })] }, OVER),
+  },
+  'invalid-double-spent': {
+    invoice: invoice({ ...invalid, payments: [payment({ status: 'double_spent', replacedBy: OTHER_TXID })] }, OVER),
+  },
+  'invalid-missing': { invoice: invoice({ ...invalid, payments: [payment({ status: 'missing' })] }, OVER) },
+  'invalid-marked': { invoice: invoice({ ...invalid, markedInvalid: true }) },
+  'german-pay': { invoice: invoice(BTC), query: 'lang=de' },
+  'ukrainian-pay': { invoice: invoice(BTC), query: 'lang=uk' },
+  'ukrainian-paid': { invoice: invoice({ ...BTC, ...settled, payments: [confirmed()] }), query: 'lang=uk' },
+}

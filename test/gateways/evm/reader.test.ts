@@ -1,0 +1,237 @@
+import fc from 'fast-check'
+import { pad } from 'viem'
+import { describe, expect, test } from 'vitest'
+import { DEVELOPMENT_CHAINS, EVM_LOCAL, LOCAL_USDC } from '../../../config/development.ts'
+import { TRANSFER_TOPIC } from '../../../src/gateways/evm/erc20.ts'
+import { createEvmReader } from '../../../src/gateways/evm/reader.ts'
+import type { RpcCall } from '../../../src/gateways/evm/rpc.ts'
+import { createRegistry } from '../../../src/money/registry.ts'
+import { fakeFetch } from './fake-node.ts'
+
+const chain = createRegistry(DEVELOPMENT_CHAINS).chain(EVM_LOCAL)
+const ENDPOINT = { url: 'http://127.0.0.1:1', pending: true }
+const HASH = pad('0xb1')
+const PAYER = pad('0xaa', { size: 20 })
+const PAYEE = pad('0xbb', { size: 20 })
+const TX_1 = pad('0x01')
+const TX_2 = pad('0x02')
+
+const transaction = (over: object = {}) => ({
+  hash: TX_1,
+  from: PAYER,
+  to: PAYEE,
+  value: '0x5',
+  nonce: '0x0',
+  input: '0x',
+  ...over,
+})
+const receipt = (over: object = {}) => ({ transactionHash: TX_1, blockHash: HASH, status: '0x1', logs: [], ...over })
+const block = (transactions: readonly object[], over: object = {}) => ({
+  number: '0x10',
+  hash: HASH,
+  parentHash: pad('0xb0'),
+  timestamp: '0x64',
+  logsBloom: pad('0x', { size: 256 }),
+  transactions,
+  ...over,
+})
+const log = (logIndex: number, over: object = {}) => ({
+  address: LOCAL_USDC,
+  topics: [TRANSFER_TOPIC, pad(PAYER), pad(PAYEE)],
+  data: pad('0x07'),
+  blockHash: HASH,
+  transactionHash: TX_1,
+  logIndex: `0x${logIndex.toString(16)}`,
+  ...over,
+})
+
+type Answers = Record<string, (call: RpcCall) => unknown>
+
+function readerOf(...nodes: Answers[]) {
+  const endpoints = nodes.map((_, at) => ({ ...ENDPOINT, url: `http://127.0.0.1:${at + 1}` }))
+  return createEvmReader(
+    chain,
+    endpoints,
+    fakeFetch((call, url) => {
+      const answer = nodes[Number(new URL(url).port) - 1]?.[call.method]
+      if (answer === undefined) throw { code: -32601, message: 'method not found' }
+      return answer(call)
+    }),
+  )
+}
+
+const honest: Answers = {
+  eth_getBlockByHash: () => block([transaction(), transaction({ hash: TX_2, nonce: '0x1', to: LOCAL_USDC, value: '0x0' })]),
+  eth_getBlockByNumber: () => block([transaction()]),
+  eth_getLogs: () => [log(0, { transactionHash: TX_2 })],
+  eth_getTransactionReceipt: ({ params }) => receipt({ transactionHash: params[0] }),
+  eth_getTransactionByHash: () => null,
+  eth_getBlockReceipts: () => [],
+}
+
+async function transfersOf(answers: Answers) {
+  const read = await readerOf(answers).block(HASH)
+  if (!read.ok) return read.error.reason
+  const resolved = await read.value.resolve(Array.from({ length: read.value.fingerprints.length / 8 }, (_, at) => at))
+  return resolved.ok ? resolved.value : resolved.error.reason
+}
+
+describe('a block', () => {
+  test('holds native and token transfers with what they spend', async () => {
+    expect(await transfersOf(honest)).toEqual([
+      { txid: TX_1, index: 'native', watchKey: expect.anything(), assetCode: 'ETH', units: 5n, spends: [`${PAYER}:0`] },
+      { txid: TX_2, index: `${LOCAL_USDC}:0`, watchKey: expect.anything(), assetCode: 'USDC', units: 7n, spends: [`${PAYER}:1`] },
+    ])
+  })
+
+  test('numbers all Transfer logs of a contract in a transaction, those that are no money too', async () => {
+    const logs = [
+      log(9, { transactionHash: TX_2 }),
+      log(4, { data: pad('0x00') }),
+      log(5, { topics: [TRANSFER_TOPIC, pad(PAYEE), pad(PAYEE)] }),
+      log(3),
+      log(6),
+      log(7, { topics: [TRANSFER_TOPIC, pad(PAYER), pad(PAYEE), pad('0x01')], data: '0x' }),
+      log(8),
+    ]
+    const transfers = await transfersOf({ ...honest, eth_getLogs: () => logs })
+    expect(transfers).toMatchObject([
+      { index: 'native' },
+      { txid: TX_1, index: `${LOCAL_USDC}:0` },
+      { txid: TX_1, index: `${LOCAL_USDC}:3` },
+      { txid: TX_1, index: `${LOCAL_USDC}:5` },
+      { txid: TX_2, index: `${LOCAL_USDC}:0` },
+    ])
+  })
+
+  test.each([
+    ['a transfer of nothing', transaction({ value: '0x0' })],
+    ['the making of a contract', transaction({ to: null })],
+    ['a transfer to oneself', transaction({ to: PAYER })],
+  ])('does not take %s for a payment', async (_name, only) => {
+    expect(await transfersOf({ ...honest, eth_getBlockByHash: () => block([only]), eth_getLogs: () => [] })).toEqual([])
+  })
+
+  test('leaves out a failed transaction', async () => {
+    const failed = { ...honest, eth_getLogs: () => [], eth_getTransactionReceipt: () => receipt({ status: '0x0' }) }
+    expect(await transfersOf(failed)).toEqual([])
+  })
+
+  test('takes transactions without a nonce, as rollups have them', async () => {
+    const deposit = transaction({ nonce: undefined, type: '0x7e' })
+    const transfers = await transfersOf({ ...honest, eth_getBlockByHash: () => block([deposit]), eth_getLogs: () => [] })
+    expect(transfers).toMatchObject([{ index: 'native', spends: [] }])
+  })
+
+  test.each<[string, Answers, string]>([
+    ['another block', { eth_getBlockByHash: () => block([], { hash: pad('0xb2') }) }, 'node_lied'],
+    ['logs of another block', { eth_getLogs: () => [log(0, { blockHash: pad('0xb2') })] }, 'node_lied'],
+    ['logs of a transaction not in the block', { eth_getLogs: () => [log(0, { transactionHash: pad('0x09') })] }, 'node_lied'],
+    ['logs of a contract not asked for', { eth_getLogs: () => [log(0, { address: PAYEE })] }, 'node_lied'],
+    ['another event', { eth_getLogs: () => [log(0, { topics: [pad('0x01')] })] }, 'node_lied'],
+    ['one log twice', { eth_getLogs: () => [log(0), log(0)] }, 'node_lied'],
+    ['a receipt of another transaction', { eth_getTransactionReceipt: () => receipt({ transactionHash: TX_2 }) }, 'node_lied'],
+    ['a receipt of another block', { eth_getTransactionReceipt: () => receipt({ blockHash: pad('0xb2') }) }, 'node_refused'],
+    ['no receipt', { eth_getTransactionReceipt: () => null }, 'node_refused'],
+    ['a receipt without status', { eth_getTransactionReceipt: () => receipt({ status: undefined }) }, 'protocol'],
+    ['no such block', { eth_getBlockByHash: () => null }, 'node_refused'],
+    ['a block with half a transaction', { eth_getBlockByHash: () => block([{ hash: TX_1 }]) }, 'protocol'],
+    ['no logs, though the bloom is full', { ...fullBloom(), eth_getLogs: () => [] }, 'node_lied'],
+  ])('told wrongly is an error: %s', async (_name, wrong, reason) => {
+    expect(await transfersOf({ ...honest, ...wrong })).toBe(reason)
+  })
+
+  test('is asked of the next node when one lies', async () => {
+    const read = await readerOf({ ...honest, eth_getLogs: () => [log(0, { address: PAYEE })] }, honest).block(HASH)
+    expect(read).toMatchObject({ ok: true, value: { hash: HASH, height: 16, timeMs: 100_000 } })
+  })
+
+  test('tells which tracked transactions it replaces, and none by themselves', async () => {
+    const read = await readerOf(honest).block(HASH)
+    if (!read.ok) throw new Error(read.error.detail)
+    const tracked = [
+      { txid: pad('0x0c'), spends: [`${PAYER}:0`] },
+      { txid: TX_2, spends: [`${PAYER}:1`] },
+      { txid: pad('0x0d'), spends: [`${PAYEE}:0`, `${PAYER}:7`] },
+      { txid: pad('0x0e'), spends: [] },
+    ]
+    expect(read.value.conflicts(tracked)).toEqual([{ txid: pad('0x0c'), byTxid: TX_1 }])
+  })
+})
+
+test('a height above the head has no hash; the wrong height is a lie', async () => {
+  expect(await readerOf({ eth_getBlockByNumber: () => null }).hashAt(16)).toEqual({ ok: true, value: null })
+  expect(await readerOf(honest).hashAt(16)).toEqual({ ok: true, value: HASH })
+  expect(await readerOf(honest).hashAt(17)).toMatchObject({ error: { reason: 'node_lied' } })
+})
+
+test('a chain whose nodes serve no pending block has no mempool', async () => {
+  expect(
+    await createEvmReader(
+      chain,
+      [{ url: ENDPOINT.url }],
+      fakeFetch(() => null),
+    ).mempool(),
+  ).toEqual({ ok: true, value: null })
+})
+
+test('what waits is missing when the node forgot it, or when its block is old and held no transfer', async () => {
+  const known: Record<string, object | null> = {
+    [pad('0x0a')]: null,
+    [pad('0x0b')]: transaction({ hash: pad('0x0b'), blockNumber: null }),
+    [pad('0x0c')]: transaction({ hash: pad('0x0c'), blockNumber: '0xf' }),
+    [pad('0x0d')]: transaction({ hash: pad('0x0d'), blockNumber: '0xd' }),
+  }
+  const mempool = await readerOf({ ...honest, eth_getTransactionByHash: ({ params }) => known[String(params[0])] }).mempool()
+  if (!mempool.ok || mempool.value === null) throw new Error('no mempool')
+  expect(await mempool.value.missing([TX_1, ...Object.keys(known)])).toEqual({ ok: true, value: [pad('0x0a'), pad('0x0d')] })
+})
+
+describe('whatever a node answers', () => {
+  const anything = fc.jsonValue()
+
+  async function readAll(answers: Answers): Promise<void> {
+    const reader = readerOf(answers)
+    const results: { ok: boolean }[] = [await reader.head(), await reader.hashAt(16)]
+    const read = await reader.block(HASH)
+    results.push(read)
+    if (read.ok) results.push(await read.value.resolve(Array.from({ length: read.value.fingerprints.length / 8 }, (_, at) => at)))
+    const mempool = await reader.mempool()
+    results.push(mempool)
+    if (mempool.ok && mempool.value) results.push(await mempool.value.missing([TX_2]))
+    for (const result of results) expect(typeof result.ok).toBe('boolean')
+  }
+
+  test('nothing throws: any JSON', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.record(Object.fromEntries(Object.keys(honest).map((method) => [method, anything]))), async (answers) => {
+        await readAll(Object.fromEntries(Object.entries(answers).map(([method, answer]) => [method, () => answer])))
+      }),
+      { numRuns: 150 },
+    )
+  })
+
+  test('nothing throws: one field of an honest answer changed', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(...Object.keys(honest)), fc.nat(), anything, async (method, at, value) => {
+        await readAll({ ...honest, [method]: (call) => replaceLeaf(honest[method]?.(call), at, value) })
+      }),
+      { numRuns: 300 },
+    )
+  })
+})
+
+function fullBloom(): Answers {
+  return { eth_getBlockByHash: () => block([transaction()], { logsBloom: `0x${'ff'.repeat(256)}` }) }
+}
+
+/** The same JSON with the `at`-th value of it, counted through, replaced. */
+function replaceLeaf(json: unknown, at: number, value: unknown): unknown {
+  let count = 0
+  JSON.stringify(json, (_key, field) => {
+    count++
+    return field
+  })
+  let left = at % Math.max(count, 1)
+  return JSON.parse(JSON.stringify(json, (_key, field) => (left-- === 0 ? value : field)) ?? 'null')
+}

@@ -1,0 +1,83 @@
+import { expect, test } from 'vitest'
+import { connectNodes } from '../../../src/gateways/evm/rpc.ts'
+import { ok } from '../../../src/lib/result.ts'
+import { fakeFetch } from './fake-node.ts'
+
+const A = { url: 'https://a.example/v3/secret-key' }
+const B = { url: 'https://b.example/' }
+const CALL = { method: 'eth_chainId', params: [] }
+
+function ask(endpoints: readonly { url: string }[], fetcher: typeof fetch, calls = [CALL]) {
+  return connectNodes(endpoints, fetcher).first((node) => node.call(calls))
+}
+
+test('answers come in the order of the calls, whatever order the node has', async () => {
+  const calls = Array.from({ length: 250 }, (_, number) => ({ method: 'echo', params: [number] }))
+  const sizes: number[] = []
+  const node = fakeFetch(({ params }) => params[0])
+  const counting: typeof fetch = (input, init) => {
+    sizes.push(JSON.parse(String(init?.body)).length)
+    return node(input, init)
+  }
+  expect(await connectNodes([A], counting).first((one) => one.call(calls))).toEqual(ok(calls.map(({ params }) => params[0])))
+  expect(sizes).toEqual([100, 100, 50])
+})
+
+test('the next node is asked when one is unreachable, and stays the first while it works', async () => {
+  const asked: string[] = []
+  let aIsUp = false
+  const fetcher: typeof fetch = async (input, init) => {
+    asked.push(new URL(String(input)).host)
+    if (String(input) === A.url && !aIsUp) throw new TypeError('connection refused')
+    return fakeFetch(() => '0x1')(input, init)
+  }
+  const nodes = connectNodes([A, B], fetcher)
+  expect(await nodes.first((node) => node.call([CALL]))).toEqual(ok(['0x1']))
+  aIsUp = true
+  expect(await nodes.first((node) => node.call([CALL]))).toEqual(ok(['0x1']))
+  expect(asked).toEqual(['a.example', 'b.example', 'b.example'])
+})
+
+test.each([
+  ['HTTP 429', () => new Response('slow down', { status: 429 }), 'node_unreachable'],
+  ['HTTP 503', () => new Response('', { status: 503 }), 'node_unreachable'],
+  ['HTTP 401', () => new Response('who are you', { status: 401 }), 'protocol'],
+  ['a redirect', () => new Response(null, { status: 302, headers: { location: 'https://elsewhere.example' } }), 'protocol'],
+  ['a page', () => new Response('<html>'), 'protocol'],
+  ['no body', () => new Response(null), 'protocol'],
+  ['another kind of JSON', () => Response.json('hello'), 'protocol'],
+  ['an answer to another call', () => Response.json([{ id: 7, result: '0x1' }]), 'protocol'],
+  ['an answer without result', () => Response.json([{ id: 0 }]), 'protocol'],
+  ['a batch refused', () => Response.json({ error: { code: -32600, message: 'batch too large' } }), 'node_refused'],
+  ['an error', () => Response.json([{ id: 0, error: { code: -32000, message: 'busy' } }]), 'node_refused'],
+  ['a missing method', () => Response.json([{ id: 0, error: { code: -32601, message: 'not found' } }]), 'protocol'],
+  ['an endless answer', () => endless(), 'protocol'],
+])('%s is an error value without the address of the node', async (_name, answer, reason) => {
+  const result = await ask([A], async () => answer())
+  expect(result).toMatchObject({ ok: false, error: { reason } })
+  expect(JSON.stringify(result)).not.toContain('secret-key')
+})
+
+test('credentials go into a header, never over plain HTTP off this machine', async () => {
+  let header: string | null = null
+  const fetcher: typeof fetch = (input, init) => {
+    header = new Headers(init?.headers).get('authorization')
+    return fakeFetch(() => '0x1')(input, init)
+  }
+  const endpoint = { url: 'http://127.0.0.1:8545', user: 'me', password: 'word' }
+  expect((await ask([endpoint], fetcher)).ok).toBe(true)
+  expect(header).toBe(`Basic ${btoa('me:word')}`)
+  header = null
+  expect(await ask([{ ...endpoint, url: 'http://10.0.0.1:8545' }], fetcher)).toMatchObject({ error: { reason: 'protocol' } })
+  expect(await ask([{ ...endpoint, url: 'not an address' }], fetcher)).toMatchObject({ error: { reason: 'protocol' } })
+  expect(header).toBeNull()
+})
+
+test('no node at all is for a person to see', async () => {
+  expect(await ask([], fetch)).toMatchObject({ error: { reason: 'protocol' } })
+})
+
+function endless(): Response {
+  const chunk = new Uint8Array(4 * 1024 * 1024).fill(32)
+  return new Response(new ReadableStream({ pull: (controller) => controller.enqueue(chunk) }))
+}

@@ -1,0 +1,227 @@
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
+import { env as testEnv } from 'cloudflare:workers'
+import { HDKey } from '@scure/bip32'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { BITCOIN_REGTEST } from '../../config/development.ts'
+import type { CreateInvoice } from '../../src/invoice/rpc.ts'
+import { randomId } from '../../src/lib/ids.ts'
+import type { CoreEnv } from '../../workers/core/env.ts'
+import { createRequest, observation } from './builders.ts'
+
+const env = testEnv as unknown as CoreEnv
+const WALLET = 'wal_invoice_object_test'
+/** The same objects, typed for the test tools. */
+const rawInvoice = (id: string) => (testEnv as unknown as { INVOICES: DurableObjectNamespace }).INVOICES.getByName(id)
+
+beforeAll(async () => {
+  const versions = { private: 0x04358394, public: 0x043587cf }
+  const account = HDKey.fromMasterSeed(new Uint8Array(32).fill(7), versions).derive("m/84'/1'/0'").publicExtendedKey
+  const configured = await env.WALLETS.getByName(WALLET).configure({ xpub: account, script: 'p2wpkh' })
+  expect(configured.ok).toBe(true)
+})
+
+function request(changes: Partial<CreateInvoice> = {}): CreateInvoice {
+  const base = createRequest()
+  return {
+    ...base,
+    id: randomId('inv'),
+    store: { ...base.store, storeId: randomId('st'), methods: [{ asset: 'BTC', walletId: WALLET }] },
+    ...changes,
+  }
+}
+
+async function create(changes: Partial<CreateInvoice> = {}) {
+  const made = request(changes)
+  const object = env.INVOICES.getByName(made.id)
+  const created = await object.create(made)
+  if (!created.ok) throw new Error(created.error.reason)
+  return { id: made.id, request: made, object, invoice: created.value.invoice }
+}
+
+function outboxKeys(id: string): Promise<string[]> {
+  return runInDurableObject(rawInvoice(id), (_object, state) =>
+    state.storage.sql
+      .exec('SELECT key FROM outbox ORDER BY key')
+      .toArray()
+      .map((row) => row.key as string),
+  )
+}
+
+describe('create', () => {
+  test('locks a rate and its sources, and says when the rate is made up', async () => {
+    const { invoice } = await create()
+    expect(invoice.terms.methods[0]).toMatchObject({
+      asset: 'BTC',
+      whole: 100_000n,
+      rate: { base: 'BTC', quote: 'EUR', fixed: true },
+    })
+  })
+
+  test('the same key and body again is the invoice as it was made, whatever has happened since', async () => {
+    const { object, request: first, invoice } = await create({ fingerprint: 'same' })
+    await object.observe([observation('t1')])
+    expect(await object.create(first)).toEqual({ ok: true, value: { invoice, replayed: true } })
+    expect(await object.create({ ...first, fingerprint: 'other' })).toEqual({
+      ok: false,
+      error: { reason: 'idempotency_key_reused' },
+    })
+  })
+
+  test('a hundred at once with one key make one invoice', async () => {
+    const one = request({ fingerprint: 'same' })
+    const object = env.INVOICES.getByName(one.id)
+    const answers = await Promise.all(Array.from({ length: 100 }, () => object.create(one)))
+    expect(answers.filter((answer) => answer.ok && !answer.value.replayed)).toHaveLength(1)
+    expect(await object.events(0)).toHaveLength(1)
+  })
+})
+
+test('asking for an unknown invoice leaves no trace', async () => {
+  const id = randomId('inv')
+  const object = env.INVOICES.getByName(id)
+  expect(await object.read()).toBeNull()
+  expect(await object.observe([observation('t1')])).toEqual({ known: false })
+  expect(await object.activate('BTC')).toEqual({ ok: false, error: { reason: 'invoice_not_found' } })
+  expect(await object.events(0)).toEqual([])
+  const tables = await runInDurableObject(rawInvoice(id), (_object, state) =>
+    state.storage.sql.exec("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_cf%' ESCAPE '\\'").toArray(),
+  )
+  expect(tables).toEqual([])
+})
+
+describe('activate', () => {
+  test('gives one address, watched before it is answered, however often and at once it is asked', async () => {
+    const { object, id } = await create()
+    const answers = await Promise.all(Array.from({ length: 20 }, () => object.activate('BTC')))
+    const addresses = new Set(answers.map((answer) => answer.ok && answer.value.activations[0]?.address))
+    expect(addresses.size).toBe(1)
+    expect([...addresses][0]).toMatch(/^bcrt1q/)
+    expect((await object.read())?.activations).toHaveLength(1)
+    const watched = await Promise.all(
+      [0, 1, 2, 3].map((shard) =>
+        runInDurableObject(
+          (testEnv as unknown as { WATCH: DurableObjectNamespace }).WATCH.getByName(`${BITCOIN_REGTEST}#${shard}`),
+          (_object, state) =>
+            state.storage.sql
+              .exec("SELECT name FROM sqlite_master WHERE name = 'watch'")
+              .toArray()
+              .flatMap(() => state.storage.sql.exec('SELECT 1 FROM watch WHERE invoice_id = ?', id).toArray()).length,
+        ),
+      ),
+    )
+    expect(watched.reduce((sum, count) => sum + count, 0)).toBe(1)
+  })
+
+  test('different invoices never share an address', async () => {
+    const made = await Promise.all(Array.from({ length: 30 }, () => create()))
+    const answers = await Promise.all(made.map(({ object }) => object.activate('BTC')))
+    expect(new Set(answers.map((answer) => answer.ok && answer.value.activations[0]?.address)).size).toBe(30)
+  })
+
+  test('refuses an asset that is not offered and an invoice that is over', async () => {
+    const { object } = await create()
+    expect(await object.activate('ETH')).toEqual({ ok: false, error: { reason: 'asset_not_offered', asset: 'ETH' } })
+    await object.resolve('mark_invalid', 'test')
+    expect(await object.activate('BTC')).toEqual({ ok: false, error: { reason: 'invoice_closed', status: 'invalid' } })
+  })
+})
+
+describe('observe', () => {
+  test('survives eviction at any point, counts once, and logs each version', async () => {
+    const { object, id } = await create()
+    const confirmed = observation('t1', { revision: 2, status: 'confirmed', confirmations: 2, height: 9, blockHash: 'aa' })
+    for (const seen of [observation('t1'), observation('t1'), confirmed, observation('t1'), confirmed]) {
+      await object.observe([seen])
+      await evictDurableObject(rawInvoice(id))
+    }
+    const invoice = await object.read()
+    expect(invoice).toMatchObject({ status: 'settled', payments: [{ units: 100_000n, status: 'confirmed' }] })
+    const events = await object.events(0)
+    expect(events.map((event) => event.version)).toEqual(events.map((_, i) => i + 1))
+    expect(events.at(-1)?.version).toBe(invoice?.version)
+  })
+})
+
+describe('the outbox', () => {
+  test('keeps the projection until D1 has this version or a newer one', async () => {
+    const { object, id } = await create()
+    await object.observe([observation('t1')])
+    await expect.poll(() => outboxKeys(id)).toEqual(['project'])
+    await object.projected(1)
+    expect(await outboxKeys(id)).toEqual(['project'])
+    await object.projected(3)
+    expect(await outboxKeys(id)).toEqual([])
+  })
+
+  test('hands webhooks to the delivery object by a stable id', async () => {
+    const { id, request: made } = await create()
+    await expect.poll(() => outboxKeys(id)).not.toContain('webhook:1')
+    const storeId = made.store.storeId
+    // Nothing is kept there while the store has no endpoint; the row is gone from here all the same.
+    expect(await env.DELIVERIES.getByName(storeId).listDeliveries({ invoiceId: id })).toEqual([])
+  })
+})
+
+describe('the deadline', () => {
+  test('expires an invoice that showed no address as soon as its time is up', async () => {
+    const { object, id } = await create({ expiresInMs: 1 })
+    await object.projected(1)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    await runDurableObjectAlarm(rawInvoice(id))
+    expect((await object.read())?.status).toBe('expired')
+  })
+
+  test('waits while a chain that showed an address has not been read so far', async () => {
+    const { object, id } = await create({ expiresInMs: 200 })
+    expect((await object.activate('BTC')).ok).toBe(true)
+    await new Promise((resolve) => setTimeout(resolve, 250))
+    await runDurableObjectAlarm(rawInvoice(id))
+    expect((await object.read())?.status).toBe('new')
+    const chain = env.CHAINS_FOLLOWED.getByName(BITCOIN_REGTEST)
+    const ref = { height: 1, hash: '11', parentHash: '00', timeMs: Date.now() }
+    const mempool = { payments: [], conflicts: [], waiting: [], missing: [] }
+    const base = (await chain.begin()).recent[0] ?? null
+    const committed = await chain.commit({
+      base,
+      rollbackTo: null,
+      blocks: base ? [] : [ref].map((block) => ({ ref: block, payments: [], conflicts: [] })),
+      mempool,
+      head: ref,
+      startedAtMs: Date.now(),
+      more: false,
+    })
+    expect(committed.ok).toBe(true)
+    await runDurableObjectAlarm(rawInvoice(id))
+    expect((await object.read())?.status).toBe('expired')
+  })
+})
+
+describe('live updates', () => {
+  test('a WebSocket hears of each version, and the first message only when it missed one', async () => {
+    const { object, id } = await create()
+    const open = async (since: number) => {
+      const response = await rawInvoice(id).fetch(`http://invoice/live?since=${since}`, { headers: { upgrade: 'websocket' } })
+      const socket = response.webSocket
+      if (!socket) throw new Error('no WebSocket')
+      const heard: unknown[] = []
+      socket.addEventListener('message', (event) => {
+        heard.push(JSON.parse(event.data as string))
+      })
+      socket.accept()
+      return { heard, socket }
+    }
+    const fresh = await open(1)
+    const behind = await open(0)
+    await expect.poll(() => behind.heard).toEqual([{ version: 1, status: 'new' }])
+    expect(fresh.heard).toEqual([])
+    await object.observe([observation('t1')])
+    await expect.poll(() => fresh.heard).toEqual([{ version: 3, status: 'processing' }])
+    fresh.socket.close()
+    behind.socket.close()
+  })
+
+  test('there is none for an unknown invoice', async () => {
+    const response = await rawInvoice(randomId('inv')).fetch('http://invoice/live', { headers: { upgrade: 'websocket' } })
+    expect(response.status).toBe(404)
+  })
+})

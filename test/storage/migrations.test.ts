@@ -1,0 +1,76 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { getTableConfig, type SQLiteTable } from 'drizzle-orm/sqlite-core'
+import { expect, test } from 'vitest'
+import * as directory from '../../src/storage/directory-schema.ts'
+import * as shard from '../../src/storage/shard-schema.ts'
+
+/** A database after all migrations of a folder. */
+function migrated(folder: string): DatabaseSync {
+  const database = new DatabaseSync(':memory:')
+  for (const file of readdirSync(folder)
+    .filter((name) => name.endsWith('.sql'))
+    .sort())
+    database.exec(readFileSync(join(folder, file), 'utf8'))
+  return database
+}
+
+function shapeInDatabase(database: DatabaseSync, table: string) {
+  const columns = database.prepare('SELECT name, lower(type) AS type, "notnull", pk FROM pragma_table_info(?)').all(table)
+  const indexes = database.prepare('SELECT name, "unique", partial FROM pragma_index_list(?) WHERE origin <> \'pk\'').all(table)
+  return {
+    columns: columns.map(({ name, type, notnull }) => ({ name, type, notNull: notnull === 1 })),
+    primaryKey: columns
+      .filter(({ pk }) => Number(pk) > 0)
+      .sort((a, b) => Number(a.pk) - Number(b.pk))
+      .map(({ name }) => name),
+    indexes: indexes
+      .map((index) => ({
+        unique: index.unique === 1,
+        partial: index.partial === 1,
+        columns: database
+          .prepare('SELECT name FROM pragma_index_info(?) ORDER BY seqno')
+          .all(String(index.name))
+          .map(({ name }) => name),
+      }))
+      .sort(byText),
+  }
+}
+
+function shapeInCode(table: SQLiteTable) {
+  const { columns, primaryKeys, indexes } = getTableConfig(table)
+  const single = columns.filter((column) => column.primary).map((column) => column.name)
+  const unique = columns
+    .filter((column) => column.isUnique)
+    .map((column) => ({ unique: true, partial: false, columns: [column.name] }))
+  const named = indexes.map(({ config }) => ({
+    unique: config.unique,
+    partial: config.where !== undefined,
+    columns: config.columns.map((column) => ('name' in column ? column.name : 'expression')),
+  }))
+  return {
+    columns: columns.map((column) => ({ name: column.name, type: column.getSQLType(), notNull: column.notNull })),
+    primaryKey: primaryKeys[0]?.columns.map((column) => column.name) ?? single,
+    indexes: [...unique, ...named].sort(byText),
+  }
+}
+
+function byText(a: object, b: object): number {
+  return JSON.stringify(a) < JSON.stringify(b) ? -1 : 1
+}
+
+test.each([
+  ['directory', directory.stores],
+  ['directory', directory.apiKeys],
+  ['shard', shard.invoices],
+] as const)('migrations of %s make the table that the code believes in', (folder, table) => {
+  const { name } = getTableConfig(table)
+  expect(shapeInDatabase(migrated(`migrations/${folder}`), name)).toEqual(shapeInCode(table))
+})
+
+test.each(['directory', 'shard'])('every table of %s is WITHOUT ROWID, so that a text key costs one row written', (folder) => {
+  const tables = migrated(`migrations/${folder}`).prepare("SELECT name, sql FROM sqlite_master WHERE type = 'table'").all()
+  expect(tables.length).toBeGreaterThan(0)
+  for (const { name, sql } of tables) expect(sql, String(name)).toMatch(/\) WITHOUT ROWID$/)
+})

@@ -1,0 +1,186 @@
+import { beforeAll, expect, test } from 'vitest'
+import { createApiKey, hashApiKey } from '../../src/auth/api-keys.ts'
+import type { AccountKey } from '../../src/gateways/gateway.ts'
+import { isId, randomId } from '../../src/lib/ids.ts'
+import { ok } from '../../src/lib/result.ts'
+import { handleProvision, type ProvisionedStore } from '../../src/storage/provision.ts'
+import { storeByKeyHash } from '../../src/storage/stores.ts'
+import type { WalletRpc } from '../../src/wallet/rpc.ts'
+import { bitcoinAccount, evmAccount, VPUB } from './accounts.ts'
+import { migrateDatabases, testEnv } from './databases.ts'
+
+beforeAll(migrateDatabases)
+
+const configured = new Map<string, AccountKey>()
+const WALLETS = {
+  getByName: (id: string) =>
+    ({
+      configure: async (account: AccountKey) => {
+        if (!configured.has(id)) configured.set(id, account)
+        return ok(null)
+      },
+    }) as WalletRpc,
+}
+
+async function provision(input: unknown, env: object = {}) {
+  const request = new Request('http://core/admin/stores', {
+    method: 'POST',
+    body: typeof input === 'string' ? input : JSON.stringify(input),
+  })
+  const response = await handleProvision(request, { ...testEnv, WALLETS, ...env } as never)
+  return {
+    status: response.status,
+    type: response.headers.get('content-type'),
+    body: (await response.json()) as Record<string, unknown>,
+  }
+}
+
+function storeRequest(seed: string, changes: object = {}) {
+  const wallets = [
+    { account: bitcoinAccount(seed), assets: ['BTC'] },
+    { account: evmAccount(seed), assets: ['ETH', 'USDC'] },
+  ]
+  return {
+    name: 'Café Ω',
+    wallets,
+    latePolicy: 'accept_locked_rate',
+    toleranceBps: 50,
+    allowedOrigins: ['https://shop.example'],
+    ...changes,
+  }
+}
+
+async function storeOf(apiKey: unknown) {
+  return (await storeByKeyHash(testEnv.DIRECTORY, await hashApiKey(String(apiKey))))?.store
+}
+
+test('a new store has its wallets configured and answers a key that opens it', async () => {
+  const { status, body } = await provision(storeRequest('new'))
+  expect(status).toBe(200)
+  const made = body as unknown as ProvisionedStore
+  expect(isId('st', made.storeId) && isId('mer', made.merchantId)).toBe(true)
+  expect(made.apiKey).toMatch(/^ptm_test_/)
+  const store = await storeOf(made.apiKey)
+  expect(store).toMatchObject({
+    storeId: made.storeId,
+    storeName: 'Café Ω',
+    toleranceBps: 50,
+    latePolicy: 'accept_locked_rate',
+    shard: made.shard,
+  })
+  expect(store?.methods.map(({ asset }) => asset)).toEqual(['BTC', 'ETH', 'USDC'])
+  expect(store?.methods[1]?.walletId).toBe(store?.methods[2]?.walletId)
+  for (const { id, account } of store?.wallets ?? []) expect(configured.get(id)).toEqual(account)
+  expect((await provision(storeRequest('live'), { ENVIRONMENT: 'production' })).body.apiKey).toMatch(/^ptm_live_/)
+})
+
+test('the key itself is kept nowhere', async () => {
+  const { body } = await provision(storeRequest('secret'))
+  const secret = String(body.apiKey).slice(-56)
+  for (const table of ['stores', 'api_keys']) {
+    const { results } = await testEnv.DIRECTORY.prepare(`SELECT * FROM ${table}`).all()
+    expect(JSON.stringify(results)).not.toContain(secret)
+  }
+})
+
+test('the same request again, with names of the caller’s choice, gives the same answer and one key', async () => {
+  const chosen = storeRequest('again', { storeId: randomId('st'), apiKey: createApiKey('test') })
+  const first = await provision(chosen)
+  const second = await provision(chosen)
+  expect(first).toEqual(second)
+  expect(first.body).toMatchObject({ storeId: chosen.storeId, apiKey: chosen.apiKey })
+  const { results } = await testEnv.DIRECTORY.prepare('SELECT id FROM api_keys WHERE store_id = ?').bind(chosen.storeId).all()
+  expect(results).toHaveLength(1)
+})
+
+test('a store takes new origins and policies, and keeps its shard and merchant', async () => {
+  const storeId = randomId('st')
+  const apiKey = createApiKey('test')
+  const first = await provision(storeRequest('keep', { storeId, apiKey, shard: 1 }))
+  expect(first.body.shard).toBe(1)
+  await provision(storeRequest('keep', { storeId, apiKey, allowedOrigins: ['http://localhost:3000'], latePolicy: 'hold' }))
+  expect(await storeOf(apiKey)).toMatchObject({
+    shard: 1,
+    merchantId: first.body.merchantId,
+    allowedOrigins: ['http://localhost:3000'],
+    latePolicy: 'hold',
+  })
+  expect(await provision(storeRequest('keep', { storeId, apiKey, shard: 0 }))).toMatchObject({
+    status: 409,
+    body: { code: 'conflict', param: 'shard' },
+  })
+  const other = await provision(storeRequest('keep', { storeId, apiKey, merchantId: randomId('mer') }))
+  expect(other).toMatchObject({ status: 409, body: { param: 'merchantId' } })
+})
+
+test('a key of another store, or a revoked one, is not given to a store', async () => {
+  const apiKey = createApiKey('test')
+  await provision(storeRequest('owner', { storeId: randomId('st'), apiKey }))
+  expect(await provision(storeRequest('thief', { storeId: randomId('st'), apiKey }))).toMatchObject({
+    status: 409,
+    body: { param: 'apiKey' },
+  })
+  await testEnv.DIRECTORY.prepare('UPDATE api_keys SET revoked_at_ms = 1 WHERE hash = ?')
+    .bind(await hashApiKey(apiKey))
+    .run()
+  expect(await storeOf(apiKey)).toBeUndefined()
+})
+
+test('stores are spread over the shards', async () => {
+  const count = async () => {
+    const { results } = await testEnv.DIRECTORY.prepare('SELECT shard, count(*) AS n FROM stores GROUP BY shard').all<{
+      shard: number
+      n: number
+    }>()
+    return [0, 1].map((shard) => results.find((row) => row.shard === shard)?.n ?? 0)
+  }
+  for (let more = 0; more < 12; more++) await provision(storeRequest(`spread ${more}`))
+  const [zero = 0, one = 0] = await count()
+  expect(Math.abs(zero - one)).toBeLessThanOrEqual(1)
+})
+
+test('one account is one wallet, in whatever store and spelling: its addresses are counted once', async () => {
+  const walletOf = async (account: AccountKey) => {
+    const { body } = await provision({ name: 'Shop', wallets: [{ account, assets: ['BTC'] }] })
+    return (await storeOf(body.apiKey))?.methods[0]?.walletId
+  }
+  const wallet = await walletOf(bitcoinAccount('shared'))
+  expect(wallet).toBeDefined()
+  expect(await walletOf(bitcoinAccount('shared'))).toBe(wallet)
+  expect(await walletOf(bitcoinAccount('shared', VPUB))).toBe(wallet)
+  expect(await walletOf({ ...bitcoinAccount('shared'), script: 'p2tr' })).not.toBe(wallet)
+  expect(await walletOf(bitcoinAccount('other'))).not.toBe(wallet)
+})
+
+test.each([
+  ['text that is not JSON', '{', undefined],
+  ['no object', [], ''],
+  ['an unknown field', storeRequest('x', { latePolice: 'hold' }), 'latePolice'],
+  ['no name', storeRequest('x', { name: undefined }), 'name'],
+  ['a shard that is not there', storeRequest('x', { shard: 2 }), 'shard'],
+  ['a store id of the wrong form', storeRequest('x', { storeId: 'st_1' }), 'storeId'],
+  ['a key of the wrong form', storeRequest('x', { apiKey: 'secret' }), 'apiKey'],
+  ['an origin with a path', storeRequest('x', { allowedOrigins: ['https://shop.example/'] }), 'allowedOrigins'],
+  ['no wallet', storeRequest('x', { wallets: [] }), 'wallets'],
+  ['an unknown asset', { name: 'x', wallets: [{ account: evmAccount('x'), assets: ['DOGE'] }] }, 'wallets[0].assets[0]'],
+  ['fiat in a wallet', { name: 'x', wallets: [{ account: evmAccount('x'), assets: ['EUR'] }] }, 'wallets[0].assets[0]'],
+  [
+    'an xpub that is none',
+    { name: 'x', wallets: [{ account: { xpub: 'xpub123', script: 'p2wpkh' }, assets: ['BTC'] }] },
+    'wallets[0].account',
+  ],
+  ['an account of another family', { name: 'x', wallets: [{ account: evmAccount('x'), assets: ['BTC'] }] }, 'wallets[0].account'],
+  [
+    'an asset in two wallets',
+    { name: 'x', wallets: [evmAccount('x'), evmAccount('y')].map((account) => ({ account, assets: ['ETH'] })) },
+    'wallets[1].assets[0]',
+  ],
+])('%s is refused by name, and nothing is made', async (_what, input, param) => {
+  const stores = () => testEnv.DIRECTORY.prepare('SELECT count(*) AS n FROM stores').first('n')
+  const before = await stores()
+  const { status, type, body } = await provision(input)
+  expect(status).toBe(400)
+  expect(type).toBe('application/problem+json')
+  expect(body.param ?? undefined).toBe(param)
+  expect(await stores()).toBe(before)
+})

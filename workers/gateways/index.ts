@@ -1,0 +1,50 @@
+import { look } from '../../src/chain/look.ts'
+import type { LookMessage } from '../../src/chain/rpc.ts'
+import { watchShardName } from '../../src/chain/watch.ts'
+import { BOARD_NAME } from '../../src/exchange/cache.ts'
+import type { RatesMessage } from '../../src/exchange/rpc.ts'
+import { fetchQuotes } from '../../src/exchange/sources.ts'
+import { readerOf } from '../../src/gateways/readers.ts'
+import { systemClock } from '../../src/lib/clock.ts'
+import { logEvent, reasonOf } from '../../src/lib/log.ts'
+import { registryOf } from '../../src/money/registry.ts'
+import type { GatewaysEnv } from './env.ts'
+
+/** When each chain's look of this isolate began. One that has not ended by then hangs, and another may start. */
+const looking = new Map<string, number>()
+const LOOK_MAX_MS = 60_000
+
+/** The gateways Worker: carries out what chain objects and the rate board ask, and has no public address. */
+export default {
+  // Taken off the queue at once and worked on beside it: a slow node holds up no other chain. What is lost is asked
+  // for again by the object's alarm, so nothing is gained by letting the queue repeat it.
+  async queue(batch, env, ctx) {
+    for (const message of batch.messages) {
+      message.ack()
+      const { body } = message
+      const work = body.kind === 'look' ? lookOnce(env, body.chainId) : publishQuotes(env, body)
+      ctx.waitUntil(work.catch((thrown) => logEvent('error', 'gateway_work_failed', { kind: body.kind, reason: reasonOf(thrown) })))
+    }
+  },
+  fetch: () => new Response('not found', { status: 404 }),
+} satisfies ExportedHandler<GatewaysEnv, LookMessage | RatesMessage>
+
+async function lookOnce(env: GatewaysEnv, chainId: string): Promise<void> {
+  const nowMs = systemClock()
+  if (nowMs - (looking.get(chainId) ?? Number.NEGATIVE_INFINITY) < LOOK_MAX_MS) return
+  looking.set(chainId, nowMs)
+  try {
+    const chain = registryOf(env).chain(chainId)
+    const follower = env.CHAINS_FOLLOWED.getByName(chainId)
+    const reader = readerOf(env, chain)
+    if (!reader) return await follower.fail({ reason: 'not_configured', detail: 'NODES names no node for this chain' })
+    const watch = Array.from({ length: chain.watchShards }, (_, shard) => env.WATCH.getByName(watchShardName(chain, shard)))
+    await look({ follower, watch, reader, clock: systemClock })
+  } finally {
+    if (looking.get(chainId) === nowMs) looking.delete(chainId)
+  }
+}
+
+async function publishQuotes(env: GatewaysEnv, { pairs }: RatesMessage): Promise<void> {
+  await env.RATES.getByName(BOARD_NAME).publish(await fetchQuotes(pairs, fetch, systemClock()))
+}
