@@ -59,6 +59,7 @@ export const cost: Bench = {
           ),
           `${INVOICES} invoices on real nodes, half in BTC and half in ETH, each from creation over the page with its WebSocket and ${BLOCKS} blocks to settled, with ${(hooks.received() / INVOICES).toFixed(1)} webhooks each to one endpoint. What runs without any invoice (looks at the chains) was counted for ${IDLE_MS / 1000} s before and is taken off. Every queue consumer's run is counted as a request to a Worker, which the price list leaves open. CPU is that of the whole workerd process${busy.cpuMs === 0 ? ', not known on this system' : ''}. Logs are not counted.`,
           `Calls an invoice: ${callList(per)}.`,
+          markdownTable(['Rows are written by', 'an invoice'], statements(Object.keys(busy.counts), per)),
           `Kept afterwards: ${(stored / 1024).toFixed(1)} KB in the invoice's object, USD ${((stored / 1e9) * OBJECT_GIGABYTE_MONTH * 1e6).toFixed(2)} a month for a million of them.`,
         ].join('\n\n'),
       }
@@ -163,6 +164,18 @@ function callList(per: (start: string) => number): string {
     return `${name} ${(per(`calls ${name}`) + per(`alarms run ${name}`)).toFixed(1)} (${written.toFixed(1)} rows written, ${per(`alarms set ${name}`).toFixed(1)} of them alarms)`
   })
   return rows.join(', ')
+}
+
+const STATEMENTS_SHOWN = 15
+
+/** The statements that write the most rows: where to look when this costs too much. */
+function statements(lines: readonly string[], per: (start: string) => number): string[][] {
+  return lines
+    .filter((line) => line.startsWith('statement '))
+    .map((line) => ({ name: line.slice('statement '.length), rows: per(line) }))
+    .sort((a, b) => b.rows - a.rows)
+    .slice(0, STATEMENTS_SHOWN)
+    .map(({ name, rows }) => [`\`${name}\``, rows.toFixed(1)])
 }
 
 /** The merchant's shop: takes every webhook. */

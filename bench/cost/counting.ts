@@ -29,6 +29,8 @@ export function watchStorage(name: string, ctx: DurableObjectState): DurableObje
     queueMicrotask(() => {
       count(`rows read ${name}`, cursor.rowsRead)
       count(`rows written ${name}`, cursor.rowsWritten)
+      if (cursor.rowsWritten > 0)
+        count(`statement ${name}: ${args[0].replace(/\s+/g, ' ').trim().slice(0, 60)}`, cursor.rowsWritten)
     })
     return cursor
   }) as typeof sql.exec

@@ -5,9 +5,8 @@ import { DEVELOPMENT_CHAINS, DEVELOPMENT_RATES } from '../../config/development.
 import { buildClient } from '../../scripts/build-client.ts'
 import { silentProgress } from '../../scripts/stack/progress.ts'
 import { type Stack, startStack } from '../../scripts/stack/supervisor.ts'
-import { BENCH_FOLDER } from './workerd.ts'
+import { BENCH_FOLDER, PROJECT_FOLDER } from './workerd.ts'
 
-const PROJECT_FOLDER = dirname(BENCH_FOLDER)
 const CONFIGS = {
   edge: 'wrangler.toml',
   core: 'workers/core/wrangler.toml',

@@ -3,21 +3,28 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from 'miniflare'
+import { unstable_getMiniflareWorkerOptions } from 'wrangler'
 import { bundleWorker } from '../../scripts/stack/bundle.ts'
 
 export const BENCH_FOLDER = dirname(dirname(fileURLToPath(import.meta.url)))
+
+export const PROJECT_FOLDER = dirname(BENCH_FOLDER)
 
 export interface BenchWorker {
   readonly origin: string
   stop(): Promise<void>
 }
 
-/** One Worker of the bench folder in a workerd of its own, its objects on disk as the whole system's are. */
+/**
+ * One Worker of the bench folder in a workerd of its own, its objects on disk as the whole system's are. It stands
+ * behind the same static files: locally their router is one more Worker that every request passes.
+ */
 export async function startBenchWorker(entry: string, objects: Readonly<Record<string, string>>): Promise<BenchWorker> {
   const folder = mkdtempSync(join(tmpdir(), 'paytomat-bench-'))
   const durableObjects = Object.fromEntries(
     Object.entries(objects).map(([binding, className]) => [binding, { className, useSQLite: true }]),
   )
+  const { assets } = unstable_getMiniflareWorkerOptions(join(PROJECT_FOLDER, 'wrangler.toml')).workerOptions
   const miniflare = new Miniflare({
     ...convertV4MiniflareOptions({
       workers: [
@@ -26,6 +33,7 @@ export async function startBenchWorker(entry: string, objects: Readonly<Record<s
           compatibilityDate: '2026-10-01',
           modules: [{ type: 'ESModule', path: 'bench.mjs', contents: await bundleWorker(join(BENCH_FOLDER, entry)) }],
           durableObjects,
+          assets,
         },
       ],
       host: '127.0.0.1',

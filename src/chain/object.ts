@@ -4,7 +4,7 @@ import type { TrackedTransaction } from '../gateways/gateway.ts'
 import { decodeJson, encodeJson } from '../lib/json.ts'
 import { logEvent, reasonOf } from '../lib/log.ts'
 import { acknowledge, nextDueMs, putOutbox, takeDue, waitingUnder } from '../lib/outbox.ts'
-import { ok, type Result } from '../lib/result.ts'
+import { err, ok, type Result } from '../lib/result.ts'
 import type { ChainConfig } from '../money/chain.ts'
 import { registryOf } from '../money/registry.ts'
 import { confirmationsOf, follow, observationOf, type PaymentRow, type Place, placeOf } from './follow.ts'
@@ -52,6 +52,8 @@ const ERROR_TEXT_MAX = 300
 export class ChainObject extends DurableObject<CoreEnv> implements ChainRpc {
   /** When the alarm is set for, as far as this instance knows. */
   #alarmAtMs: number | null = null
+  /** A look was sent by this instance, or came to it. */
+  #looked = false
 
   constructor(ctx: DurableObjectState, env: CoreEnv) {
     super(ctx, env)
@@ -61,7 +63,8 @@ export class ChainObject extends DurableObject<CoreEnv> implements ChainRpc {
   async wake(chainId: string): Promise<void> {
     if (chainId !== this.#chainId || !this.#findChain()) return logEvent('error', 'chain_unknown', { chainId })
     const alarmAtMs = await this.ctx.storage.getAlarm()
-    if (alarmAtMs !== null) return
+    // A new instance does not wait for the look its predecessor sent: a restart of everything may have lost that too.
+    if (alarmAtMs !== null && this.#looked) return
     const nowMs = Date.now()
     writeFacts(this.#sql, { ...(readFacts(this.#sql) ?? NEW_FOLLOWER(nowMs)), nextLookAtMs: nowMs })
     this.#alarmAtMs = null
@@ -69,6 +72,7 @@ export class ChainObject extends DurableObject<CoreEnv> implements ChainRpc {
   }
 
   async begin(): Promise<FollowState> {
+    this.#looked = true
     return this.#state(this.#chain)
   }
 
@@ -116,8 +120,9 @@ export class ChainObject extends DurableObject<CoreEnv> implements ChainRpc {
     const lookDue = facts.nextLookAtMs <= nowMs
     // The lease and the next alarm are durable before the look is sent: whatever is lost, another one follows.
     if (lookDue) writeFacts(this.#sql, { ...facts, nextLookAtMs: nowMs + LOOK_LEASE_MS })
+    const telling = this.#tellInvoices()
     this.#arm()
-    await Promise.all([lookDue && this.#sendLook(chain, nowMs), this.#tellInvoices()])
+    await Promise.all([telling, lookDue && this.#sendLook(chain, nowMs)])
   }
 
   /** The one decision of a commit; answers how many invoices are to hear of it. Runs in a transaction. */
@@ -128,7 +133,7 @@ export class ChainObject extends DurableObject<CoreEnv> implements ChainRpc {
     if (!placed.ok) return placed
     // An older sight of the mempool must not undo what a newer one told.
     if (batch.mempool && facts.syncedAtMs !== null && batch.startedAtMs < facts.syncedAtMs)
-      return { ok: false, error: { reason: 'stale_cursor', detail: 'a newer look has read the mempool' } }
+      return err({ reason: 'stale_cursor', detail: 'a newer look has read the mempool' })
     const place = placed.value
     const revision = facts.revision + 1
 
@@ -232,6 +237,7 @@ export class ChainObject extends DurableObject<CoreEnv> implements ChainRpc {
   }
 
   async #sendLook(chain: ChainConfig, nowMs: number): Promise<void> {
+    this.#looked = true
     try {
       const queue = chain.gateway === 'bitcoin' ? this.env.GATEWAY_BITCOIN : this.env.GATEWAY_EVM
       await queue.send({ kind: 'look', chainId: chain.id, sentAtMs: nowMs })

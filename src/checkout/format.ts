@@ -22,7 +22,7 @@ export function money(asset: Asset, units: bigint, language: string): string {
 export function roughAmount(asset: Asset, units: bigint): string {
   const step = 10n ** BigInt(Math.max(0, asset.decimals - ROUGH_DIGITS))
   const rounded = divideUp(units, step) * step
-  return `${rounded === units ? '' : '≈\u00a0'}${plainAmount(asset, rounded)}\u00a0${asset.ticker}`
+  return `${rounded === units ? '' : '≈\u00a0'}${plainAmount(asset, rounded)}`
 }
 
 /** `1 BTC = €60,000.00`, with no more digits than the price of one whole needs. */

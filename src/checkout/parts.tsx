@@ -140,7 +140,7 @@ function PaymentRow({ view, payment }: { view: View; payment: Payment }) {
       {asset && <Coin ticker={asset.ticker} />}
       <div>
         <p>
-          <strong>{asset ? showMoney(view, payment.asset, payment.units) : payment.asset}</strong>
+          <strong>{asset ? showMoney(view, payment.asset, payment.units) : payment.asset}</strong>{' '}
           {isTestNetwork(chain) && <small class="tag">{view.t.testNetwork}</small>}
         </p>
         <p class="soft">{paymentState(view, payment)}</p>

@@ -1,5 +1,6 @@
 import { expect } from 'vitest'
 import { createApi } from '../../src/api/app.ts'
+import type { InvoiceResource } from '../../src/invoice/resource.ts'
 import { type ProvisionedStore, provisionStore } from '../../src/storage/provision.ts'
 import type { EdgeEnv } from '../../workers/edge/env.ts'
 import { bitcoinAccount, evmAccount } from '../storage/accounts.ts'
@@ -12,8 +13,22 @@ export interface Reply {
   readonly status: number
   readonly headers: Headers
   readonly text: string
-  // biome-ignore lint/suspicious/noExplicitAny: a test looks into JSON of every form
-  readonly json: any
+  readonly json: ReplyJson
+}
+
+/** Every field an answer may have, so that a test can look at the ones it means; what is there is checked by schema. */
+export interface ReplyJson extends Omit<InvoiceResource, 'status'> {
+  readonly status: unknown
+  readonly code: string
+  readonly param?: string
+  readonly requestId: string
+  readonly secret: string
+  readonly data: readonly (Omit<InvoiceResource, 'status'> & {
+    readonly code: string
+    readonly type: string
+    readonly data: unknown
+  })[]
+  readonly nextCursor: string | null
 }
 
 /** A merchant with a store of their own, talking to the API over the core Worker's real objects and databases. */
@@ -43,10 +58,11 @@ export async function newMerchant(env: EdgeEnv = apiEnv, api = createApi()): Pro
   return {
     ...made.value,
     async call(method, path, body, headers = {}) {
-      const sent = body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }
-      const type = body === undefined ? {} : { 'content-type': 'application/json' }
-      const init = { method, headers: { authorization: `Bearer ${apiKey}`, ...type, ...headers }, ...sent }
-      const reply = await readReply(await api.request(path, init, env))
+      const sent = typeof body === 'string' || body === undefined ? body : JSON.stringify(body)
+      const all = new Headers({ authorization: `Bearer ${apiKey}` })
+      if (sent !== undefined) all.set('content-type', 'application/json')
+      for (const [name, value] of Object.entries(headers)) all.set(name, value)
+      const reply = await readReply(await api.request(path, { method, headers: all, body: sent }, env))
       checkReply(reply)
       return reply
     },

@@ -81,7 +81,12 @@ test('of outputs nobody watches hardly any reaches the table', async () => {
   await runInDurableObject(raw(name), async (object, state) => {
     let lookups = 0
     const exec = state.storage.sql.exec.bind(state.storage.sql)
-    const sql = { exec: (statement: string, ...bindings: unknown[]) => (lookups++, exec(statement, ...bindings)) }
+    const sql = {
+      exec: (statement: string, ...bindings: unknown[]) => {
+        lookups++
+        return exec(statement, ...bindings)
+      },
+    }
     const storage = new Proxy(state.storage, { get: (target, field) => (field === 'sql' ? sql : Reflect.get(target, field)) })
     const shard = Object.assign(object as unknown as ReturnType<CoreEnv['WATCH']['getByName']>, { ctx: { storage } })
     await shard.match(new Uint8Array())

@@ -35,7 +35,7 @@ async function provision(input: unknown, env: object = {}) {
   }
 }
 
-function storeRequest(seed: string, changes: object = {}) {
+function storeRequest<T extends object>(seed: string, changes: T = {} as T) {
   const wallets = [
     { account: bitcoinAccount(seed), assets: ['BTC'] },
     { account: evmAccount(seed), assets: ['ETH', 'USDC'] },

@@ -51,6 +51,8 @@ async function start() {
     logConsole: true,
   })
   node.on('error', (error) => console.error(`bcoin: ${error.message}`))
+  // Node.js closes idle connections after 5 s; a busy client that is just using one again would see its call fail.
+  node.http.http.keepAliveTimeout = 600_000
   // The chain is replayed before anybody can ask: the HTTP server opens last.
   const openHttp = node.http.open
   node.http.open = async function open() {

@@ -35,11 +35,12 @@ export function Methods({ view, methods }: { view: View; methods: readonly Metho
             <span class="name">
               <strong>{methods.length === 1 ? view.t.payWith({ asset: asset.name }) : asset.name}</strong>
               <small>
-                {view.t.onNetwork({ network: chain.name })}
-                {isTestNetwork(chain) && <span class="tag">{view.t.testNetwork}</span>}
+                {view.t.onNetwork({ network: chain.name })} {isTestNetwork(chain) && <span class="tag">{view.t.testNetwork}</span>}
               </small>
             </span>
-            <span class="due">{roughAmount(asset, methodDue(view.invoice, method))}</span>
+            <span class="cost">
+              {roughAmount(asset, methodDue(view.invoice, method))} <small>{asset.ticker}</small>
+            </span>
             <svg class="go" viewBox="0 0 20 20" aria-hidden="true">
               <path d="M7.5 4.5L13 10l-5.5 5.5" />
             </svg>

@@ -12,7 +12,7 @@ export function AmountLead({ view }: { view: View }) {
   const { terms } = invoice
   const leftMs = terms.expiresAtMs - nowMs
   return (
-    <div class="lead due">
+    <div class="lead asking">
       {/* The one h1 says it all to a screen reader; what is seen of it is the amount. */}
       <h1 tabindex={-1}>
         <span class="sr">{headline(view)}</span>

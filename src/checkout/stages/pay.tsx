@@ -93,8 +93,7 @@ function MethodHead({ view, asset, chain }: { view: View; asset: Asset; chain: C
       <span class="name">
         <strong>{asset.name}</strong>
         <small>
-          {t.onNetwork({ network: chain.name })}
-          {isTestNetwork(chain) && <span class="tag">{t.testNetwork}</span>}
+          {t.onNetwork({ network: chain.name })} {isTestNetwork(chain) && <span class="tag">{t.testNetwork}</span>}
         </small>
       </span>
     </>
@@ -146,8 +145,7 @@ function RateLine({ view, rate }: { view: View; rate: Rate }) {
   return (
     <p class="rate">
       <span>
-        {rateText(rate, quote, view.language)}
-        {rate.fixed && <span class="tag">{t.testRate}</span>}
+        {rateText(rate, quote, view.language)} {rate.fixed && <span class="tag">{t.testRate}</span>}
       </span>
       <span class="soft">{rate.fixed ? t.rateTest : t.rateLocked({ sources: rate.sources.map(capital).join(', ') })}</span>
     </p>

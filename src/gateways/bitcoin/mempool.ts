@@ -32,10 +32,11 @@ export async function readMempool(rpc: BitcoinRpc, chain: ChainConfig): Promise<
   const before = seenByChain.get(chain.id)
   const still = new Set<number>()
   const fresh: string[] = []
+  let unseen = 0
   for (const txid of txids) {
     const id = shortId(txid)
     if (before?.has(id)) still.add(id)
-    else if (fresh.length < TRANSACTIONS_MAX) fresh.push(txid)
+    else if (unseen++ < TRANSACTIONS_MAX) fresh.push(txid)
   }
   // What has left is forgotten at once: should it come back, it is news again.
   seenByChain.set(chain.id, still)
@@ -58,6 +59,7 @@ export async function readMempool(rpc: BitcoinRpc, chain: ChainConfig): Promise<
       return ok(transfers)
     },
     conflicts: (tracked) => conflictsIn(found, tracked),
+    more: fetched.value.tried < unseen,
     async missing(wanted) {
       waiting ??= new Set(txids)
       return ok(wanted.filter((txid) => !waiting?.has(txid)))
@@ -74,6 +76,8 @@ interface Fetched {
   readonly readable: readonly { readonly txid: string; readonly raw: Uint8Array }[]
   /** Readable or not: these need not be fetched again. */
   readonly done: readonly string[]
+  /** How many were asked for before a bound was met. */
+  readonly tried: number
 }
 
 /** Raw transactions by id. One that vanished meanwhile is left out, and stays unseen. */
@@ -82,15 +86,16 @@ async function fetchRaw(rpc: BitcoinRpc, txids: readonly string[]): Promise<Resu
   const done: string[] = []
   let bytes = 0
   let batch = BATCH_MAX
-  for (let from = 0; from < txids.length && bytes < BYTES_MAX; ) {
-    const part = txids.slice(from, from + batch)
+  let tried = 0
+  while (tried < txids.length && bytes < BYTES_MAX) {
+    const part = txids.slice(tried, tried + batch)
     const answers = await rpc.batch(part.map((txid): RpcCall => ['getrawtransaction', txid]))
     if (!answers.ok) {
       if (answers.error.reason !== 'too_large' || batch === 1) return err(toNodeError(answers.error))
       batch = Math.ceil(batch / 4)
       continue
     }
-    from += part.length
+    tried += part.length
     for (const [i, txid] of part.entries()) {
       const answer = answers.value[i]
       if (!answer?.ok) {
@@ -105,7 +110,7 @@ async function fetchRaw(rpc: BitcoinRpc, txids: readonly string[]): Promise<Resu
       bytes += raw.length
     }
   }
-  return ok({ readable, done })
+  return ok({ readable, done, tried })
 }
 
 function concat(parts: readonly Uint8Array[]): Uint8Array {

@@ -64,7 +64,6 @@ function readAccountKey(xpub: string): Result<HDKey, AddressRefusal> {
   } catch {
     return refuse('bad_account_key', 'the account key is damaged')
   }
-  if (key.privateKey !== null) return refuse('bad_account_key', 'a private key is never taken')
   if (key.depth !== ACCOUNT_DEPTH)
     return refuse('bad_account_key', `the key is at depth ${key.depth}, an account (m/44'/60'/0') at 3`)
   return ok(key)

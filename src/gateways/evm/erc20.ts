@@ -28,13 +28,14 @@ export function readTransferLog(log: { topics: readonly string[]; data: string }
 export function readTransferCall(sender: string, input: string): TokenMove | null {
   const words = input.slice(10)
   const senderWord = sender.slice(2).padStart(WORD, '0')
-  if (input.startsWith(TRANSFER) && words.length === 2 * WORD) return readMove(senderWord, words.slice(0, WORD), words.slice(WORD))
-  if (input.startsWith(TRANSFER_FROM) && words.length === 3 * WORD) {
+  if (input.startsWith(TRANSFER)) return readMove(senderWord, words.slice(0, WORD), words.slice(WORD))
+  if (input.startsWith(TRANSFER_FROM)) {
     return readMove(words.slice(0, WORD), words.slice(WORD, 2 * WORD), words.slice(2 * WORD))
   }
   return null
 }
 
+/** Each argument is one word exactly, so what is too short or too long to be that is no move. */
 function readMove(from: string, to: string, units: string): TokenMove | null {
   const fromAddress = readAddress(from)
   const toAddress = readAddress(to)

@@ -152,16 +152,19 @@ test('a full mempool is taken in by bounded steps, each transaction once', async
     return all.get(String(txid))
   })
   const sizes: number[] = []
+  const more: (boolean | undefined)[] = []
   const found = new Set<string>()
   for (let look = 0; look < 4; look++) {
     const scan = await mempoolOf(reader)
     const count = scan.fingerprints.length / 8
     sizes.push(count)
+    more.push(scan.more)
     const transfers = await scan.resolve(Array.from({ length: count }, (_, position) => position))
     if (transfers.ok) for (const transfer of transfers.value) found.add(transfer.txid)
     scan.seen()
   }
   expect(sizes).toEqual([2_000, 2_000, 500, 0])
+  expect(more).toEqual([true, true, false, false])
   expect(found.size).toBe(4_500)
   expect(batches).toBe(4_500)
 })
@@ -180,6 +183,7 @@ test('large transactions end a step early and are split over smaller requests', 
   for (; found < 30 && looks < 10; looks++) {
     const scan = await mempoolOf(reader)
     found += scan.fingerprints.length / 8
+    expect(scan.more).toBe(found < 30)
     scan.seen()
   }
   expect(found).toBe(30)

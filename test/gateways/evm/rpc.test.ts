@@ -1,3 +1,5 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
 import { connectNodes } from '../../../src/gateways/evm/rpc.ts'
 import { ok } from '../../../src/lib/result.ts'
@@ -75,6 +77,21 @@ test('credentials go into a header, never over plain HTTP off this machine', asy
 
 test('no node at all is for a person to see', async () => {
   expect(await ask([], fetch)).toMatchObject({ error: { reason: 'protocol' } })
+})
+
+test('a redirect is not followed: what was asked may hold credentials', async () => {
+  const visited: string[] = []
+  const server = createServer((request, response) => {
+    visited.push(String(request.url))
+    response.writeHead(307, { location: '/elsewhere' }).end()
+  })
+  const port = await new Promise<number>((resolve) => {
+    server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port))
+  })
+  const result = await ask([{ url: `http://127.0.0.1:${port}/` }], fetch)
+  server.close()
+  expect(result).toMatchObject({ error: { reason: 'protocol' } })
+  expect(visited).toEqual(['/'])
 })
 
 function endless(): Response {
