@@ -285,7 +285,7 @@ describe('a person’s word', () => {
     const marked = events.json.data.find((event: { type: string }) => event.type === 'marked')
     expect(marked?.data).toMatchObject({ as: 'invalid', by: expect.stringMatching(/^api_key:key_/) })
     const rest = await shop.call('GET', `/v1/invoices/${id}/events?cursor=${marked?.version}`)
-    expect(rest.json.data.every((event: { version: number }) => event.version > marked?.version)).toBe(true)
+    expect(rest.json.data.every((event: { version: number }) => event.version > Number(marked?.version))).toBe(true)
     expect((await shop.call('POST', `/v1/invoices/${id}/resolution`, { action: 'reopen' })).json.status).toBe('new')
     const nothing = await shop.call('POST', `/v1/invoices/${id}/resolution`, { action: 'accept_late' })
     expect({ status: nothing.status, code: nothing.json.code }).toEqual({ status: 409, code: 'nothing_to_resolve' })

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { openApiDocument } from '../../src/api/openapi/document.ts'
 import { PROBLEMS } from '../../src/api/problems.ts'
@@ -55,4 +56,10 @@ test('codes and titles are words for people and programs, one status each', () =
     expect(statusOf.get(code) ?? status).toBe(status)
     statusOf.set(code, status)
   }
+})
+
+test('docs/api.md tells of every route and every error code', () => {
+  const page = readFileSync('docs/api.md', 'utf8')
+  for (const { method, path } of ROUTES) expect(page).toContain(`\`${method} /v1${path}\``)
+  for (const { code } of Object.values(PROBLEMS)) expect(page, code).toContain(`\`${code}\``)
 })
