@@ -37,7 +37,8 @@ export async function buildClient(): Promise<void> {
 }
 
 async function bundle(options: BuildOptions): Promise<string> {
-  const { outputFiles } = await build({ ...options, bundle: true, minify: true, write: false, charset: 'utf8', target: TARGET })
+  // In ASCII: the widget is read in whatever encoding the shop's page declares.
+  const { outputFiles } = await build({ ...options, bundle: true, minify: true, write: false, charset: 'ascii', target: TARGET })
   return outputFiles?.[0]?.text ?? ''
 }
 

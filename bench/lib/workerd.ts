@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from 'miniflare'
+import { convertV4MiniflareOptions, Log, LogLevel, Miniflare, type V4WorkerOptions } from 'miniflare'
 import { unstable_getMiniflareWorkerOptions } from 'wrangler'
 import { bundleWorker } from '../../scripts/stack/bundle.ts'
 
@@ -34,7 +34,7 @@ export async function startBenchWorker(entry: string, objects: Readonly<Record<s
           modules: [{ type: 'ESModule', path: 'bench.mjs', contents: await bundleWorker(join(BENCH_FOLDER, entry)) }],
           durableObjects,
           assets,
-        },
+        } as V4WorkerOptions,
       ],
       host: '127.0.0.1',
       port: 0,

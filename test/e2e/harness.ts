@@ -16,6 +16,8 @@ import type { InvoiceResource } from '../../src/invoice/resource.ts'
  *   afterAll(() => stack.stop())
  */
 export interface Stack extends RunningStack {
+  /** The same system as another store's merchant sees it. */
+  as(apiKey: string): Stack
   /** A call to the merchant API with the demo store's key. */
   api<T>(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<ApiAnswer<T>>
   createInvoice(terms?: Record<string, unknown>): Promise<InvoiceResource>
@@ -44,7 +46,9 @@ export interface Method {
   readonly uri: string | null
 }
 
-export type StackOverrides = Partial<Pick<StackOptions, 'chains' | 'shards' | 'miner' | 'shop' | 'evmBlockSeconds' | 'stateDir'>>
+export type StackOverrides = Partial<
+  Pick<StackOptions, 'chains' | 'fixedRates' | 'shards' | 'miner' | 'shop' | 'evmBlockSeconds' | 'stateDir'>
+>
 
 const FOLDER_PREFIX = 'paytomat-e2e-'
 const WAIT_MS = 30_000
@@ -110,6 +114,7 @@ function withHelpers(running: RunningStack, stop: () => Promise<void>): Stack {
     return { asset, address, amountDue, unitsDue: BigInt(amountDue.replace('.', '')), uri }
   }
   return Object.assign(Object.create(running) as RunningStack, {
+    as: (apiKey: string) => withHelpers(Object.create(running, { apiKey: { value: apiKey } }) as RunningStack, stop),
     api,
     readInvoice,
     activate,

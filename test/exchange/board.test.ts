@@ -78,6 +78,12 @@ test('with too few direct quotes the pair is crossed through the dollar, rounded
   expect(rate?.sources).toEqual(['bitstamp', 'coinbase', 'kraken'])
 })
 
+test('a cross is as old as the oldest quote of either leg', () => {
+  const old = quote('bitstamp BTC/USD 65000', 80_000)
+  expect(rateOf([quote('kraken BTC/USD 65000'), old, ...EURO])?.atMs).toBe(NOW_MS - 80_000)
+  expect(rateOf([...DOLLARS, quote('kraken EUR/USD 1.08', 90_000), quote('coinbase EUR/USD 1.08')])?.atMs).toBe(NOW_MS - 90_000)
+})
+
 test('a currency quoted per dollar is multiplied', () => {
   const quotes = [...DOLLARS, quote('a USD/JPY 151.015'), quote('b USD/JPY 151.015')]
   expect(shown(rateOf(quotes, { base: 'BTC', quote: 'JPY' }))).toBe('9815975')

@@ -38,7 +38,7 @@ const dialogSheet = sheet(
   'dialog{box-sizing:border-box;width:min(100vw,440px);height:min(100dvh,820px);max-width:none;max-height:none;margin:auto;padding:0;border:0;border-radius:20px;overflow:hidden;background:Canvas;color:CanvasText;box-shadow:0 24px 80px #0006;color-scheme:light dark}' +
     'dialog::backdrop{background:#0a1412a6}' +
     '@media(max-width:480px){dialog{width:100vw;height:100dvh;border-radius:0}}' +
-    '@media(min-width:960px) and (min-height:560px){dialog{width:920px;height:min(92dvh,760px)}}' +
+    '@media(min-width:960px) and (min-height:560px){dialog{width:920px;height:min(94dvh,820px)}}' +
     'iframe{display:block;width:100%;height:100%;border:0}' +
     'button{position:absolute;top:12px;right:12px;width:40px;height:40px;border:0;border-radius:50%;background:#8884;color:inherit;font:20px/1 system-ui;cursor:pointer}' +
     'button:focus-visible,a:focus-visible{outline:3px solid #0b6b5c;outline-offset:2px}' +

@@ -1,7 +1,7 @@
 import type { MethodTerms } from '../../invoice/types.ts'
 import { methodDue } from '../../invoice/view.ts'
 import { roughAmount } from '../format.ts'
-import { Coin, Payments } from '../parts.tsx'
+import { Coin, isTest, Payments } from '../parts.tsx'
 import { assetOf, chainOf, isTestNetwork, linkTo, type View } from '../view.ts'
 import { AmountLead } from './lead.tsx'
 
@@ -24,6 +24,8 @@ export function Choose({ view }: { view: View }) {
 
 /** One button a method, with what it would cost. */
 export function Methods({ view, methods }: { view: View; methods: readonly MethodTerms[] }) {
+  // When everything is a test, the first column says so once.
+  const mixed = !isTest(view)
   return (
     <form class="methods" method="post" action={linkTo(view, '/method', { method: null })}>
       {methods.map((method) => {
@@ -35,7 +37,8 @@ export function Methods({ view, methods }: { view: View; methods: readonly Metho
             <span class="name">
               <strong>{methods.length === 1 ? view.t.payWith({ asset: asset.name }) : asset.name}</strong>
               <small>
-                {view.t.onNetwork({ network: chain.name })} {isTestNetwork(chain) && <span class="tag">{view.t.testNetwork}</span>}
+                {view.t.onNetwork({ network: chain.name })}{' '}
+                {mixed && isTestNetwork(chain) && <span class="tag">{view.t.testNetwork}</span>}
               </small>
             </span>
             <span class="cost">

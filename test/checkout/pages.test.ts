@@ -1,0 +1,224 @@
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { describe, expect, test } from 'vitest'
+import { script } from '../../src/checkout/built/assets.ts'
+import { addressGroups } from '../../src/checkout/format.ts'
+import { qrPath } from '../../src/checkout/qr.ts'
+import { addressBookOf } from '../../src/gateways/registry.ts'
+import { BTC_ADDRESS, EVM_ADDRESS, INVOICE_ID, MAIN_CHAINS, SHOP_ORIGIN, STATES, type State } from './fixtures.ts'
+import { request } from './serve.ts'
+
+const PUBLIC = join(import.meta.dirname, '../../public')
+
+async function open(name: string, query = ''): Promise<{ html: string; text: string; response: Response }> {
+  const state = STATES[name] as State
+  const response = await request(state, `/i/${INVOICE_ID}?${state.query ?? ''}&${query}`)
+  const html = await response.text()
+  return { html, text: textOf(html), response }
+}
+
+/** What a person reads: no tags, no style, no breaking spaces to stumble over. */
+function textOf(html: string): string {
+  return html
+    .replace(/<style>.*?<\/style>/s, '')
+    .replace(/<[^>]+>/g, ' ')
+    .replace(/&#39;/g, "'")
+    .replace(/&amp;/g, '&')
+    .replace(/[\s\u00a0]+/g, ' ')
+}
+
+const tally = (text: string, pattern: RegExp) => text.match(pattern)?.length ?? 0
+
+describe.each(Object.keys(STATES))('%s', (name) => {
+  test('is one document in one language, with one headline and nothing inline that could run', async () => {
+    const { html, response } = await open(name)
+    expect(response.status).toBe(200)
+    expect(html).toMatch(/^<!doctype html><html lang="(en|de|uk)">/)
+    expect(tally(html, /<h1/g)).toBe(1)
+    expect(html).not.toMatch(/\son[a-z]+=/)
+    expect(html).not.toMatch(/\sstyle=/)
+    expect(tally(html, /<script/g)).toBe(1)
+    expect(html).toContain(`<script type="module" src="${script}"></script>`)
+    const ids = [...html.matchAll(/\sid="([^"]+)"/g)].map(([, id]) => id)
+    expect(new Set(ids).size).toBe(ids.length)
+  })
+
+  test('has a policy that knows its style, sets no cookie and is not stored', async () => {
+    const { html, response } = await open(name)
+    const style = /<style>(.*?)<\/style>/s.exec(html)?.[1] ?? ''
+    const policy = response.headers.get('content-security-policy') ?? ''
+    expect(policy).toContain(`style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'`)
+    expect(policy).toContain("default-src 'none'; script-src 'self';")
+    expect(policy).toContain("base-uri 'none'")
+    expect(policy).toContain(`frame-ancestors ${SHOP_ORIGIN}`)
+    expect(policy).not.toContain('unsafe')
+    expect(response.headers.get('set-cookie')).toBeNull()
+    expect(response.headers.get('cache-control')).toBe('no-store')
+    expect(response.headers.get('referrer-policy')).toBe('no-referrer')
+    expect(response.headers.get('x-content-type-options')).toBe('nosniff')
+  })
+})
+
+describe('weight over the wire', () => {
+  test('every state with style, code and script is under 20 KB, and needs one request until it can be scanned', async () => {
+    const scriptBytes = gzipSync(readFileSync(join(PUBLIC, script)), { level: 6 }).length
+    for (const name of Object.keys(STATES)) {
+      const { html } = await open(name)
+      expect(gzipSync(html, { level: 6 }).length + scriptBytes, name).toBeLessThan(20_000)
+      expect(html.match(/(?:src|href)="\/(?!i\/)[^"]*"/g)).toEqual([`src="${script}"`])
+    }
+  })
+
+  test('the script is under 4 KB and the widget under 2 KB', () => {
+    expect(gzipSync(readFileSync(join(PUBLIC, script)), { level: 6 }).length).toBeLessThan(4096)
+    expect(gzipSync(readFileSync(join(PUBLIC, 'widget.js')), { level: 6 }).length).toBeLessThan(2048)
+  })
+})
+
+describe('choosing', () => {
+  test('offers each method by a form that posts, and shows no address', async () => {
+    const { html, text } = await open('choose')
+    expect(html).toContain(`<form class="methods" method="post" action="/i/${INVOICE_ID}/method">`)
+    for (const asset of ['BTC', 'ETH', 'USDC']) expect(html).toContain(`name="asset" value="${asset}"`)
+    expect(text).toContain('≈ 0.01659334 ETH')
+    expect(html).not.toContain(BTC_ADDRESS)
+    expect(html).not.toContain('class="qr"')
+  })
+
+  test('a single method is still a button', async () => {
+    const { html, text } = await open('choose-one')
+    expect(text).toContain('Pay with Bitcoin')
+    expect(tally(html, /<button type="submit"/g)).toBe(1)
+  })
+})
+
+describe('paying', () => {
+  const uriOf = (chain: number, asset: string, units: bigint) => {
+    const config = MAIN_CHAINS[chain]
+    if (!config) throw new Error('no such chain')
+    return addressBookOf(config).paymentUri(config, {
+      address: asset === 'BTC' ? BTC_ADDRESS : EVM_ADDRESS,
+      assetCode: asset,
+      units,
+    })
+  }
+
+  test.each([
+    ['pay-btc', 0, 'BTC', 82_967n, '0.00082967'],
+    ['pay-eth', 1, 'ETH', 16_593_333_333_333_334n, '0.016593333333333334'],
+    ['pay-usdc', 1, 'USDC', 54_108_696n, '54.108696'],
+    ['pay-part', 0, 'BTC', 49_967n, '0.00049967'],
+  ] as const)('%s: the code, the link and the copied values say the same', async (name, chain, asset, units, amount) => {
+    const { html, text } = await open(name)
+    const uri = uriOf(chain, asset, units)
+    expect(html).toContain(`d="${qrPath(uri).path}"`)
+    expect(html).toContain(`data-copy="${uri.replaceAll('&', '&amp;')}"`)
+    expect(html).toContain(`data-copy="${amount}"`)
+    expect(html).toContain(`data-copy="${asset === 'BTC' ? BTC_ADDRESS : EVM_ADDRESS}"`)
+    expect(html).toMatch(new RegExp(`href="${uri.split('?')[0]}`))
+    expect(text.replaceAll(' ', '')).toContain(amount + asset)
+  })
+
+  test('warns of the wrong network and tells where the rate comes from', async () => {
+    const { text } = await open('pay-usdc')
+    expect(text).toContain('Send only USD Coin on the Base network.')
+    expect(text).toContain('1 USDC = €0.92')
+    expect(text).toContain('Rate from Bitstamp, Coinbase, Kraken')
+    expect(text).not.toContain('Test')
+  })
+
+  test('a made-up rate and a test network are marked as such', async () => {
+    const { text } = await open('pay-development')
+    expect(text).toContain('Test rate')
+    expect(text).toContain('Test network')
+    expect(text).toContain('No real money is used')
+  })
+
+  test('a price in the asset itself has no rate', async () => {
+    const { text } = await open('pay-btc-price')
+    expect(text).toContain('Amount to pay 0.0025 BTC')
+    expect(text).not.toContain('Rate from')
+  })
+
+  test('the address is shown in groups that make the address', async () => {
+    const { html } = await open('pay-btc')
+    const groups = /data-address[^>]*>(.*?)<\/code>/.exec(html)?.[1] ?? ''
+    expect(groups.replace(/<[^>]+>/g, '')).toBe(BTC_ADDRESS)
+    expect(addressGroups(EVM_ADDRESS)[0]).toBe('0x8Ba1')
+    expect(addressGroups(EVM_ADDRESS).join('')).toBe(EVM_ADDRESS)
+  })
+
+  test('a part that has come is shown with what is left', async () => {
+    const { text } = await open('pay-part')
+    expect(text).toContain('€19.79 of €49.78 paid')
+    expect(text).toContain('Still to pay 0.00049967')
+  })
+
+  test('the demo wallet is offered in development only', async () => {
+    expect((await open('pay-development')).text).toContain('Development only Pay from the demo wallet')
+    expect((await open('pay-btc')).html).not.toContain('demo-pay')
+  })
+})
+
+describe('telling the truth', () => {
+  test.each([
+    ['closing', 'Please don’t send anything now'],
+    ['seen', 'Payment seen'],
+    ['confirming', 'Confirmations: 1 of 2'],
+    ['paid', 'Thank you. Northwind Coffee has been paid.'],
+    ['paid-over', '0.00017033 BTC more than needed arrived'],
+    ['paid-late', 'arrived after the time had run out, and was accepted'],
+    ['paid-in-two-coins', '32.60 USDC'],
+    ['expired', 'your payment is counted when it arrives'],
+    ['expired-hold', 'Northwind Coffee decides whether to accept or return it'],
+    ['expired-part', '€19.79 of €49.78 arrived before the time ran out.'],
+    ['expired-held', 'You don’t need to send anything again'],
+    ['expired-refused', 'Northwind Coffee did not accept it'],
+    ['invalid-replaced', 'replaced by another one that does not pay this invoice'],
+    ['invalid-double-spent', 'were spent by another one'],
+    ['invalid-missing', 'The network no longer knows the transaction'],
+    ['invalid-marked', 'Northwind Coffee has closed this invoice'],
+    ['pay-replaced', 'The amount shown here is still due.'],
+    ['german-pay', 'Genau senden'],
+    ['ukrainian-paid', 'Оплату завершено'],
+  ])('%s', async (name, told) => {
+    expect((await open(name)).text).toContain(told)
+  })
+
+  test.each([
+    'closing',
+    'seen',
+    'confirming',
+    'paid',
+    'expired',
+    'expired-part',
+    'expired-held',
+    'invalid-marked',
+    'invalid-missing',
+  ])('%s: no address to pay to any more', async (name) => {
+    const { html } = await open(name)
+    expect(html).not.toContain(BTC_ADDRESS)
+    expect(html).not.toContain('class="qr"')
+  })
+
+  test.each(['paid', 'expired', 'expired-part', 'invalid-missing', 'seen'])('%s: there is a way back to the shop', async (name) => {
+    expect((await open(name)).html).toContain(`href="${SHOP_ORIGIN}/orders/2026-1042"`)
+  })
+
+  test('a way back that is not a web address is not offered', async () => {
+    const state = STATES.paid as State
+    const terms = { ...state.invoice.terms, redirectUrl: 'javascript:alert(1)' }
+    const response = await request({ ...state, invoice: { ...state.invoice, terms } }, `/i/${INVOICE_ID}`)
+    expect(await response.text()).not.toContain('javascript:')
+  })
+
+  test('words of the merchant are text, never markup', async () => {
+    const state = STATES.choose as State
+    const terms = { ...state.invoice.terms, storeName: '<img src=x>"', description: "<script>alert('x')</script>" }
+    const html = await (await request({ ...state, invoice: { ...state.invoice, terms } }, `/i/${INVOICE_ID}`)).text()
+    expect(html).not.toContain('<img')
+    expect(html).not.toContain('<script>')
+  })
+})

@@ -1,0 +1,76 @@
+import { Address, OutScript, TEST_NETWORK } from '@scure/btc-signer'
+import { encodeFunctionData, erc20Abi, type Hex } from 'viem'
+import { mnemonicToAccount } from 'viem/accounts'
+import { ANVIL_MNEMONIC, FEES } from '../../../scripts/stack/evm/accounts.ts'
+import { call } from '../../../scripts/stack/evm/call.ts'
+import { ask, createBitcoinRpc, type RpcCall } from '../../../src/gateways/bitcoin/rpc.ts'
+import { toHex } from '../../../src/lib/bytes.ts'
+import type { Stack } from '../harness.ts'
+
+/** What the scenarios do to the nodes beside what the demo wallets can. */
+
+const REGTEST = { ...TEST_NETWORK, bech32: 'bcrt' }
+const TOKEN_GAS = 100_000n
+
+/** One call of the Bitcoin node. Throws with the node's words when it refuses. */
+export async function bitcoinCall({ bitcoin }: Stack, ...parts: RpcCall): Promise<unknown> {
+  const rpc = createBitcoinRpc([{ url: bitcoin.rpcUrl, user: bitcoin.user, password: bitcoin.password }], fetch)
+  const answer = await ask(rpc, ...parts)
+  if (!answer.ok) throw new Error(`${parts[0]}: ${answer.error.detail}`)
+  return answer.value
+}
+
+/** What the best chain holds at an address, in base units. What waits in the mempool is not counted. */
+export async function balanceOf(stack: Stack, asset: string, address: string): Promise<bigint> {
+  if (asset === 'BTC') {
+    const script = toHex(OutScript.encode(Address(REGTEST).decode(address)))
+    const scan = (await bitcoinCall(stack, 'scantxoutset', 'start', [`raw(${script})`])) as { unspents: { amount: number }[] }
+    return scan.unspents.reduce((sum, { amount }) => sum + BigInt(Math.round(amount * 1e8)), 0n)
+  }
+  const { rpcUrl, usdc } = stack.evm
+  if (asset === 'ETH') return BigInt(await call<Hex>(rpcUrl, 'eth_getBalance', [address, 'latest']))
+  const data = encodeFunctionData({ abi: erc20Abi, functionName: 'balanceOf', args: [address as Hex] })
+  return BigInt(await call<Hex>(rpcUrl, 'eth_call', [{ to: usdc, data }, 'latest']))
+}
+
+export async function rawTransaction(stack: Stack, txid: string): Promise<string> {
+  return String(await bitcoinCall(stack, 'getrawtransaction', txid))
+}
+
+export async function broadcast(stack: Stack, hex: string): Promise<void> {
+  await bitcoinCall(stack, 'sendrawtransaction', hex)
+}
+
+/**
+ * Makes Bitcoin blocks that leave a waiting transaction out; it waits on. Core has a call for that; in bcoin it is
+ * dropped meanwhile, so do this where nobody looks (`unseen`).
+ */
+export async function mineWithout(stack: Stack, txid: string, blocks: number): Promise<void> {
+  const { bitcoin } = stack.wallets
+  if (stack.bitcoin.kind === 'bitcoind') {
+    for (let made = 0; made < blocks; made++) await bitcoinCall(stack, 'generateblock', bitcoin.address, [])
+    return
+  }
+  const hex = await rawTransaction(stack, txid)
+  await bitcoin.evict(txid)
+  await bitcoin.mine(blocks)
+  await broadcast(stack, hex)
+}
+
+/** Sends USDC from an account that has ether for the fee and no USDC: the node takes it, and it fails in its block. */
+export async function sendTokenInVain({ evm }: Stack, to: string, units: bigint): Promise<string> {
+  const poor = mnemonicToAccount(ANVIL_MNEMONIC, { addressIndex: 7 })
+  const nonce = Number(await call<Hex>(evm.rpcUrl, 'eth_getTransactionCount', [poor.address, 'pending']))
+  const data = encodeFunctionData({ abi: erc20Abi, functionName: 'transfer', args: [to as Hex, units] })
+  const transaction = {
+    ...FEES,
+    type: 'eip1559',
+    chainId: evm.chainId,
+    nonce,
+    to: evm.usdc as Hex,
+    value: 0n,
+    gas: TOKEN_GAS,
+    data,
+  } as const
+  return call<string>(evm.rpcUrl, 'eth_sendRawTransaction', [await poor.signTransaction(transaction)])
+}
