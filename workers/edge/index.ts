@@ -2,9 +2,14 @@
 import { Hono } from 'hono'
 import { createApi } from '../../src/api/app.ts'
 import { createHealth } from '../../src/api/health.ts'
+import { createPages } from '../../src/api/pages.tsx'
 import { createCheckout } from '../../src/checkout/routes.tsx'
 import type { EdgeEnv } from './env.ts'
 
-const app = new Hono<{ Bindings: EdgeEnv }>().route('/', createApi()).route('/', createHealth()).route('/', createCheckout())
+const app = new Hono<{ Bindings: EdgeEnv }>()
+  .route('/', createApi())
+  .route('/', createHealth())
+  .route('/', createPages())
+  .route('/', createCheckout())
 
 export default app satisfies ExportedHandler<EdgeEnv>
