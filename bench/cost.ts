@@ -6,7 +6,7 @@ import type { Stack } from '../scripts/stack/supervisor.ts'
 import { OBJECT_GIGABYTE_MONTH, OBJECT_GIGABYTES, OPERATIONS_PER_MESSAGE, PRICES } from './cost/prices.ts'
 import { type Bench, markdownTable } from './lib/figure.ts'
 import { type Client, createClient } from './lib/load.ts'
-import { merchantHeaders } from './lib/merchant.ts'
+import { INVOICE_BODY, merchantHeaders } from './lib/merchant.ts'
 import { openShopper } from './lib/shopper.ts'
 import { startSystem } from './lib/system.ts'
 
@@ -16,6 +16,8 @@ const ASSETS = ['BTC', 'ETH'] as const
 const BLOCKS = 3
 const GOAL = 60
 const IDLE_MS = 10_000
+/** Long enough for all to be paid in time, short enough to see the deadline pass, which is a part of every life. */
+const EXPIRES_SECONDS = 120
 /** Time for the last webhooks and projections to be delivered and acknowledged. */
 const SETTLE_MS = 5_000
 /** CPU time that Linux counts in, per second. */
@@ -57,7 +59,7 @@ export const cost: Bench = {
             ['Counted', 'an invoice', 'USD a million invoices'],
             lines.map((line) => [line.what, line.count.toFixed(line.count < 10 ? 2 : 1), line.dollars.toFixed(2)]),
           ),
-          `${INVOICES} invoices on real nodes, half in BTC and half in ETH, each from creation over the page with its WebSocket and ${BLOCKS} blocks to settled, with ${(hooks.received() / INVOICES).toFixed(1)} webhooks each to one endpoint. What runs without any invoice (looks at the chains) was counted for ${IDLE_MS / 1000} s before and is taken off. Every queue consumer's run is counted as a request to a Worker, which the price list leaves open. CPU is that of the whole workerd process${busy.cpuMs === 0 ? ', not known on this system' : ''}. Logs are not counted.`,
+          `${INVOICES} invoices on real nodes, half in BTC and half in ETH, each from creation over the page with its WebSocket and ${BLOCKS} blocks to settled and past its deadline, with ${(hooks.received() / INVOICES).toFixed(1)} webhooks each to one endpoint. What runs without any invoice (looks at the chains) was counted for ${IDLE_MS / 1000} s before and is taken off. Every queue consumer's run is counted as a request to a Worker, which the price list leaves open. CPU is that of the whole workerd process${busy.cpuMs === 0 ? ', not known on this system' : ''}. Logs are not counted.`,
           `Calls an invoice: ${callList(per)}.`,
           markdownTable(['Rows are written by', 'an invoice'], statements(Object.keys(busy.counts), per)),
           `Kept afterwards: ${(stored / 1024).toFixed(1)} KB in the invoice's object, USD ${((stored / 1e9) * OBJECT_GIGABYTE_MONTH * 1e6).toFixed(2)} a month for a million of them.`,
@@ -73,8 +75,10 @@ export const cost: Bench = {
 
 /** A full life of every invoice; answers the requests made to the public Worker. */
 async function live(client: Client, stack: Stack): Promise<number> {
+  const body = JSON.stringify({ ...JSON.parse(INVOICE_BODY), expiresInSeconds: EXPIRES_SECONDS })
   const shoppers = []
-  for (let n = 0; n < INVOICES; n++) shoppers.push(await openShopper(client, stack, ASSETS[n % ASSETS.length] ?? 'BTC'))
+  for (let n = 0; n < INVOICES; n++) shoppers.push(await openShopper(client, stack, ASSETS[n % ASSETS.length] ?? 'BTC', body))
+  const lastDeadlineMs = Date.now() + EXPIRES_SECONDS * 1000
   for (const shopper of shoppers) await shopper.pay()
   await Promise.all(shoppers.map((shopper) => shopper.shows('confirming')))
   for (let n = 0; n < BLOCKS; n++) {
@@ -85,7 +89,7 @@ async function live(client: Client, stack: Stack): Promise<number> {
   }
   await Promise.all(shoppers.map((shopper) => shopper.shows('paid')))
   for (const shopper of shoppers) shopper.leave()
-  await sleep(SETTLE_MS)
+  await sleep(lastDeadlineMs - Date.now() + SETTLE_MS)
   return shoppers.reduce((sum, shopper) => sum + shopper.requests(), 0)
 }
 

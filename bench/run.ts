@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: every benchmark, or those named: `npm run bench -- checkout cost`.
- * Prints a table. With `--write` the table of docs/benchmarks.md is replaced by it.
+ * Prints tables. With `--write` the sections of docs/benchmarks.md of what was measured are replaced.
  * A missed goal is shown and is no failure: figures are for people to look at, never a timed test.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -41,21 +41,32 @@ async function main(args: readonly string[]): Promise<void> {
       console.error(`${bench.name} could not be measured:`, error)
     }
   }
-  const written = results.map(({ bench, result }) => `## ${bench.title}\n\n${figureTable(result.figures)}\n\n${result.notes}`)
-  const report = `Measured on ${machine()}.\n\n${written.join('\n\n')}\n`
-  if (args.includes('--write')) {
-    if (failed || names.length > 0) console.error('\nNothing written: --write needs a whole run without failures.')
-    else writeReport(report)
-  }
+  if (args.includes('--write')) writeSections(results)
   // Nodes and Workers have been ended by the benchmarks; what still holds a socket must not hold this process.
   process.exit(failed ? 1 : 0)
 }
 
-function writeReport(report: string): void {
+/** Replaces the sections of what was measured and leaves the others as they are. */
+function writeSections(results: readonly { bench: Bench; result: BenchResult }[]): void {
   const text = readFileSync(DOCUMENT, 'utf8')
-  const [before, after] = [text.split(START)[0], text.split(END)[1]]
-  if (before === undefined || after === undefined) throw new Error(`docs/benchmarks.md has lost its marks "${START}" and "${END}"`)
-  writeFileSync(DOCUMENT, `${before}${START}\n\n${report}\n${END}${after}`)
+  const [before, rest] = text.split(START)
+  const [old, after] = rest?.split(END) ?? []
+  if (before === undefined || old === undefined || after === undefined) {
+    throw new Error(`docs/benchmarks.md has lost its marks "${START}" and "${END}"`)
+  }
+  const sections = BENCHES.flatMap((bench) => {
+    const measured = results.find((entry) => entry.bench === bench)
+    if (!measured)
+      return (
+        old
+          .split(/^(?=## )/m)
+          .find((section) => section.startsWith(`## ${bench.title}\n`))
+          ?.trim() ?? []
+      )
+    const { figures, notes } = measured.result
+    return `## ${bench.title}\n\n${figureTable(figures)}\n\n${notes}\n\nMeasured on ${machine()}.`
+  })
+  writeFileSync(DOCUMENT, `${before}${START}\n\n${sections.join('\n\n')}\n\n${END}${after}`)
   console.log('\nWritten to docs/benchmarks.md.')
 }
 

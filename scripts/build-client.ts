@@ -4,7 +4,7 @@
  *   public/build/checkout.<hash>.js   public/widget.js   src/checkout/built/assets.ts
  */
 import { createHash } from 'node:crypto'
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type BuildOptions, build } from 'esbuild'
@@ -12,6 +12,8 @@ import { type BuildOptions, build } from 'esbuild'
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const checkout = join(root, 'src/checkout')
 
+/** How long a script of an earlier build is kept. */
+const KEPT_MS = 24 * 60 * 60_000
 /** Browsers of the last three years or so; esbuild rewrites what they lack. */
 const TARGET = ['chrome109', 'firefox115', 'safari16.4']
 
@@ -31,15 +33,22 @@ export async function buildClient(): Promise<void> {
     `// Written by scripts/build-client.ts.\nexport const css = ${JSON.stringify(style)}\n` +
       `export const cssHash = ${JSON.stringify(hash)}\nexport const script = ${JSON.stringify(`/build/${name}`)}\n`,
   )
-  for (const old of await readdir(join(root, 'public/build'))) {
-    if (/^checkout\.[0-9a-f]{12}\.js$/.test(old) && old !== name) await rm(join(root, 'public/build', old), { force: true })
-  }
+  await removeOld(join(root, 'public/build'), name)
 }
 
 async function bundle(options: BuildOptions): Promise<string> {
   // In ASCII: the widget is read in whatever encoding the shop's page declares.
   const { outputFiles } = await build({ ...options, bundle: true, minify: true, write: false, charset: 'ascii', target: TARGET })
   return outputFiles?.[0]?.text ?? ''
+}
+
+/** Scripts of earlier builds go once no open page or running server can still ask for them. */
+async function removeOld(folder: string, name: string): Promise<void> {
+  for (const old of await readdir(folder)) {
+    if (!/^checkout\.[0-9a-f]{12}\.js$/.test(old) || old === name) continue
+    const { mtimeMs } = await stat(join(folder, old)).catch(() => ({ mtimeMs: Date.now() }))
+    if (Date.now() - mtimeMs > KEPT_MS) await rm(join(folder, old), { force: true })
+  }
 }
 
 /** By way of a second file and a rename, so that nobody reads half of it. */

@@ -57,7 +57,10 @@ async function main(): Promise<void> {
       miner: process.env.PAYTOMAT_MINE !== 'off',
       shop: true,
       progress,
-      onTrouble: (line) => console.log(paint.dim(`  ${line.slice(0, 300)}`)),
+      onTrouble(line) {
+        // After Ctrl-C everything ends, some of it before we say so: the terminal tells the nodes too.
+        if (!asked.aborted) console.log(paint.dim(`  ${line.slice(0, 300)}`))
+      },
       signal: asked,
     })
     announce(stack, (performance.now() - started) / 1000)

@@ -13,9 +13,8 @@ export const PRICES = {
   queueOperation: 0.4,
 } as const
 
-/** Dollars for a gigabyte a month. */
+/** Dollars for a gigabyte in Durable Objects a month. */
 export const OBJECT_GIGABYTE_MONTH = 0.2
-export const D1_GIGABYTE_MONTH = 0.75
 
 export const OPERATIONS_PER_MESSAGE = 3
 export const OBJECT_GIGABYTES = 0.128

@@ -15,11 +15,11 @@ export function merchantHeaders(stack: Stack): Record<string, string> {
 }
 
 /** Creates one invoice and answers its id. Throws on any other answer. */
-export async function newInvoice(client: Client, stack: Stack): Promise<string> {
+export async function newInvoice(client: Client, stack: Stack, body = INVOICE_BODY): Promise<string> {
   const answer = await client.send(`${stack.origin}/v1/invoices`, {
     method: 'POST',
     headers: merchantHeaders(stack),
-    body: INVOICE_BODY,
+    body,
   })
   if (answer.status !== 201) throw new Error(`creating an invoice: ${answer.status} ${answer.body.slice(0, 300)}`)
   return (JSON.parse(answer.body) as { id: string }).id

@@ -21,7 +21,7 @@ export interface Shopper {
 }
 
 /** Creates an invoice, opens its page, chooses a method, opens the page with the QR code and connects. */
-export async function openShopper(client: Client, stack: Stack, asset: string): Promise<Shopper> {
+export async function openShopper(client: Client, stack: Stack, asset: string, body?: string): Promise<Shopper> {
   let requests = 0
   const get = async (url: string, headers?: Record<string, string>): Promise<Answer> => {
     requests++
@@ -29,7 +29,7 @@ export async function openShopper(client: Client, stack: Stack, asset: string): 
     if (answer.status !== 200) throw new Error(`${url} answered ${answer.status}`)
     return answer
   }
-  const invoiceId = await newInvoice(client, stack)
+  const invoiceId = await newInvoice(client, stack, body)
   const base = `${stack.origin}/i/${invoiceId}`
   await get(base)
   const page = await get(new URL(await chooseMethod(client, stack, invoiceId, asset), stack.origin).href)

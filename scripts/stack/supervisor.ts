@@ -1,17 +1,16 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { EVM_LOCAL } from '../../config/development.ts'
-import type { NodeEndpoint } from '../../src/gateways/gateway.ts'
 import type { ChainConfig } from '../../src/money/chain.ts'
 import { startShop } from '../shop/server.ts'
-import { type BitcoinNode, startBitcoinNode } from './bitcoin/index.ts'
+import type { BitcoinNode } from './bitcoin/index.ts'
 import { demoAccounts } from './demo-store.ts'
 import { startDemoWalletService } from './demo-wallet-service.ts'
 import { type DemoWallets, openDemoWallets } from './demo-wallets.ts'
 import { devFilePath, writeDevFile } from './dev-file.ts'
-import { type EvmNode, startEvmNode } from './evm/index.ts'
+import type { EvmNode } from './evm/index.ts'
 import { openLog } from './log.ts'
 import { startMiner } from './miner.ts'
+import { nodeEndpoints, nodeKeeper } from './nodes.ts'
 import { freePort, isPortFree, whoListens } from './ports.ts'
 import { endLeftovers, endProcess, makeFolder, openProcessBook, type ProcessBook } from './processes.ts'
 import { type Progress, StartError } from './progress.ts'
@@ -105,7 +104,8 @@ async function raise(options: StackOptions, book: ProcessBook, closers: Closer[]
   const origin = `http://localhost:${port}`
   const shopPort = options.shop ? ((await isPortFree(port + 1)) ? port + 1 : await freePort()) : null
   const secrets = openSecrets(stateDir)
-  const nodes = nodeKeeper(options, book, closers)
+  const nodes = nodeKeeper(options, book)
+  closers.push({ name: 'nodes', close: () => Promise.all([nodes.stopBitcoin(), nodes.stopEvm()]) })
 
   // Wrangler is a large module: it is loaded while the nodes start.
   const workersModule = import('./workers.ts')
@@ -133,7 +133,7 @@ async function raise(options: StackOptions, book: ProcessBook, closers: Closer[]
       port,
       origin,
       chains: options.chains,
-      nodes: endpoints(options.chains, nodes.bitcoin, nodes.evm),
+      nodes: nodeEndpoints(options.chains, nodes.bitcoin, nodes.evm),
       shards: options.shards,
       idSecret: secrets.idSecret,
       webhookSecret: secrets.webhookSecret,
@@ -198,9 +198,9 @@ async function raise(options: StackOptions, book: ProcessBook, closers: Closer[]
       await workers.stop()
       workers = await raiseWorkers()
     },
-    stopBitcoin: () => nodes.bitcoin.stop(),
+    stopBitcoin: nodes.stopBitcoin,
     startBitcoin: () => nodes.startBitcoin(() => {}),
-    stopEvm: () => nodes.evm.stop(),
+    stopEvm: nodes.stopEvm,
     startEvm: () => nodes.startEvm(() => {}),
     stop,
   }
@@ -215,51 +215,6 @@ async function raise(options: StackOptions, book: ProcessBook, closers: Closer[]
   })
   closers.push({ name: 'dev.json', close: () => rmSync(devFilePath(stateDir), { force: true }) })
   return stack
-}
-
-/** Starts the nodes, and again for tests that take one away, on the ports they had. */
-function nodeKeeper(options: StackOptions, book: ProcessBook, closers: Closer[]) {
-  const bitcoinStateDir = join(options.stateDir, 'bitcoin')
-  let bitcoin: BitcoinNode | undefined
-  let evm: EvmNode | undefined
-  let evmPort: number | undefined
-  closers.push({ name: 'nodes', close: () => Promise.all([bitcoin?.stop(), evm?.stop()]) })
-  return {
-    bitcoinStateDir,
-    get bitcoin(): BitcoinNode {
-      if (!bitcoin) throw new Error('the Bitcoin node has not been started')
-      return bitcoin
-    },
-    get evm(): EvmNode {
-      if (!evm) throw new Error('the EVM node has not been started')
-      return evm
-    },
-    async startBitcoin(say: (note: string) => void) {
-      bitcoin = await startBitcoinNode({ stateDir: bitcoinStateDir, log: openLog(options.stateDir, 'bitcoin') })
-      book.add(bitcoin.pid, 'Bitcoin node')
-      say(bitcoin.kind)
-    },
-    async startEvm(say: (note: string) => void) {
-      evm = await startEvmNode({
-        stateDir: join(options.stateDir, 'evm'),
-        port: evmPort,
-        chainId: Number(EVM_LOCAL.split(':')[1]),
-        blockTimeSeconds: options.evmBlockSeconds,
-        log: openLog(options.stateDir, 'evm'),
-      })
-      evmPort = Number(new URL(evm.rpcUrl).port)
-      book.add(evm.pid, 'EVM node')
-      say('anvil')
-    },
-  }
-}
-
-function endpoints(chains: readonly ChainConfig[], bitcoin: BitcoinNode, evm: EvmNode): Record<string, NodeEndpoint[]> {
-  const byGateway: Record<ChainConfig['gateway'], NodeEndpoint> = {
-    bitcoin: { url: bitcoin.rpcUrl, user: bitcoin.user, password: bitcoin.password, rest: bitcoin.kind === 'bitcoind' },
-    evm: { url: evm.rpcUrl, pending: true },
-  }
-  return Object.fromEntries(chains.map((chain) => [chain.id, [byGateway[chain.gateway]]]))
 }
 
 /** The demo store is made anew at each start, the same one: its id and key are kept in secrets.json. */

@@ -54,6 +54,8 @@ export interface Workers {
   readonly pid: number
   /** Calls the core Worker, which has no public address: for `POST /admin/stores`. */
   dispatchCore(path: string, init?: RequestInit): Promise<Response>
+  /** Puts a message on a queue of core's, by the name of its binding: for tests of messages that come twice. */
+  send(binding: string, message: unknown): Promise<void>
   /** Runs core's cron sweep now. */
   sweep(): Promise<void>
   /** Ends workerd at once, as a power cut would, and keeps it down. */
@@ -123,6 +125,10 @@ export async function startWorkers(options: WorkersOptions): Promise<Workers> {
       return workerd?.pid ?? 0
     },
     dispatchCore: async (path, init) => (await core()).fetch(new URL(path, 'http://core.internal').href, init),
+    async send(binding, message) {
+      const queue = await miniflare.getQueueProducer(binding, nameOf('core', options.root))
+      await queue.send(message)
+    },
     sweep,
     async kill() {
       if (workerd) await endProcess(workerd, 'SIGKILL', 5_000)

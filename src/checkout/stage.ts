@@ -38,9 +38,10 @@ export function selectedMethod(invoice: Invoice, asset: string | null): MethodTe
   return byAsset(asset ?? undefined) ?? byAsset(invoice.activations.at(-1)?.asset) ?? only
 }
 
-/** The newest payment that had been seen and is gone. */
+/** The newest payment that had been seen and is gone, with nothing of this invoice in its place (a fee bump is no loss). */
 export function lostPayment(invoice: Invoice): (Payment & { readonly status: 'replaced' | 'double_spent' | 'missing' }) | null {
-  const lost = invoice.payments.findLast((payment) => !isAlive(payment))
+  const alive = new Set(invoice.payments.filter(isAlive).map((payment) => payment.txid))
+  const lost = invoice.payments.findLast((payment) => !isAlive(payment) && !alive.has(payment.replacedBy ?? ''))
   return (lost as ReturnType<typeof lostPayment> | undefined) ?? null
 }
 

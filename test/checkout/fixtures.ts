@@ -173,6 +173,18 @@ export const STATES: Readonly<Record<string, State>> = {
   },
   'pay-part': { invoice: invoice({ ...BTC, payments: [confirmed({ units: 33_000n })] }) },
   'pay-replaced': { invoice: invoice({ ...BTC, payments: [payment({ status: 'replaced', replacedBy: OTHER_TXID })] }) },
+  'pay-part-bumped': {
+    invoice: invoice({
+      ...BTC,
+      payments: [
+        payment({ units: 33_000n, status: 'replaced', replacedBy: OTHER_TXID }),
+        confirmed({ units: 33_000n, txid: OTHER_TXID }),
+      ],
+    }),
+  },
+  'pay-part-other-coin': {
+    invoice: invoice({ activations: [activation('BTC'), activation('ETH')], payments: [confirmed({ units: 33_000n })] }),
+  },
   'pay-embedded': { invoice: invoice(BTC), query: `embed=${encodeURIComponent(SHOP_ORIGIN)}` },
   'pay-long-words': {
     invoice: invoice(BTC, {

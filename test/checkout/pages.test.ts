@@ -156,6 +156,18 @@ describe('paying', () => {
     expect(text).toContain('Still to pay 0.00049967')
   })
 
+  test('the rest goes to the same address only in the same coin', async () => {
+    expect((await open('pay-part')).text).toContain('to the same address')
+    const { text } = await open('pay-part-other-coin')
+    expect(text).toContain('Still to pay 0.00999335')
+    expect(text).not.toContain('to the same address')
+  })
+
+  test('a fee bump is not told as a loss', async () => {
+    expect((await open('pay-replaced')).text).toContain('Your payment was replaced')
+    expect((await open('pay-part-bumped')).text).not.toContain('Your payment was replaced')
+  })
+
   test('the demo wallet is offered in development only', async () => {
     expect((await open('pay-development')).text).toContain('Development only Pay from the demo wallet')
     expect((await open('pay-btc')).html).not.toContain('demo-pay')

@@ -65,7 +65,10 @@ export async function serve(answer: (request: Request) => Response | Promise<Res
     for await (const chunk of incoming) chunks.push(chunk as Buffer)
     const file = /^\/(build\/[\w.]+|widget)\.js$/.exec(incoming.url ?? '')
     const response = file
-      ? new Response(await readFile(join(PUBLIC, incoming.url ?? '')), { headers: { 'content-type': 'text/javascript' } })
+      ? await readFile(join(PUBLIC, incoming.url ?? '')).then(
+          (bytes) => new Response(bytes, { headers: { 'content-type': 'text/javascript' } }),
+          () => new Response('not built', { status: 404 }),
+        )
       : await answer(
           new Request(url, {
             method: incoming.method ?? 'GET',

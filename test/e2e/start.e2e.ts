@@ -44,7 +44,7 @@ describe('npm start', () => {
     const invoice = await createInvoice(dev)
     const paid = run('scripts/pay.ts', [invoice.id, '--method', 'eth'], port)
     expect(await paid.exited).toBe(0)
-    expect(paid.output()).toMatch(/txid 0x[0-9a-f]{64}[^]*processing: 20\.00 of 20\.00 EUR paid/)
+    expect(paid.output()).toMatch(/txid 0x[0-9a-f]{64}[\s\S]*processing: 20\.00 of 20\.00 EUR paid/)
     const nothingDue = run('scripts/pay.ts', [invoice.id], port)
     expect(await nothingDue.exited).toBe(1)
     expect(nothingDue.output()).toContain('Nothing is due')

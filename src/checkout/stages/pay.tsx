@@ -1,4 +1,5 @@
 import { addressBookOf } from '../../gateways/registry.ts'
+import { isAlive } from '../../invoice/view.ts'
 import type { Asset } from '../../money/asset.ts'
 import type { ChainConfig } from '../../money/chain.ts'
 import type { Rate } from '../../money/rate.ts'
@@ -26,6 +27,9 @@ export function Pay({ view, stage }: { view: View; stage: PayStage }) {
   const walletUri = addressBookOf(chain).paymentUri(chain, { ...request, label: invoice.terms.storeName })
   const amount = plainAmount(asset, due)
   const lost = lostPayment(invoice)
+  // To the same address: said only where the part came in the same asset.
+  const isPartPaid =
+    view.figures.facts.short && invoice.payments.some((payment) => payment.asset === method.asset && isAlive(payment))
   return (
     <>
       <AmountLead view={view} />
@@ -46,7 +50,7 @@ export function Pay({ view, stage }: { view: View; stage: PayStage }) {
           </div>
           <Copy view={view} value={amount} label={t.copyAmount} />
         </div>
-        {view.figures.facts.short && <p class="soft">{t.sendTheRest}</p>}
+        {isPartPaid && <p class="soft">{t.sendTheRest}</p>}
         <Qr uri={uri} label={t.qrLabel({ amount: `${amount} ${asset.ticker}` })} />
         <div class="actions">
           <a class="button" href={walletUri}>

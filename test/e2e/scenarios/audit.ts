@@ -64,7 +64,7 @@ function readBoth(scene: Scene, invoiceId: string): Promise<{ invoice: InvoiceRe
   })
 }
 
-async function readEvents({ stack }: Scene, invoiceId: string): Promise<EventLine[]> {
+export async function readEvents({ stack }: Scene, invoiceId: string): Promise<EventLine[]> {
   const lines: EventLine[] = []
   for (let cursor: string | null = '0'; cursor !== null; ) {
     const path: string = `/v1/invoices/${invoiceId}/events?cursor=${cursor}`

@@ -5,7 +5,7 @@ import { ANVIL_MNEMONIC, FEES } from '../../../scripts/stack/evm/accounts.ts'
 import { call } from '../../../scripts/stack/evm/call.ts'
 import { ask, createBitcoinRpc, type RpcCall } from '../../../src/gateways/bitcoin/rpc.ts'
 import { toHex } from '../../../src/lib/bytes.ts'
-import type { Stack } from '../harness.ts'
+import { type Stack, waitFor } from '../harness.ts'
 
 /** What the scenarios do to the nodes beside what the demo wallets can. */
 
@@ -24,13 +24,23 @@ export async function bitcoinCall({ bitcoin }: Stack, ...parts: RpcCall): Promis
 export async function balanceOf(stack: Stack, asset: string, address: string): Promise<bigint> {
   if (asset === 'BTC') {
     const script = toHex(OutScript.encode(Address(REGTEST).decode(address)))
-    const scan = (await bitcoinCall(stack, 'scantxoutset', 'start', [`raw(${script})`])) as { unspents: { amount: number }[] }
-    return scan.unspents.reduce((sum, { amount }) => sum + BigInt(Math.round(amount * 1e8)), 0n)
+    const { unspents } = await waitFor(() => scanOutputs(stack, script))
+    return unspents.reduce((sum, { amount }) => sum + BigInt(Math.round(amount * 1e8)), 0n)
   }
   const { rpcUrl, usdc } = stack.evm
   if (asset === 'ETH') return BigInt(await call<Hex>(rpcUrl, 'eth_getBalance', [address, 'latest']))
   const data = encodeFunctionData({ abi: erc20Abi, functionName: 'balanceOf', args: [address as Hex] })
   return BigInt(await call<Hex>(rpcUrl, 'eth_call', [{ to: usdc, data }, 'latest']))
+}
+
+/** Core scans for one caller at a time: null when another is being served. */
+async function scanOutputs(stack: Stack, script: string): Promise<{ unspents: { amount: number }[] } | null> {
+  try {
+    return (await bitcoinCall(stack, 'scantxoutset', 'start', [`raw(${script})`])) as { unspents: { amount: number }[] }
+  } catch (error) {
+    if (String(error).includes('in progress')) return null
+    throw error
+  }
 }
 
 export async function rawTransaction(stack: Stack, txid: string): Promise<string> {
