@@ -63,7 +63,7 @@ export function decide(invoice: Invoice, command: Command, nowMs: number): Resul
     bodies.value.forEach(apply)
   }
   const to = statusOf(state)
-  if (to !== state.status) apply({ type: 'status_changed', from: state.status, to, cause: causeOf(state.status, to, command) })
+  if (to !== state.status) apply({ type: 'status_changed', from: state.status, to, cause: causeOf(invoice, state, to, command) })
   return ok(events)
 }
 
@@ -214,10 +214,19 @@ function resolve(invoice: Invoice, action: ResolveAction, by: string): Result<In
   }
 }
 
-function causeOf(from: InvoiceStatus, to: InvoiceStatus, command: Command): StatusCause {
+function causeOf(before: Invoice, after: Invoice, to: InvoiceStatus, command: Command): StatusCause {
   if (command.type === 'resolve') return 'person'
   if (command.type === 'deadline') return 'deadline'
   if (to === 'settled') return 'enough_confirmed'
-  if (from === 'settled') return 'reorg'
+  // Where no confirmation was wanted, a payment can be lost after settlement without any block having left the chain.
+  if (before.status === 'settled') return hasLeftBlock(before, after) ? 'reorg' : 'payment_lost'
   return to === 'processing' ? 'enough_seen' : 'payment_lost'
+}
+
+/** Whether a payment is no longer in a block, or less deep than it was. */
+function hasLeftBlock(before: Invoice, after: Invoice): boolean {
+  const included = before.payments.filter(({ status }) => status === 'confirmed')
+  return included.some(({ key, confirmations }) =>
+    after.payments.some((now) => now.key === key && (now.status !== 'confirmed' || now.confirmations < confirmations)),
+  )
 }

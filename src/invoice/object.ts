@@ -2,15 +2,12 @@ import { DurableObject } from 'cloudflare:workers'
 import type { CoreEnv } from '../../workers/core/env.ts'
 import type { PaymentObservation } from '../chain/rpc.ts'
 import { watchAddress } from '../chain/watch.ts'
-import type { WebhookEvent } from '../delivery/rpc.ts'
 import { ratesSnapshot } from '../exchange/cache.ts'
-import { encodeJson } from '../lib/json.ts'
 import { logEvent, reasonOf } from '../lib/log.ts'
-import { acknowledge, nextDueMs, OUTBOX_RETRY_MS, putOutbox, takeDue } from '../lib/outbox.ts'
 import { assert, err, ok, type Result } from '../lib/result.ts'
 import { registryOf } from '../money/registry.ts'
+import { Announcer } from './announcer.ts'
 import { type Command, decide, isActive, type LateRate, type LateRates } from './decide.ts'
-import { type Effect, effectsOf, PROJECT_KEY } from './effects.ts'
 import { evolve } from './evolve.ts'
 import type {
   ActivateRefusal,
@@ -21,27 +18,27 @@ import type {
   ResolveAction,
   ResolveRefusal,
 } from './rpc.ts'
-import { insertInvoice, loadEvents, loadFingerprint, loadInvoice, updateInvoice } from './store.ts'
+import { appendCommit, insertInvoice, loadEvents, loadFingerprint, loadInvoice } from './store.ts'
 import { buildTerms, rateBetween, wholeUnits } from './terms.ts'
 import type { Invoice, InvoiceEvent } from './types.ts'
 
 /** Browsers that may watch one invoice live; more fall back to polling. */
 const SOCKETS_MAX = 64
-/** Effects carried out by one alarm. */
-const EFFECTS_PER_ALARM = 50
 /** While a chain is behind, the deadline is looked at again after so long, doubling to the last. */
 const DEADLINE_RETRY_MS = 2_000
 const DEADLINE_RETRY_MAX_MS = 60_000
 
 /**
- * One invoice. Each method reads, decides, writes and arms the alarm in one synchronous block; what follows from it
- * (webhooks, projection) is in the outbox by then, tried at once and again by the alarm until it is acknowledged.
+ * One invoice. Each method reads, decides, appends to the log and arms the alarm in one synchronous block. What follows
+ * from a commit (a webhook, the projection) is told at once, and again by the alarm until it has been heard.
  */
 export class InvoiceObject extends DurableObject<CoreEnv> implements InvoiceRpc {
   readonly #sql = this.ctx.storage.sql
   /** Undefined until read; null when there is no such invoice. */
   #cached: Invoice | null | undefined
-  #alarmAtMs: number | null = null
+  readonly #announcer = new Announcer(this.#sql, this.env)
+  /** When the alarm is set for; undefined while this instance does not know. */
+  #alarmAtMs: number | null | undefined
   #deadlineTries = 0
 
   async create(request: CreateInvoice): Promise<Result<{ invoice: Invoice; replayed: boolean }, CreateRefusal>> {
@@ -57,8 +54,8 @@ export class InvoiceObject extends DurableObject<CoreEnv> implements InvoiceRpc 
     if (!terms.ok) return terms
     const event: InvoiceEvent = { type: 'created', terms: terms.value, version: 1, atMs: nowMs }
     const invoice = evolve(null, event)
-    insertInvoice(this.#sql, invoice, event, request.fingerprint)
-    this.#committed(invoice, [event], nowMs)
+    insertInvoice(this.#sql, event, request.fingerprint)
+    this.#committed(null, invoice, [event], nowMs)
     return ok({ invoice, replayed: false })
   }
 
@@ -108,9 +105,7 @@ export class InvoiceObject extends DurableObject<CoreEnv> implements InvoiceRpc 
   }
 
   async projected(version: number): Promise<void> {
-    if (!this.#load()) return
-    acknowledge(this.#sql, PROJECT_KEY, version)
-    this.#arm(Date.now())
+    if (this.#load()) this.#announcer.projected(version)
   }
 
   /** Upgrades to a WebSocket that hears of each new version. It hibernates: a waiting shopper costs nothing. */
@@ -139,8 +134,7 @@ export class InvoiceObject extends DurableObject<CoreEnv> implements InvoiceRpc 
     this.#alarmAtMs = null
     const invoice = this.#load()
     if (!invoice) return
-    const due = takeDue(this.#sql, Date.now(), EFFECTS_PER_ALARM)
-    await this.#carryOut(due)
+    await this.#announcer.tellAgain(invoice, Date.now())
     await this.#lookAtDeadline()
     this.#arm(Date.now())
   }
@@ -174,52 +168,25 @@ export class InvoiceObject extends DurableObject<CoreEnv> implements InvoiceRpc 
 
   #commit(before: Invoice, events: readonly InvoiceEvent[], nowMs: number): Invoice {
     if (events.length === 0) return before
-    const invoice = events.reduce<Invoice>((state, event) => evolve(state, event), before)
-    updateInvoice(this.#sql, invoice, events)
-    this.#committed(invoice, events, nowMs)
+    const invoice = events.reduce<Invoice>(evolve, before)
+    appendCommit(this.#sql, { version: invoice.version, events })
+    this.#committed(before, invoice, events, nowMs)
     return invoice
   }
 
-  /** The rest of the synchronous block: outbox, alarm, live viewers. Then the effects are tried, after the commit. */
-  #committed(invoice: Invoice, events: readonly InvoiceEvent[], nowMs: number): void {
+  /** The rest of the synchronous block: alarm and live viewers. Then who must hear of it is told, after the commit. */
+  #committed(before: Invoice | null, invoice: Invoice, events: readonly InvoiceEvent[], nowMs: number): void {
     this.#cached = invoice
-    const effects = effectsOf(invoice, events, registryOf(this.env), this.env.ORIGIN)
-    for (const { key, revision, body } of effects) putOutbox(this.#sql, key, revision, body, nowMs + OUTBOX_RETRY_MS)
+    const untold = this.#announcer.add(before, invoice, { version: invoice.version, events }, nowMs)
     this.#arm(nowMs)
     for (const socket of this.ctx.getWebSockets()) socket.send(liveMessage(invoice))
-    this.ctx.waitUntil(this.#carryOut(effects))
-  }
-
-  async #carryOut(effects: readonly Effect[]): Promise<void> {
-    await Promise.all(
-      effects.map(async ({ key, revision, body }) => {
-        try {
-          if (key === PROJECT_KEY) await this.#project()
-          else await this.#deliver(JSON.parse(body) as WebhookEvent, key, revision)
-        } catch (thrown) {
-          logEvent('warn', 'invoice_effect_retried', { key, reason: reasonOf(thrown) })
-        }
-      }),
-    )
-  }
-
-  /** Asks for the newest version to be written to D1. The row leaves the outbox by `projected`, not here. */
-  async #project(): Promise<void> {
-    const invoice = this.#load()
-    assert(invoice, 'an effect has an invoice')
-    const { id: invoiceId, shard } = invoice.terms
-    await this.env.PROJECTIONS.send({ kind: 'invoice', shard, invoiceId, version: invoice.version, invoice: encodeJson(invoice) })
-  }
-
-  async #deliver(event: WebhookEvent, key: string, revision: number): Promise<void> {
-    await this.env.DELIVERIES.getByName(event.storeId).enqueue(event)
-    acknowledge(this.#sql, key, revision)
+    if (untold.length > 0) this.ctx.waitUntil(this.#announcer.tell(untold, invoice))
   }
 
   /** Passes the deadline once every chain an address was shown on has been read up to it. */
   async #lookAtDeadline(): Promise<void> {
     const invoice = this.#load()
-    if (!invoice || invoice.deadlinePassed || Date.now() < invoice.terms.expiresAtMs) return
+    if (!invoice || !awaitsDeadline(invoice) || Date.now() < invoice.terms.expiresAtMs) return
     const { activations, terms } = invoice
     const chainIds = new Set(
       terms.methods.filter(({ asset }) => activations.some((active) => active.asset === asset)).map(({ chainId }) => chainId),
@@ -263,19 +230,26 @@ export class InvoiceObject extends DurableObject<CoreEnv> implements InvoiceRpc 
     return found
   }
 
-  /** Sets the one alarm to the earliest thing that needs it. A write only when that time changes. */
+  /**
+   * Sets the one alarm to the earliest thing that needs it. Each setting is a row written, so an alarm that rings too
+   * early is left to ring: it finds nothing due and sets itself anew.
+   */
   #arm(nowMs: number): void {
     const invoice = this.#load()
     assert(invoice, 'only an existing invoice has an alarm')
     const backoffMs = Math.min(DEADLINE_RETRY_MS * 2 ** Math.max(0, this.#deadlineTries - 1), DEADLINE_RETRY_MAX_MS)
     const deadlineMs = this.#deadlineTries > 0 ? nowMs + backoffMs : invoice.terms.expiresAtMs
-    const times = [nextDueMs(this.#sql), invoice.deadlinePassed ? null : deadlineMs].filter((time) => time !== null)
+    const times = [this.#announcer.dueAtMs, awaitsDeadline(invoice) ? deadlineMs : null].filter((time) => time !== null)
     const next = times.length > 0 ? Math.min(...times) : null
-    if (next === this.#alarmAtMs) return
+    if (next === null || (typeof this.#alarmAtMs === 'number' && this.#alarmAtMs <= next)) return
     this.#alarmAtMs = next
-    if (next === null) this.ctx.storage.deleteAlarm()
-    else this.ctx.storage.setAlarm(next)
+    this.ctx.storage.setAlarm(next)
   }
+}
+
+/** An invoice that is paid has no deadline; should its payment go away, the deadline counts again. */
+function awaitsDeadline(invoice: Invoice): boolean {
+  return invoice.status === 'new' && !invoice.deadlinePassed
 }
 
 function liveMessage(invoice: Invoice): string {

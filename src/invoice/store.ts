@@ -1,42 +1,68 @@
 import { decodeJson, encodeJson } from '../lib/json.ts'
-import { OUTBOX_TABLE, type Sql } from '../lib/outbox.ts'
+import type { Sql } from '../lib/outbox.ts'
+import { evolve } from './evolve.ts'
 import type { Invoice, InvoiceEvent } from './types.ts'
 
-/** The rows of one invoice object: its state, its event log, its outbox. See docs/storage-schema.md. */
+/**
+ * The rows of one invoice object. Its log is all there is of the invoice: a row holds the events of one commit and
+ * is named by the last of them. `progress` says up to which version everyone has heard: what follows from later
+ * commits is still to be told. So there is no outbox beside the log; see docs/storage-schema.md.
+ */
 const TABLES = [
-  'CREATE TABLE IF NOT EXISTS invoice (id INTEGER PRIMARY KEY CHECK (id = 1), body TEXT NOT NULL, fingerprint TEXT)',
-  'CREATE TABLE IF NOT EXISTS events (version INTEGER PRIMARY KEY, body TEXT NOT NULL)',
-  OUTBOX_TABLE,
+  'CREATE TABLE commits (version INTEGER PRIMARY KEY, events TEXT NOT NULL)',
+  'CREATE TABLE progress (id INTEGER PRIMARY KEY CHECK (id = 1), fingerprint TEXT, told_version INTEGER NOT NULL)',
 ]
+
+export interface Commit {
+  /** Version of the last of its events. */
+  readonly version: number
+  readonly events: readonly InvoiceEvent[]
+}
 
 /** Page of the event log that one call answers. */
 const EVENTS_MAX = 200
 
-/** Null when the object has never been written: reading an unknown id leaves no trace, so ids can't be used to fill storage. */
+/** Null when the object has never been written: asking for an unknown id leaves no trace, so ids can't fill storage. */
 export function loadInvoice(sql: Sql): Invoice | null {
-  if (sql.exec("SELECT 1 AS found FROM sqlite_master WHERE name = 'invoice'").toArray().length === 0) return null
-  const row = sql.exec('SELECT body FROM invoice WHERE id = 1').toArray()[0]
-  return row ? decodeJson<Invoice>(row.body as string) : null
+  if (sql.exec("SELECT 1 AS found FROM sqlite_master WHERE name = 'commits'").toArray().length === 0) return null
+  return loadCommits(sql, 0)
+    .flatMap(({ events }) => events)
+    .reduce<Invoice | null>(evolve, null)
 }
 
-/** Writes the first event, the state, and the fingerprint of the request that made it. */
-export function insertInvoice(sql: Sql, invoice: Invoice, event: InvoiceEvent, fingerprint: string | null): void {
+/** Writes the first commit, and the fingerprint of the request that made it. */
+export function insertInvoice(sql: Sql, event: InvoiceEvent, fingerprint: string | null): void {
   for (const statement of TABLES) sql.exec(statement)
-  sql.exec('INSERT INTO events (version, body) VALUES (?, ?)', event.version, encodeJson(event))
-  sql.exec('INSERT INTO invoice (id, body, fingerprint) VALUES (1, ?, ?)', encodeJson(invoice), fingerprint)
+  appendCommit(sql, { version: event.version, events: [event] })
+  sql.exec('INSERT INTO progress (id, fingerprint, told_version) VALUES (1, ?, 0)', fingerprint)
 }
 
-/** Writes events and the state they lead to. Part of the caller's synchronous block. */
-export function updateInvoice(sql: Sql, invoice: Invoice, events: readonly InvoiceEvent[]): void {
-  for (const event of events) sql.exec('INSERT INTO events (version, body) VALUES (?, ?)', event.version, encodeJson(event))
-  sql.exec('UPDATE invoice SET body = ? WHERE id = 1', encodeJson(invoice))
+/** Part of the caller's synchronous block. */
+export function appendCommit(sql: Sql, commit: Commit): void {
+  sql.exec('INSERT INTO commits (version, events) VALUES (?, ?)', commit.version, encodeJson(commit.events))
 }
 
-export function loadFingerprint(sql: Sql): string | null {
-  return (sql.exec('SELECT fingerprint FROM invoice WHERE id = 1').toArray()[0]?.fingerprint as string | null) ?? null
+/** Commits after a version, oldest first. An invoice has few: its payments are bounded. */
+export function loadCommits(sql: Sql, afterVersion: number): Commit[] {
+  const rows = sql.exec('SELECT version, events FROM commits WHERE version > ? ORDER BY version', afterVersion).toArray()
+  return rows.map((row) => ({ version: row.version as number, events: decodeJson<InvoiceEvent[]>(row.events as string) }))
 }
 
 export function loadEvents(sql: Sql, afterVersion: number): InvoiceEvent[] {
-  const rows = sql.exec('SELECT body FROM events WHERE version > ? ORDER BY version LIMIT ?', afterVersion, EVENTS_MAX).toArray()
-  return rows.map((row) => decodeJson<InvoiceEvent>(row.body as string))
+  return loadCommits(sql, afterVersion)
+    .flatMap(({ events }) => events)
+    .filter((event) => event.version > afterVersion)
+    .slice(0, EVENTS_MAX)
+}
+
+export function loadFingerprint(sql: Sql): string | null {
+  return (sql.exec('SELECT fingerprint FROM progress').toArray()[0]?.fingerprint as string | null) ?? null
+}
+
+export function loadToldVersion(sql: Sql): number {
+  return sql.exec('SELECT told_version FROM progress').toArray()[0]?.told_version as number
+}
+
+export function saveToldVersion(sql: Sql, version: number): void {
+  sql.exec('UPDATE progress SET told_version = ? WHERE id = 1', version)
 }

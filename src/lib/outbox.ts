@@ -19,7 +19,7 @@ export interface Sql {
 
 /** An effect is tried at once, right after the commit; the alarm tries again after this. */
 export const OUTBOX_RETRY_MS = 1_000
-const LAST_RETRY_MS = 60_000
+const OUTBOX_RETRY_MAX_MS = 60_000
 
 export const OUTBOX_TABLE = `CREATE TABLE IF NOT EXISTS outbox (
   key TEXT PRIMARY KEY, body TEXT NOT NULL, attempts INTEGER NOT NULL, due_at_ms INTEGER NOT NULL, revision INTEGER NOT NULL
@@ -61,7 +61,7 @@ export function takeDue(sql: Sql, nowMs: number, limit: number): OutboxRow[] {
       revision: row.revision as number,
     }))
   for (const row of rows) {
-    const waitMs = Math.min(OUTBOX_RETRY_MS * 2 ** Math.min(row.attempts, 10), LAST_RETRY_MS)
+    const waitMs = Math.min(OUTBOX_RETRY_MS * 2 ** Math.min(row.attempts, 10), OUTBOX_RETRY_MAX_MS)
     sql.exec('UPDATE outbox SET attempts = attempts + 1, due_at_ms = ? WHERE key = ?', nowMs + waitMs, row.key)
   }
   return rows

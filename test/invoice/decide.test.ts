@@ -173,6 +173,21 @@ describe('payments that go away', () => {
     },
   )
 
+  test('without confirmations a payment can be lost after settlement, and no reorganisation is blamed for it', () => {
+    const invoice = newInvoice({ confirmationTiers: [{ upTo: null, confirmations: 0 }] })
+    const settled = observe(invoice, observation('t1')).invoice
+    expect(settled.status).toBe('settled')
+    const lost = observe(settled, observation('t1', { revision: 2, status: 'replaced', replacedBy: 't2' }))
+    expect(lost.events).toMatchObject([{ change: 'replaced' }, { from: 'settled', to: 'new', cause: 'payment_lost' }])
+  })
+
+  test('a payment that is double-spent by another branch was lost to a reorganisation', () => {
+    const confirmed = observation('t1', { revision: 2, status: 'confirmed', confirmations: 2, height: 10, blockHash: 'a' })
+    const settled = observe(newInvoice(), confirmed).invoice
+    const lost = observe(settled, observation('t1', { revision: 3, status: 'double_spent', replacedBy: 't2' }))
+    expect(lost.events).toMatchObject([{ change: 'double_spent' }, { from: 'settled', to: 'new', cause: 'reorg' }])
+  })
+
   test('a reorganisation after settlement unsettles, and says so', () => {
     const settled = observe(newInvoice(), confirmed('t1', 2)).invoice
     const reorged = observe(settled, observation('t1', { revision: 20 }))

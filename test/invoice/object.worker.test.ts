@@ -38,12 +38,11 @@ async function create(changes: Partial<CreateInvoice> = {}) {
   return { id: made.id, request: made, object, invoice: created.value.invoice }
 }
 
-function outboxKeys(id: string): Promise<string[]> {
-  return runInDurableObject(rawInvoice(id), (_object, state) =>
-    state.storage.sql
-      .exec('SELECT key FROM outbox ORDER BY key')
-      .toArray()
-      .map((row) => row.key as string),
+/** Up to which version everyone has heard, as it is written. */
+function toldVersion(id: string): Promise<number> {
+  return runInDurableObject(
+    rawInvoice(id),
+    (_object, state) => state.storage.sql.exec('SELECT told_version FROM progress').one().told_version as number,
   )
 }
 
@@ -142,23 +141,44 @@ describe('observe', () => {
   })
 })
 
-describe('the outbox', () => {
-  test('keeps the projection until D1 has this version or a newer one', async () => {
+describe('telling others', () => {
+  test('is done only when D1 has the newest version, and the alarm asks again until then', async () => {
     const { object, id } = await create()
     await object.observe([observation('t1')])
-    await expect.poll(() => outboxKeys(id)).toEqual(['project'])
     await object.projected(1)
-    expect(await outboxKeys(id)).toEqual(['project'])
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(await toldVersion(id)).toBeLessThan(3)
     await object.projected(3)
-    expect(await outboxKeys(id)).toEqual([])
+    await expect.poll(() => toldVersion(id)).toBe(3)
   })
 
-  test('hands webhooks to the delivery object by a stable id', async () => {
-    const { id, request: made } = await create()
-    await expect.poll(() => outboxKeys(id)).not.toContain('webhook:1')
-    const storeId = made.store.storeId
-    // Nothing is kept there while the store has no endpoint; the row is gone from here all the same.
-    expect(await env.DELIVERIES.getByName(storeId).listDeliveries({ invoiceId: id })).toEqual([])
+  test('goes on after an eviction, from the log alone', async () => {
+    const { object, id } = await create()
+    await object.observe([observation('t1', { units: 1n })])
+    await evictDurableObject(rawInvoice(id))
+    await object.projected(2)
+    expect(await toldVersion(id)).toBe(0)
+    await runDurableObjectAlarm(rawInvoice(id))
+    await expect.poll(() => toldVersion(id)).toBe(2)
+  })
+
+  test('hands one webhook a commit to the delivery object, by a stable id, with the invoice as it was then', async () => {
+    const made = request()
+    const { storeId } = made.store
+    const deliveries = env.DELIVERIES.getByName(storeId)
+    const endpoint = { endpointId: randomId('we'), url: 'http://localhost:1/hook', events: [], description: '', fingerprint: null }
+    expect((await deliveries.createEndpoint({ ...endpoint, storeId, nowMs: Date.now() })).ok).toBe(true)
+    const object = env.INVOICES.getByName(made.id)
+    await object.create(made)
+    await object.observe([observation('t1', { units: 1n })])
+    await object.observe([observation('t2')])
+    await object.observe([observation('t2', { revision: 2, status: 'confirmed', confirmations: 1, height: 9, blockHash: 'aa' })])
+    await object.observe([observation('t2', { revision: 3, status: 'confirmed', confirmations: 2, height: 9, blockHash: 'aa' })])
+    const types = async () => (await deliveries.listDeliveries({ invoiceId: made.id })).map(({ eventType }) => eventType).sort()
+    const expected = ['invoice.created', 'invoice.payment_detected', 'invoice.processing', 'invoice.settled']
+    await expect.poll(types).toEqual(expected)
+    const ids = (await deliveries.listDeliveries({ invoiceId: made.id })).map(({ eventId }) => eventId).sort()
+    expect(ids).toEqual([1, 2, 4, 7].map((version) => `evt_${made.id.slice(4)}_${version}`))
   })
 })
 

@@ -1,0 +1,131 @@
+import type { CoreEnv } from '../../workers/core/env.ts'
+import { encodeJson } from '../lib/json.ts'
+import { logEvent, reasonOf } from '../lib/log.ts'
+import type { Sql } from '../lib/outbox.ts'
+import { registryOf } from '../money/registry.ts'
+import { effectsOf, webhookOf } from './effects.ts'
+import { evolve } from './evolve.ts'
+import { type Commit, loadCommits, loadToldVersion, saveToldVersion } from './store.ts'
+import type { Invoice } from './types.ts'
+
+/** A commit is told again when it has not been heard of for so long, then doubling to the last. A queue takes seconds. */
+const RETRY_MS = 5_000
+const RETRY_MAX_MS = 60_000
+
+/** A commit that somebody has not heard of yet. */
+interface Untold {
+  readonly commit: Commit
+  /** As it was right after the commit: what the webhook shows. */
+  readonly invoice: Invoice
+  /** Null once the delivery object has it. */
+  webhook: string | null
+  /** False once D1 has this version or a newer one. */
+  project: boolean
+}
+
+/**
+ * Sees to it that everybody hears of each commit: the delivery object of its webhook, D1 of the newest version. The
+ * log itself is the outbox. A commit is told at once and again until it has been heard; `told_version` is written
+ * once all have heard everything, so a crash before that tells again, and both sides take the same thing twice.
+ */
+export class Announcer {
+  readonly #sql: Sql
+  readonly #env: CoreEnv
+  /** Undefined until read from the log. */
+  #untold: Untold[] | undefined
+  #retryAtMs = 0
+  #tries = 0
+
+  constructor(sql: Sql, env: CoreEnv) {
+    this.#sql = sql
+    this.#env = env
+  }
+
+  /** Takes note of a commit, in its synchronous block. Answers what is to be told now, after the block. */
+  add(before: Invoice | null, invoice: Invoice, commit: Commit, nowMs: number): Untold[] {
+    const untold = this.#load()
+    // Read from the log just now, it may be in there.
+    const known = untold.find((one) => one.commit.version === commit.version)
+    const added = known ?? untoldOf(before, invoice, commit)
+    if (added === null) return []
+    if (!known) untold.push(added)
+    this.#retryAtMs = nowMs + RETRY_MS
+    return [added]
+  }
+
+  /** When to tell again, or null when all have heard everything. */
+  get dueAtMs(): number | null {
+    return this.#load().length > 0 ? this.#retryAtMs : null
+  }
+
+  /** Tells what is due again. Never throws. */
+  async tellAgain(newest: Invoice, nowMs: number): Promise<void> {
+    const untold = this.#load()
+    if (untold.length === 0 || this.#retryAtMs > nowMs) return
+    this.#retryAtMs = nowMs + Math.min(RETRY_MS * 2 ** Math.min(++this.#tries, 10), RETRY_MAX_MS)
+    await this.tell([...untold], newest)
+  }
+
+  /** Never throws: what fails is told again. */
+  async tell(untold: readonly Untold[], newest: Invoice): Promise<void> {
+    const projecting = untold.some(({ project }) => project) ? [this.#project(newest)] : []
+    await Promise.all([...projecting, ...untold.map((one) => this.#deliver(one))])
+  }
+
+  /** D1 has this version. */
+  projected(version: number): void {
+    for (const one of this.#load()) if (one.commit.version <= version) one.project = false
+    this.#settle()
+  }
+
+  async #project(newest: Invoice): Promise<void> {
+    const { id: invoiceId, shard } = newest.terms
+    try {
+      await this.#env.PROJECTIONS.send({ kind: 'invoice', shard, invoiceId, version: newest.version, invoice: encodeJson(newest) })
+    } catch (thrown) {
+      logEvent('warn', 'invoice_not_projected', { invoiceId, reason: reasonOf(thrown) })
+    }
+  }
+
+  async #deliver(one: Untold): Promise<void> {
+    if (one.webhook === null) return
+    const event = webhookOf(one.invoice, one.commit, one.webhook, registryOf(this.#env), this.#env.ORIGIN)
+    try {
+      await this.#env.DELIVERIES.getByName(event.storeId).enqueue(event)
+      one.webhook = null
+      this.#settle()
+    } catch (thrown) {
+      logEvent('warn', 'webhook_not_enqueued', { eventId: event.id, reason: reasonOf(thrown) })
+    }
+  }
+
+  /** Writes how far all have heard, when they have heard everything: one row for a commit, not one for each listener. */
+  #settle(): void {
+    const untold = this.#load()
+    const last = untold.at(-1)
+    if (!last || untold.some(({ webhook, project }) => webhook !== null || project)) return
+    saveToldVersion(this.#sql, last.commit.version)
+    this.#untold = []
+    this.#tries = 0
+  }
+
+  #load(): Untold[] {
+    if (this.#untold) return this.#untold
+    const toldVersion = loadToldVersion(this.#sql)
+    const untold: Untold[] = []
+    let before: Invoice | null = null
+    for (const commit of loadCommits(this.#sql, 0)) {
+      const invoice: Invoice = commit.events.reduce<Invoice | null>(evolve, before) as Invoice
+      const one = commit.version > toldVersion ? untoldOf(before, invoice, commit) : null
+      if (one) untold.push(one)
+      before = invoice
+    }
+    this.#untold = untold
+    return untold
+  }
+}
+
+function untoldOf(before: Invoice | null, invoice: Invoice, commit: Commit): Untold | null {
+  const { webhook, project } = effectsOf(before, commit.events)
+  return webhook !== null || project ? { commit, invoice, webhook, project } : null
+}
