@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { ORDER_EVENTS } from '../scripts/shop/paytomat.ts'
 import type { Stack } from '../scripts/stack/supervisor.ts'
 import { OBJECT_GIGABYTE_MONTH, OBJECT_GIGABYTES, OPERATIONS_PER_MESSAGE, PRICES } from './cost/prices.ts'
 import { type Bench, markdownTable } from './lib/figure.ts'
@@ -59,7 +60,7 @@ export const cost: Bench = {
             ['Counted', 'an invoice', 'USD a million invoices'],
             lines.map((line) => [line.what, line.count.toFixed(line.count < 10 ? 2 : 1), line.dollars.toFixed(2)]),
           ),
-          `${INVOICES} invoices on real nodes, half in BTC and half in ETH, each from creation over the page with its WebSocket and ${BLOCKS} blocks to settled and past its deadline, with ${(hooks.received() / INVOICES).toFixed(1)} webhooks each to one endpoint. What runs without any invoice (looks at the chains) was counted for ${IDLE_MS / 1000} s before and is taken off. Every queue consumer's run is counted as a request to a Worker, which the price list leaves open. CPU is that of the whole workerd process${busy.cpuMs === 0 ? ', not known on this system' : ''}. Logs are not counted.`,
+          `${INVOICES} invoices on real nodes, half in BTC and half in ETH, each from creation over the page with its WebSocket and ${BLOCKS} blocks to settled and past its deadline, with ${(hooks.received() / INVOICES).toFixed(1)} webhooks each to one endpoint that wants what the demo shop wants. What runs without any invoice (looks at the chains) was counted for ${IDLE_MS / 1000} s before and is taken off. Every queue consumer's run is counted as a request to a Worker, which the price list leaves open. CPU is that of the whole workerd process${busy.cpuMs === 0 ? ', not known on this system' : ''}. Logs are not counted.`,
           `Calls an invoice: ${callList(per)}.`,
           markdownTable(['Rows are written by', 'an invoice'], statements(Object.keys(busy.counts), per)),
           `Kept afterwards: ${(stored / 1024).toFixed(1)} KB in the invoice's object, USD ${((stored / 1e9) * OBJECT_GIGABYTE_MONTH * 1e6).toFixed(2)} a month for a million of them.`,
@@ -198,7 +199,7 @@ async function startReceiver() {
 }
 
 async function createEndpoint(client: Client, stack: Stack, url: string): Promise<void> {
-  const body = JSON.stringify({ url })
+  const body = JSON.stringify({ url, events: ORDER_EVENTS })
   const answer = await client.send(`${stack.origin}/v1/webhook_endpoints`, {
     method: 'POST',
     headers: merchantHeaders(stack),

@@ -24,10 +24,11 @@ export interface Paytomat {
   registerWebhook(idempotencyKey: string, url: string): Promise<string>
 }
 
+/** Only what can change an order: `invoice.created` and single payments are not a shop's business. */
+export const ORDER_EVENTS = ['invoice.processing', 'invoice.settled', 'invoice.expired', 'invoice.invalid', 'invoice.reopened']
+
 /** Throws with the API's own words when it refuses or cannot be reached; every call may be made again. */
 export function createPaytomat({ origin, apiKey }: PaytomatAccess): Paytomat {
-  // Only what can change an order; `invoice.created` and single payments are not this shop's business.
-  const events = ['invoice.processing', 'invoice.settled', 'invoice.expired', 'invoice.invalid', 'invoice.reopened']
   async function call<T>(method: string, path: string, body?: unknown, idempotencyKey?: string): Promise<T> {
     const response = await fetch(new URL(path, origin), {
       method,
@@ -49,7 +50,7 @@ export function createPaytomat({ origin, apiKey }: PaytomatAccess): Paytomat {
       const created = await call<{ secret: string }>(
         'POST',
         '/v1/webhook_endpoints',
-        { url, events, description: 'Demo shop' },
+        { url, events: ORDER_EVENTS, description: 'Demo shop' },
         key,
       )
       return created.secret

@@ -25,8 +25,8 @@ interface Untold {
 
 /**
  * Sees to it that everybody hears of each commit: the delivery object of its webhook, D1 of the newest version. The
- * log itself is the outbox. A commit is told at once and again until it has been heard; `told_version` is written
- * once all have heard everything, so a crash before that tells again, and both sides take the same thing twice.
+ * log itself is the outbox. A commit is told at once and again until it has been heard; the log is marked as told once
+ * all have heard everything, so a crash before that tells again, and both sides take the same thing twice.
  */
 export class Announcer {
   readonly #sql: Sql

@@ -4,14 +4,14 @@ import { evolve } from './evolve.ts'
 import type { Invoice, InvoiceEvent } from './types.ts'
 
 /**
- * The rows of one invoice object. Its log is all there is of the invoice: a row holds the events of one commit and
- * is named by the last of them. `progress` says up to which version everyone has heard: what follows from later
- * commits is still to be told. So there is no outbox beside the log; see docs/storage-schema.md.
+ * The rows of one invoice object. Its log is all there is of the invoice: a row holds the events of one commit and is
+ * named by the last of them. The first row has the fingerprint of the request that made it. `told` marks the commit
+ * up to which everyone has heard; what follows from later ones is still to be told, so there is no outbox beside the
+ * log. One table, because each one made is two rows written. See docs/storage-schema.md.
  */
-const TABLES = [
-  'CREATE TABLE commits (version INTEGER PRIMARY KEY, events TEXT NOT NULL)',
-  'CREATE TABLE progress (id INTEGER PRIMARY KEY CHECK (id = 1), fingerprint TEXT, told_version INTEGER NOT NULL)',
-]
+const TABLE = `CREATE TABLE commits (
+  version INTEGER PRIMARY KEY, events TEXT NOT NULL, fingerprint TEXT, told INTEGER NOT NULL DEFAULT 0
+)`
 
 export interface Commit {
   /** Version of the last of its events. */
@@ -32,9 +32,8 @@ export function loadInvoice(sql: Sql): Invoice | null {
 
 /** Writes the first commit, and the fingerprint of the request that made it. */
 export function insertInvoice(sql: Sql, event: InvoiceEvent, fingerprint: string | null): void {
-  for (const statement of TABLES) sql.exec(statement)
-  appendCommit(sql, { version: event.version, events: [event] })
-  sql.exec('INSERT INTO progress (id, fingerprint, told_version) VALUES (1, ?, 0)', fingerprint)
+  sql.exec(TABLE)
+  sql.exec('INSERT INTO commits (version, events, fingerprint) VALUES (?, ?, ?)', event.version, encodeJson([event]), fingerprint)
 }
 
 /** Part of the caller's synchronous block. */
@@ -56,13 +55,14 @@ export function loadEvents(sql: Sql, afterVersion: number): InvoiceEvent[] {
 }
 
 export function loadFingerprint(sql: Sql): string | null {
-  return (sql.exec('SELECT fingerprint FROM progress').toArray()[0]?.fingerprint as string | null) ?? null
+  return sql.exec('SELECT fingerprint FROM commits WHERE version = 1').toArray()[0]?.fingerprint as string | null
 }
 
+/** 0 when nobody has heard of anything. */
 export function loadToldVersion(sql: Sql): number {
-  return sql.exec('SELECT told_version FROM progress').toArray()[0]?.told_version as number
+  return (sql.exec('SELECT MAX(version) AS version FROM commits WHERE told = 1').toArray()[0]?.version as number | null) ?? 0
 }
 
 export function saveToldVersion(sql: Sql, version: number): void {
-  sql.exec('UPDATE progress SET told_version = ? WHERE id = 1', version)
+  sql.exec('UPDATE commits SET told = 1 WHERE version = ?', version)
 }

@@ -42,7 +42,8 @@ async function create(changes: Partial<CreateInvoice> = {}) {
 function toldVersion(id: string): Promise<number> {
   return runInDurableObject(
     rawInvoice(id),
-    (_object, state) => state.storage.sql.exec('SELECT told_version FROM progress').one().told_version as number,
+    (_object, state) =>
+      state.storage.sql.exec('SELECT COALESCE(MAX(version), 0) AS told FROM commits WHERE told = 1').one().told as number,
   )
 }
 
