@@ -1,9 +1,8 @@
 import { DurableObject } from 'cloudflare:workers'
 import type { CoreEnv } from '../../workers/core/env.ts'
 import type { TrackedTransaction } from '../gateways/gateway.ts'
-import { decodeJson, encodeJson } from '../lib/json.ts'
 import { logEvent, reasonOf } from '../lib/log.ts'
-import { acknowledge, nextDueMs, putOutbox, takeDue, waitingUnder } from '../lib/outbox.ts'
+import { nextDueMs } from '../lib/outbox.ts'
 import { err, ok, type Result } from '../lib/result.ts'
 import type { ChainConfig } from '../money/chain.ts'
 import { registryOf } from '../money/registry.ts'
@@ -11,14 +10,16 @@ import { confirmationsOf, follow, observationOf, type PaymentRow, type Place, pl
 import { healthOf } from './health.ts'
 import type { ChainBatch, ChainHealth, ChainRpc, CommitRefusal, FollowState, PaymentObservation } from './rpc.ts'
 import {
-  type FollowerFacts,
   giveUpLost,
   migrate,
+  newFollower,
   paymentAt,
   paymentsAbove,
   paymentsOf,
   paymentsReplacedBy,
+  paymentsToldAfter,
   putBlocks,
+  putNotifyUntil,
   putPayment,
   readFacts,
   recentBlocks,
@@ -27,6 +28,7 @@ import {
   trackedTransactions,
   writeFacts,
 } from './tables.ts'
+import { Teller, type Told } from './teller.ts'
 
 /** A look that has not been heard of for so long is lost, and another is sent. */
 export const LOOK_LEASE_MS = 20_000
@@ -34,13 +36,6 @@ export const LOOK_LEASE_MS = 20_000
 const FAILED_PAUSE_MAX_MS = 10_000
 /** Pause after the queue refused a look. */
 const SEND_RETRY_MS = 1_000
-/** Invoices told at one time, outbox rows read at one time, and invoices for each teller in one go; the alarm sees to the rest. */
-const TELLERS = 20
-const OUTBOX_PAGE = 100
-const TOLD_BY_ONE_MAX = 500
-/** Observations in one call to an invoice, and calls in a row. */
-const OBSERVATIONS_MAX = 100
-const CALLS_MAX = 100
 /** The most confirmations an invoice is told of. */
 const CONFIRMATIONS_MAX = 10_000
 const ERROR_TEXT_MAX = 300
@@ -48,16 +43,32 @@ const ERROR_TEXT_MAX = 300
 /**
  * The follower of one chain, named by its CAIP-2 id: the cursor, every payment found, and what invoices are to hear.
  * It reads no node itself: its alarm sends looks to the gateways Worker, which bring back batches.
+ *
+ * Rows written are what it costs. A look that finds nothing writes one, and sets one alarm: the next look's, which is
+ * set before this one is sent, so that whatever is lost, another follows. What invoices hear is in the payments and
+ * blocks themselves, each with the commit it is of; the outbox gets only what could not be told at once.
  */
 export class ChainObject extends DurableObject<CoreEnv> implements ChainRpc {
   /** When the alarm is set for, as far as this instance knows. */
   #alarmAtMs: number | null = null
   /** A look was sent by this instance, or came to it. */
   #looked = false
+  /** The look under way: when the next is sent if it has ended by then, and when it counts as lost. */
+  #look: { readonly nextAtMs: number; readonly lostAtMs: number } | null = null
+  /** What the instance before this one may not have told is told. */
+  #tookOver = false
+  readonly #teller: Teller
 
   constructor(ctx: DurableObjectState, env: CoreEnv) {
     super(ctx, env)
     ctx.storage.transactionSync(() => migrate(ctx.storage.sql))
+    this.#teller = new Teller({
+      sql: ctx.storage.sql,
+      transaction: (run) => ctx.storage.transactionSync(run),
+      observe: (invoiceId, observations) => this.env.INVOICES.getByName(invoiceId).observe(observations),
+      heed: (told, confirmationsWanted) => this.#heed(told, confirmationsWanted),
+      done: () => this.#arm(),
+    })
   }
 
   async wake(chainId: string): Promise<void> {
@@ -66,8 +77,9 @@ export class ChainObject extends DurableObject<CoreEnv> implements ChainRpc {
     // A new instance does not wait for the look its predecessor sent: a restart of everything may have lost that too.
     if (alarmAtMs !== null && this.#looked) return
     const nowMs = Date.now()
-    writeFacts(this.#sql, { ...(readFacts(this.#sql) ?? NEW_FOLLOWER(nowMs)), nextLookAtMs: nowMs })
+    writeFacts(this.#sql, { ...(readFacts(this.#sql) ?? newFollower(nowMs)), nextLookAtMs: nowMs })
     this.#alarmAtMs = null
+    this.#look = null
     this.#arm()
   }
 
@@ -83,17 +95,20 @@ export class ChainObject extends DurableObject<CoreEnv> implements ChainRpc {
   async commit(batch: ChainBatch): Promise<Result<FollowState, CommitRefusal>> {
     const chain = this.#chain
     const nowMs = Date.now()
+    this.#takeOver()
     const taken = this.ctx.storage.transactionSync(() => this.#take(chain, batch, nowMs))
     if (!taken.ok) return taken
-    // Told without being waited for: a slow invoice must not hold up the look. Its first rows are taken here and now.
-    if (taken.value > 0) this.ctx.waitUntil(this.#tellInvoices())
+    const look = this.#look ?? lookFrom(chain, nowMs)
+    this.#look = batch.more ? { ...look, lostAtMs: nowMs + LOOK_LEASE_MS } : null
+    // Told without being waited for: a slow invoice must not hold up the look.
+    this.#teller.tell(taken.value)
     this.#arm()
     return ok(this.#state(chain))
   }
 
   async fail(error: { reason: string; detail: string }): Promise<void> {
     const nowMs = Date.now()
-    const facts = readFacts(this.#sql) ?? NEW_FOLLOWER(nowMs)
+    const facts = readFacts(this.#sql) ?? newFollower(nowMs)
     const pauseMs = Math.min(this.#chain.pollMs * 2 ** Math.min(facts.failures, 10), FAILED_PAUSE_MAX_MS)
     writeFacts(this.#sql, {
       ...facts,
@@ -101,6 +116,7 @@ export class ChainObject extends DurableObject<CoreEnv> implements ChainRpc {
       error: `${error.reason}: ${error.detail}`.slice(0, ERROR_TEXT_MAX),
       nextLookAtMs: nowMs + Math.max(pauseMs, this.#chain.pollMs),
     })
+    this.#look = null
     this.#arm()
     // Once per outage, not once per look.
     if (facts.failures === 0)
@@ -116,19 +132,20 @@ export class ChainObject extends DurableObject<CoreEnv> implements ChainRpc {
     const chain = this.#findChain()
     if (!chain) return logEvent('error', 'chain_unknown', { chainId: this.#chainId })
     const nowMs = Date.now()
-    const facts = readFacts(this.#sql) ?? NEW_FOLLOWER(nowMs)
-    const lookDue = facts.nextLookAtMs <= nowMs
-    // The lease and the next alarm are durable before the look is sent: whatever is lost, another one follows.
-    if (lookDue) writeFacts(this.#sql, { ...facts, nextLookAtMs: nowMs + LOOK_LEASE_MS })
-    const telling = this.#tellInvoices()
+    this.#takeOver()
+    this.#teller.tellDue(nowMs)
+    const facts = readFacts(this.#sql)
+    const lookDue = facts !== null && facts.nextLookAtMs <= nowMs && (this.#look?.lostAtMs ?? 0) <= nowMs
+    if (lookDue) this.#look = lookFrom(chain, nowMs)
+    // The next alarm is durable before the look is sent: whatever is lost, another one follows.
     this.#arm()
-    await Promise.all([telling, lookDue && this.#sendLook(chain, nowMs)])
+    if (lookDue) await this.#sendLook(chain, nowMs)
   }
 
-  /** The one decision of a commit; answers how many invoices are to hear of it. Runs in a transaction. */
-  #take(chain: ChainConfig, batch: ChainBatch, nowMs: number): Result<number, CommitRefusal> {
+  /** The one decision of a commit; answers what invoices are to hear of it at once. Runs in a transaction. */
+  #take(chain: ChainConfig, batch: ChainBatch, nowMs: number): Result<Told[], CommitRefusal> {
     const sql = this.#sql
-    const facts = readFacts(sql) ?? NEW_FOLLOWER(nowMs)
+    const facts = readFacts(sql) ?? newFollower(nowMs)
     const placed = placeOf(recentBlocks(sql, chain.reorgDepthMax), batch)
     if (!placed.ok) return placed
     // An older sight of the mempool must not undo what a newer one told.
@@ -138,20 +155,25 @@ export class ChainObject extends DurableObject<CoreEnv> implements ChainRpc {
     const revision = facts.revision + 1
 
     const { changed, told } = follow(chain, place, batch, this.#touched(place, batch), facts.syncedAtMs)
-    for (const row of changed) putPayment(sql, row)
-    for (const row of told) this.#putTold(row, place.tip.height, revision, nowMs)
+    for (const row of changed) putPayment(sql, row, revision, batch.startedAtMs)
     if (batch.blocks.length > 0) {
       const refs = batch.blocks.map(({ ref }) => ref)
-      putBlocks(sql, place.floor, refs, chain.reorgDepthMax)
-      giveUpLost(sql, nowMs)
+      putBlocks(sql, place.floor, refs, revision, chain.reorgDepthMax)
+      giveUpLost(sql, batch.startedAtMs)
     }
+    const toTell = this.#held(
+      told.map((row) => ({ row, revision })),
+      place.tip.height,
+      nowMs,
+    )
     if (place.rolledBack)
       logEvent('warn', 'reorg', { chainId: chain.id, depth: (place.tipBefore ?? 0) - place.floor, height: place.tip.height })
 
     const finished = batch.mempool !== null && !batch.more
     writeFacts(sql, {
       revision,
-      nextLookAtMs: nowMs + (batch.more ? LOOK_LEASE_MS : finished ? chain.pollMs : 0),
+      toldRevision: Math.min(this.#teller.since, toTell.length > 0 ? revision : revision + 1) - 1,
+      nextLookAtMs: batch.more ? facts.nextLookAtMs : finished ? this.#nextLookAtMs(chain, nowMs) : nowMs,
       heardAtMs: nowMs,
       atHead: finished,
       failures: 0,
@@ -161,7 +183,13 @@ export class ChainObject extends DurableObject<CoreEnv> implements ChainRpc {
       headAdvancedAtMs: batch.head.hash === facts.headHash ? facts.headAdvancedAtMs : batch.startedAtMs,
       syncedAtMs: finished ? batch.startedAtMs : facts.syncedAtMs,
     })
-    return ok(told.length)
+    return ok(toTell)
+  }
+
+  /** From the beginning of one look to that of the next, unless that is past: then a slow node is given the whole pause. */
+  #nextLookAtMs(chain: ChainConfig, nowMs: number): number {
+    const nextAtMs = this.#look?.nextAtMs ?? 0
+    return nextAtMs > nowMs ? nextAtMs : nowMs + chain.pollMs
   }
 
   /** Every payment the batch can touch. */
@@ -179,46 +207,24 @@ export class ChainObject extends DurableObject<CoreEnv> implements ChainRpc {
     ]
   }
 
-  /** The key begins with the invoice: all that waits for one is told in one call. */
-  #putTold(row: PaymentRow, tipHeight: number, revision: number, nowMs: number): void {
-    const observation = observationOf(this.#chainId, row, tipHeight, revision)
-    putOutbox(this.#sql, `${row.invoiceId}/${row.txid}/${row.index}`, revision, encodeJson(observation), nowMs)
+  /** What the teller can hold is answered, the rest put into the outbox. Runs in a transaction. */
+  #held(told: readonly { row: PaymentRow; revision: number }[], tipHeight: number, nowMs: number): Told[] {
+    const toTell = told.map(({ row, revision }): Told => {
+      return { invoiceId: row.invoiceId, observation: observationOf(this.#chainId, row, tipHeight, revision) }
+    })
+    for (const { invoiceId, observation } of toTell.splice(this.#teller.room)) this.#teller.keep(invoiceId, observation, nowMs)
+    return toTell
   }
 
-  /** Tells what is due. Rows leave the outbox as their invoices answer; the alarm returns for the others. */
-  async #tellInvoices(): Promise<void> {
-    let due: string[] = []
-    const teller = async (): Promise<void> => {
-      for (let i = 0; i < TOLD_BY_ONE_MAX; i++) {
-        if (due.length === 0) {
-          const rows = takeDue(this.#sql, Date.now(), OUTBOX_PAGE)
-          due = [...new Set(rows.map(({ key }) => key.slice(0, key.indexOf('/'))))]
-        }
-        const invoiceId = due.shift()
-        if (invoiceId === undefined) return
-        await this.#tell(invoiceId)
-      }
-    }
-    await Promise.all(Array.from({ length: TELLERS }, teller))
-    this.#arm()
-  }
-
-  async #tell(invoiceId: string): Promise<void> {
-    try {
-      for (let call = 0; call < CALLS_MAX; call++) {
-        const rows = waitingUnder(this.#sql, `${invoiceId}/`, OBSERVATIONS_MAX)
-        if (rows.length === 0) return
-        const told = rows.map(({ body }) => decodeJson<PaymentObservation>(body))
-        const answer = await this.env.INVOICES.getByName(invoiceId).observe(told)
-        if (!answer.known) logEvent('error', 'payment_of_unknown_invoice', { invoiceId, payments: told.length })
-        this.ctx.storage.transactionSync(() => {
-          for (const { key, revision } of rows) acknowledge(this.#sql, key, revision)
-          if (answer.known) for (const observation of told) this.#heed(observation, answer.confirmationsWanted)
-        })
-      }
-    } catch (thrown) {
-      logEvent('warn', 'invoice_not_told', { invoiceId, reason: reasonOf(thrown) })
-    }
+  /** Once for each instance: the one before it may have ended before all had heard. */
+  #takeOver(): void {
+    if (this.#tookOver) return
+    this.#tookOver = true
+    const facts = readFacts(this.#sql)
+    const tip = recentBlocks(this.#sql, 1)[0]
+    if (!facts || !tip || facts.toldRevision >= facts.revision) return
+    const told = paymentsToldAfter(this.#sql, facts.toldRevision)
+    this.#teller.tell(this.ctx.storage.transactionSync(() => this.#held(told, tip.height, Date.now())))
   }
 
   /** Keeps how many confirmations an invoice wants; if it has been told of fewer than there are by now, tells again. */
@@ -227,13 +233,13 @@ export class ChainObject extends DurableObject<CoreEnv> implements ChainRpc {
     const tip = recentBlocks(this.#sql, 1)[0]
     const notifyUntil = Math.min(Math.max(1, Math.floor(wanted)), CONFIRMATIONS_MAX)
     if (!row || !tip || row.notifyUntil === notifyUntil) return
-    putPayment(this.#sql, { ...row, notifyUntil })
+    putNotifyUntil(this.#sql, { ...row, notifyUntil })
     if (row.status !== 'confirmed' || told.confirmations >= Math.min(notifyUntil, confirmationsOf(row, tip.height))) return
     const nowMs = Date.now()
-    const facts = readFacts(this.#sql) ?? NEW_FOLLOWER(nowMs)
+    const facts = readFacts(this.#sql) ?? newFollower(nowMs)
     const revision = facts.revision + 1
     writeFacts(this.#sql, { ...facts, revision })
-    this.#putTold(row, tip.height, revision, nowMs)
+    this.#teller.keep(row.invoiceId, observationOf(this.#chainId, row, tip.height, revision), nowMs)
   }
 
   async #sendLook(chain: ChainConfig, nowMs: number): Promise<void> {
@@ -245,15 +251,23 @@ export class ChainObject extends DurableObject<CoreEnv> implements ChainRpc {
       logEvent('warn', 'look_not_sent', { chainId: chain.id, reason: reasonOf(thrown) })
       const facts = readFacts(this.#sql)
       if (facts) writeFacts(this.#sql, { ...facts, nextLookAtMs: Date.now() + SEND_RETRY_MS })
+      this.#look = null
       this.#arm()
     }
   }
 
-  /** The one alarm serves the next look and the outbox. Both times are rows, so this may be called at any moment. */
+  /**
+   * The one alarm serves the next look and the outbox. It may be called at any moment. While invoices are being told,
+   * what they leave in the outbox is armed for at the end; after a crash the alarm of the look comes.
+   */
   #arm(): void {
     const facts = readFacts(this.#sql)
     if (!facts) return
-    const atMs = Math.min(facts.nextLookAtMs, nextDueMs(this.#sql) ?? Number.POSITIVE_INFINITY)
+    const nowMs = Date.now()
+    const look = this.#look
+    const lookAtMs = look ? Math.min(look.nextAtMs > nowMs ? look.nextAtMs : look.lostAtMs, look.lostAtMs) : facts.nextLookAtMs
+    const toldAtMs = this.#teller.busy ? null : nextDueMs(this.#sql)
+    const atMs = Math.min(lookAtMs, toldAtMs ?? Number.POSITIVE_INFINITY)
     if (atMs === this.#alarmAtMs) return
     this.#alarmAtMs = atMs
     this.ctx.storage.setAlarm(atMs)
@@ -284,15 +298,6 @@ export class ChainObject extends DurableObject<CoreEnv> implements ChainRpc {
   }
 }
 
-const NEW_FOLLOWER = (nowMs: number): FollowerFacts => ({
-  revision: 0,
-  nextLookAtMs: nowMs,
-  heardAtMs: nowMs,
-  atHead: false,
-  failures: 0,
-  error: null,
-  headHeight: null,
-  headHash: null,
-  headAdvancedAtMs: null,
-  syncedAtMs: null,
-})
+function lookFrom(chain: ChainConfig, nowMs: number): { nextAtMs: number; lostAtMs: number } {
+  return { nextAtMs: nowMs + chain.pollMs, lostAtMs: nowMs + LOOK_LEASE_MS }
+}

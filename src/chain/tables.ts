@@ -22,11 +22,15 @@ const MIGRATIONS: readonly string[] = [
   'CREATE INDEX payments_tracked ON payments (txid) WHERE tracked = 1',
   'CREATE INDEX payments_touched ON payments (touch_height) WHERE touch_height IS NOT NULL',
   OUTBOX_TABLE,
+  'ALTER TABLE follower ADD COLUMN told_revision INTEGER NOT NULL DEFAULT 0',
+  'ALTER TABLE blocks ADD COLUMN revision INTEGER NOT NULL DEFAULT 0',
+  'ALTER TABLE payments ADD COLUMN revision INTEGER NOT NULL DEFAULT 0',
+  'ALTER TABLE payments ADD COLUMN lost_at_ms INTEGER',
 ]
 
 /** Bounds what each look carries. Past it the oldest are still found in blocks, but no longer watched for conflicts. */
 export const TRACKED_MAX = 5_000
-/** A lost payment is given up so long after it was first seen. Should it come in a block after all, it is taken as ever. */
+/** A lost payment is given up so long after it was lost. Should it come in a block after all, it is taken as ever. */
 const LOST_KEPT_MS = 30 * 24 * 3_600_000
 /** Transaction ids in one query. */
 const TXIDS_PAGE = 1_000
@@ -45,7 +49,12 @@ export function migrate(sql: Sql): void {
 export interface FollowerFacts {
   /** Grows with each commit; what an observation made in it carries. */
   readonly revision: number
-  /** When the alarm sends the next look; while one is under way, when it counts as lost. */
+  /**
+   * All that commits up to this one decided, invoices have heard or the outbox holds. It may lag behind: what came
+   * after it is told again, under the same revisions, by an instance that finds it so.
+   */
+  readonly toldRevision: number
+  /** When the alarm sends the next look, if none is under way. */
   readonly nextLookAtMs: number
   /** When a look last committed (at first: when the follower was woken). */
   readonly heardAtMs: number
@@ -60,11 +69,28 @@ export interface FollowerFacts {
   readonly syncedAtMs: number | null
 }
 
+export function newFollower(nowMs: number): FollowerFacts {
+  return {
+    revision: 0,
+    toldRevision: 0,
+    nextLookAtMs: nowMs,
+    heardAtMs: nowMs,
+    atHead: false,
+    failures: 0,
+    error: null,
+    headHeight: null,
+    headHash: null,
+    headAdvancedAtMs: null,
+    syncedAtMs: null,
+  }
+}
+
 export function readFacts(sql: Sql): FollowerFacts | null {
   const row = sql.exec('SELECT * FROM follower').toArray()[0]
   if (!row) return null
   return {
     revision: row.revision as number,
+    toldRevision: row.told_revision as number,
     nextLookAtMs: row.next_look_at_ms as number,
     heardAtMs: row.heard_at_ms as number,
     atHead: row.at_head === 1,
@@ -79,9 +105,10 @@ export function readFacts(sql: Sql): FollowerFacts | null {
 
 export function writeFacts(sql: Sql, facts: FollowerFacts): void {
   sql.exec(
-    `INSERT OR REPLACE INTO follower (id, revision, next_look_at_ms, heard_at_ms, at_head, failures, error,
-       head_height, head_hash, head_advanced_at_ms, synced_at_ms) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT OR REPLACE INTO follower (id, revision, told_revision, next_look_at_ms, heard_at_ms, at_head, failures, error,
+       head_height, head_hash, head_advanced_at_ms, synced_at_ms) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     facts.revision,
+    facts.toldRevision,
     facts.nextLookAtMs,
     facts.heardAtMs,
     facts.atHead ? 1 : 0,
@@ -102,11 +129,11 @@ export function recentBlocks(sql: Sql, limit: number): { height: number; hash: s
     .map((row) => ({ height: row.height as number, hash: row.hash as string }))
 }
 
-/** Puts the blocks on top of those up to `floor`, and forgets all but the newest `keep`. */
-export function putBlocks(sql: Sql, floor: number, blocks: readonly BlockRef[], keep: number): void {
+/** Puts the blocks of a commit on top of those up to `floor`, and forgets all but the newest `keep`. */
+export function putBlocks(sql: Sql, floor: number, blocks: readonly BlockRef[], revision: number, keep: number): void {
   sql.exec('DELETE FROM blocks WHERE height > ?', floor)
-  for (const { height, hash, parentHash, timeMs } of blocks)
-    sql.exec('INSERT INTO blocks (height, hash, parent, time_ms) VALUES (?, ?, ?, ?)', height, hash, parentHash, timeMs)
+  const statement = 'INSERT INTO blocks (height, hash, parent, time_ms, revision) VALUES (?, ?, ?, ?, ?)'
+  for (const { height, hash, parentHash, timeMs } of blocks) sql.exec(statement, height, hash, parentHash, timeMs, revision)
   sql.exec('DELETE FROM blocks WHERE height <= (SELECT MAX(height) FROM blocks) - ?', keep)
 }
 
@@ -141,14 +168,18 @@ export function paymentAt(sql: Sql, txid: string, index: string): PaymentRow | n
   return row ? toPayment(row) : null
 }
 
-export function putPayment(sql: Sql, row: PaymentRow): void {
+/** Writes a payment as the commit with this revision has it, which began at `atMs` by the clock of looks. */
+export function putPayment(sql: Sql, row: PaymentRow, revision: number, atMs: number): void {
   sql.exec(
     `INSERT INTO payments (txid, idx, invoice_id, asset, units, spends, status, height, block_hash, seen_at_ms,
-       replaced_by, conflict_height, notify_until, touch_height, tracked) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       replaced_by, conflict_height, notify_until, touch_height, tracked, revision, lost_at_ms)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT (txid, idx) DO UPDATE SET asset = excluded.asset, units = excluded.units, spends = excluded.spends,
        status = excluded.status, height = excluded.height, block_hash = excluded.block_hash,
        replaced_by = excluded.replaced_by, conflict_height = excluded.conflict_height,
-       notify_until = excluded.notify_until, touch_height = excluded.touch_height, tracked = excluded.tracked`,
+       notify_until = excluded.notify_until, touch_height = excluded.touch_height, tracked = excluded.tracked,
+       revision = excluded.revision,
+       lost_at_ms = CASE WHEN excluded.lost_at_ms IS NOT NULL THEN COALESCE(lost_at_ms, excluded.lost_at_ms) END`,
     row.txid,
     row.index,
     row.invoiceId,
@@ -164,7 +195,29 @@ export function putPayment(sql: Sql, row: PaymentRow): void {
     row.notifyUntil,
     touchHeight(row),
     isLoose(row.status) ? 1 : 0,
+    revision,
+    row.status === 'missing' || row.status === 'replaced' ? atMs : null,
   )
+}
+
+export function putNotifyUntil(sql: Sql, row: PaymentRow): void {
+  const statement = 'UPDATE payments SET notify_until = ?, touch_height = ? WHERE txid = ? AND idx = ?'
+  sql.exec(statement, row.notifyUntil, touchHeight(row), row.txid, row.index)
+}
+
+/**
+ * Payments whose invoices were to hear of them in commits after this one, with the revision of the last such commit:
+ * the one that changed the payment, or the one with the last block that is a confirmation it was to be told of.
+ */
+export function paymentsToldAfter(sql: Sql, revision: number): { row: PaymentRow; revision: number }[] {
+  const loose = sql.exec('SELECT *, revision AS told FROM payments WHERE tracked = 1 AND revision > ?', revision)
+  const placed = sql.exec(
+    `SELECT payments.*, MAX(payments.revision, blocks.revision) AS told FROM payments JOIN blocks
+       ON blocks.height = MIN(payments.touch_height, (SELECT MAX(height) FROM blocks))
+     WHERE touch_height >= (SELECT MIN(height) FROM blocks WHERE revision > ?1) AND told > ?1`,
+    revision,
+  )
+  return [...loose.toArray(), ...placed.toArray()].map((row) => ({ row: toPayment(row), revision: row.told as number }))
 }
 
 /** Transactions whose coins are followed, the newest first, each once. */
@@ -188,12 +241,9 @@ export function replacements(sql: Sql): string[] {
     .map((row) => row.replaced_by as string)
 }
 
-/** Stops following payments that were lost long ago. */
-export function giveUpLost(sql: Sql, nowMs: number): void {
-  sql.exec(
-    "UPDATE payments SET tracked = 0 WHERE tracked = 1 AND status IN ('missing', 'replaced') AND seen_at_ms < ?",
-    nowMs - LOST_KEPT_MS,
-  )
+/** Stops following payments that were lost long ago. `atMs` is by the clock of looks, as the time of the loss is. */
+export function giveUpLost(sql: Sql, atMs: number): void {
+  sql.exec('UPDATE payments SET tracked = 0 WHERE tracked = 1 AND lost_at_ms < ?', atMs - LOST_KEPT_MS)
 }
 
 function toTransactions(rows: Record<string, unknown>[]): TrackedTransaction[] {

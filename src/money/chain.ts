@@ -18,7 +18,7 @@ export interface ChainConfig {
   readonly confirmations: number
   /** Depth to which reorganisations are followed; deeper ones stop the follower for a person to look. */
   readonly reorgDepthMax: number
-  /** Pause between two looks at the node. */
+  /** From the beginning of one look at the node to that of the next. */
   readonly pollMs: number
   /** A head that has not advanced for longer makes the chain unhealthy. */
   readonly headAgeMaxMs: number

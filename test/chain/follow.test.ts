@@ -4,7 +4,8 @@ import { follow, type PaymentRow, type Place, placeOf, touchHeight } from '../..
 import { look } from '../../src/chain/look.ts'
 import type { ChainBatch } from '../../src/chain/rpc.ts'
 import { MemoryFollower, memoryWatch } from './memory.ts'
-import { carryOut, factsOf, type Step, steps, TRANSACTION_LIST, truthOf, WATCHED_KEYS } from './scenario.ts'
+import { check } from './property.ts'
+import { carryOut, FOUND, factsOf, type Step, steps, TRANSACTION_LIST, truthOf, WATCHED_KEYS } from './scenario.ts'
 import { keyOf, SimNode, type SimTransaction, simReader } from './simulator.ts'
 
 const CHAIN = { confirmations: 3, reorgDepthMax: 30 }
@@ -43,7 +44,7 @@ function expectTruth({ node, follower }: Pick<ReturnType<typeof world>, 'node' |
 }
 
 test('after any blocks, reorganisations, replacements and evictions every payment is what chain and mempool say', async () => {
-  await fc.assert(
+  await check(
     fc.asyncProperty(steps, async (scenario: Step[]) => {
       const here = world()
       await here.lookOnce()
@@ -57,12 +58,13 @@ test('after any blocks, reorganisations, replacements and evictions every paymen
       expect(await here.lookOnce()).toBe('synced')
       expectTruth(here)
     }),
-    { numRuns: 400 },
+    400,
+    FOUND.map((scenario) => [scenario]),
   )
 })
 
 test('the same holds when the node fails at any call and looks are cut off anywhere', async () => {
-  await fc.assert(
+  await check(
     fc.asyncProperty(steps, fc.array(fc.nat(9), { maxLength: 30 }), async (scenario: Step[], cuts) => {
       const here = world()
       await here.lookOnce()
@@ -84,7 +86,7 @@ test('the same holds when the node fails at any call and looks are cut off anywh
       // A conflict that only an interrupted look saw is told as missing: the money is gone either way.
       expectTruth(here, (status) => (status === 'missing' || status === 'replaced' ? 'lost' : status))
     }),
-    { numRuns: 400 },
+    400,
   )
 })
 

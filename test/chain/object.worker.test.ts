@@ -1,4 +1,4 @@
-import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
+import { abortAllDurableObjects, evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { env as testEnv } from 'cloudflare:workers'
 import fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
@@ -6,12 +6,14 @@ import { DEVELOPMENT_CHAINS } from '../../config/development.ts'
 import { look } from '../../src/chain/look.ts'
 import { LOOK_LEASE_MS } from '../../src/chain/object.ts'
 import type { ChainBatch, LookMessage, MatchedTransfer, PaymentObservation } from '../../src/chain/rpc.ts'
+import { HELD_MAX } from '../../src/chain/teller.ts'
 import type { BlockRef } from '../../src/gateways/gateway.ts'
 import type { ObserveAnswer } from '../../src/invoice/rpc.ts'
 import type { ChainConfig } from '../../src/money/chain.ts'
 import type { CoreEnv } from '../../workers/core/env.ts'
 import { memoryWatch } from './memory.ts'
-import { carryOut, factsOf, type Step, steps, TRANSACTION_LIST, truthOf, WATCHED_KEYS } from './scenario.ts'
+import { check } from './property.ts'
+import { carryOut, FOUND, factsOf, type Step, steps, TRANSACTION_LIST, truthOf, WATCHED_KEYS } from './scenario.ts'
 import { keyOf, SimNode, type SimTransaction, simReader } from './simulator.ts'
 
 const env = testEnv as unknown as CoreEnv
@@ -22,7 +24,7 @@ const POLL_MS = 100_000
 const CHAIN = { ...(DEVELOPMENT_CHAINS[0] as ChainConfig), pollMs: POLL_MS, confirmations: 3, reorgDepthMax: 30 }
 
 /** A follower of a chain of this name, whose invoices and queue are the test's. */
-async function follower(name: string) {
+async function follower(name: string, pollMs = POLL_MS) {
   const told: PaymentObservation[][] = []
   const sent: LookMessage[] = []
   const answers = {
@@ -32,32 +34,47 @@ async function follower(name: string) {
     }),
     send: async (_message: LookMessage): Promise<void> => {},
   }
+  const calls = { open: 0, openMax: 0 }
   const observe = (invoiceId: string) => async (observations: readonly PaymentObservation[]) => {
-    const answer = await answers.observe(invoiceId, observations)
-    told.push([...observations])
-    return answer
+    calls.openMax = Math.max(calls.openMax, ++calls.open)
+    try {
+      const answer = await answers.observe(invoiceId, observations)
+      told.push([...observations])
+      return answer
+    } finally {
+      calls.open--
+    }
   }
   const send = async (message: LookMessage) => {
     await answers.send(message)
     sent.push(message)
   }
   const ports = {
-    CHAINS: JSON.stringify([{ ...CHAIN, id: name }]),
+    CHAINS: JSON.stringify([{ ...CHAIN, id: name, pollMs }]),
     INVOICES: { getByName: (invoiceId: string) => ({ observe: observe(invoiceId) }) },
     GATEWAY_BITCOIN: { send },
   }
   /** Called again after an eviction: a new instance starts with the real bindings. */
   const connect = () => runInDurableObject(raw(name), (object) => void Object.assign(object, { env: { ...env, ...ports } }))
   await connect()
-  const rpc = env.CHAINS_FOLLOWED.getByName(name)
   return {
-    rpc,
+    /** Anew each time: a stub ends with the instance it spoke to. */
+    get rpc() {
+      return env.CHAINS_FOLLOWED.getByName(name)
+    },
     told,
     sent,
     answers,
+    calls,
     connect,
     alarm: () => runDurableObjectAlarm(raw(name)),
     evict: () => evictDurableObject(raw(name)),
+    /** The instance ends between two lines, and the next one has the same ports. */
+    kill: async () => {
+      await abortAllDurableObjects()
+      calls.open = 0
+      await connect()
+    },
     sql: (statement: string) => runInDurableObject(raw(name), (_object, state) => state.storage.sql.exec(statement).toArray()),
     alarmInMs: () => runInDurableObject(raw(name), async (_object, state) => ((await state.storage.getAlarm()) ?? 0) - Date.now()),
     /** What the invoices know at last: the newest revision of each payment. */
@@ -94,6 +111,46 @@ function batch(from: number, to: number, changes: Partial<ChainBatch> = {}, paym
     startedAtMs: Date.now(),
     ...changes,
   }
+}
+
+type Bound = { alarm(): Promise<void>; begin(): Promise<unknown>; commit(batch: ChainBatch): Promise<unknown> }
+
+/** Rows that `run` writes, by table, and alarms it sets. */
+async function rowsWritten(name: string, run: (object: Bound) => Promise<void>): Promise<Record<string, number>> {
+  return await runInDurableObject(raw(name), async (object, { storage }) => {
+    const written: Record<string, number> = {}
+    const note = (what: string, rows: number) => {
+      if (rows > 0) written[what] = (written[what] ?? 0) + rows
+    }
+    const { exec } = storage.sql
+    const { setAlarm } = storage
+    storage.sql.exec = ((statement: string, ...bindings: unknown[]) => {
+      const cursor = exec.call(storage.sql, statement, ...bindings)
+      const table = /(?:INTO|UPDATE|FROM) (\w+)/.exec(statement)?.[1] ?? statement
+      // Every caller reads its cursor to the end at once; then it knows its rows.
+      queueMicrotask(() => note(table, cursor.rowsWritten))
+      return cursor
+    }) as typeof exec
+    storage.setAlarm = (...args) => {
+      note('alarms', 1)
+      return setAlarm.call(storage, ...args)
+    }
+    await run(object as unknown as Bound)
+    storage.sql.exec = exec
+    storage.setAlarm = setAlarm
+    return written
+  })
+}
+
+/** Something to wait at. It looks again and again: an object's promise must not be kept by what is not the object. */
+function closedGate() {
+  const gate = {
+    open: false,
+    passed: async () => {
+      while (!gate.open) await scheduler.wait(2)
+    },
+  }
+  return gate
 }
 
 async function settled(check: () => boolean): Promise<void> {
@@ -138,19 +195,120 @@ test('what an invoice could not be told survives the end of the process, and the
 
 test('a slow invoice holds up neither the commit nor other invoices', async () => {
   const at = await follower('sim:slow')
-  let release = () => {}
-  const held = new Promise<void>((resolve) => {
-    release = resolve
-  })
+  const gate = closedGate()
   at.answers.observe = async (invoiceId) => {
-    if (invoiceId === 'inv_slow') await held
+    if (invoiceId === 'inv_slow') await gate.passed()
     return { known: true, confirmationsWanted: 3 }
   }
   const payments = [TX('s', 'inv_slow'), ...Array.from({ length: 50 }, (_, n) => TX(`t${n}`, `inv_${n}`))]
   expect((await at.rpc.commit(batch(1, 1, {}, payments))).ok).toBe(true)
   await settled(() => at.told.length >= 50)
-  release()
+  gate.open = true
   await settled(() => at.told.length >= 51)
+})
+
+test('an invoice that never answers holds up no look', async () => {
+  const at = await follower('sim:deaf', 10_000)
+  await at.rpc.wake('sim:deaf')
+  await settled(() => at.sent.length === 1)
+  at.answers.observe = () => new Promise(() => {})
+  await at.rpc.commit(batch(1, 1, { mempool: { ...MEMPOOL, payments: [TX('a')] } }))
+  await at.sql('UPDATE follower SET next_look_at_ms = 1')
+  await at.alarm()
+  expect(at.sent).toHaveLength(2)
+})
+
+test('of very many payments in a commit, what cannot be held in memory waits in the outbox, and all are told', async () => {
+  const at = await follower('sim:many', 10_000)
+  const payments = Array.from({ length: HELD_MAX + 250 }, (_, n) => TX(`t${n}`, `inv_${n}`))
+  const gate = closedGate()
+  at.answers.observe = async () => {
+    await gate.passed()
+    return { known: true, confirmationsWanted: 3 }
+  }
+  await at.rpc.commit(batch(1, 1, {}, payments))
+  expect(await at.sql('SELECT COUNT(*) AS n FROM outbox')).toEqual([{ n: 250 }])
+  gate.open = true
+  await settled(() => at.told.length >= payments.length)
+  expect(at.known().size).toBe(payments.length)
+  expect(at.calls.openMax).toBe(20)
+  expect(await at.sql('SELECT COUNT(*) AS n FROM outbox')).toEqual([{ n: 0 }])
+})
+
+test('what an instance did not live to tell, the next one tells, as of the commits it is from', async () => {
+  const at = await follower('sim:heir')
+  await at.rpc.commit(batch(1, 1, { mempool: MEMPOOL }))
+  await at.rpc.commit(batch(2, 2, {}, [TX('old', 'inv_old')]))
+  await at.rpc.commit(batch(3, 3, { mempool: { ...MEMPOOL, payments: [TX('waits', 'inv_waits')] } }))
+  await settled(() => at.told.length === 3)
+  await at.rpc.commit(batch(4, 3, { mempool: MEMPOOL }))
+  const before = at.told.length
+
+  at.answers.observe = () => new Promise(() => {})
+  await at.rpc.commit(batch(4, 4, {}, [TX('new', 'inv_new')]))
+  await at.rpc.commit(batch(5, 4, { mempool: { ...MEMPOOL, missing: ['waits'] } }))
+  await at.rpc.commit(batch(5, 4, { mempool: { ...MEMPOOL, payments: [TX('seen', 'inv_seen')] } }))
+  expect(at.told).toHaveLength(before)
+  expect(await at.sql('SELECT * FROM outbox')).toEqual([])
+  const [{ revision } = {}] = await at.sql('SELECT revision FROM follower')
+  const last = revision as number
+
+  await at.kill()
+  at.answers.observe = async () => ({ known: true, confirmationsWanted: 3 })
+  await at.alarm()
+  await settled(() => at.told.length === before + 4)
+  const told = at.told.slice(before).flat()
+  const summary = told.map((one) => `${one.txid} ${one.status} ${one.confirmations} ${one.revision - last}`).sort()
+  expect(summary).toEqual(['new confirmed 1 -2', 'old confirmed 3 -2', 'seen unconfirmed 0 0', 'waits missing 0 -1'])
+  // Heard by all, it is not told a third time.
+  await at.rpc.commit(batch(5, 4, { mempool: MEMPOOL }))
+  await at.evict()
+  await at.connect()
+  await at.alarm()
+  expect(await at.rpc.commit(batch(5, 4, { mempool: MEMPOOL }))).toMatchObject({ ok: true })
+  expect(at.told).toHaveLength(before + 4)
+})
+
+test('how far all have heard is known, though somebody is always being told', async () => {
+  const at = await follower('sim:heard')
+  const gates = [closedGate(), closedGate(), closedGate()]
+  at.answers.observe = async (invoiceId) => {
+    await gates['abc'.indexOf(invoiceId.slice(-1))]?.passed()
+    return { known: true, confirmationsWanted: 3 }
+  }
+  const open = (n: number) => Object.assign(gates[n] ?? {}, { open: true })
+  const toldRevision = async () => (await at.sql('SELECT told_revision AS n FROM follower'))[0]?.n
+  for (const [n, txid] of ['a', 'b', 'c'].entries()) {
+    await at.rpc.commit(batch(n + 1, n + 1, { mempool: { ...MEMPOOL, payments: [TX(txid, `inv_${txid}`)] } }))
+    // The one before it has heard.
+    if (n > 0) open(n - 1)
+    await settled(() => at.told.length === n)
+  }
+  expect(await toldRevision()).toBe(1)
+  await at.rpc.commit(batch(4, 3, { mempool: MEMPOOL }))
+  expect(await toldRevision()).toBe(2)
+  open(2)
+  await settled(() => at.told.length === 3)
+  await at.rpc.commit(batch(4, 3, { mempool: MEMPOOL }))
+  expect(await toldRevision()).toBe(5)
+})
+
+test('a lost payment is followed for 30 days after it was lost, however long ago it was first seen', async () => {
+  const DAY_MS = 24 * 3_600_000
+  const at = await follower('sim:lost')
+  const tracked = async () => (await at.rpc.begin()).unconfirmed.map(({ txid }) => txid)
+  const look = (from: number, to: number, day: number, mempool: Partial<NonNullable<ChainBatch['mempool']>>) =>
+    at.rpc.commit(batch(from, to, { mempool: { ...MEMPOOL, ...mempool }, startedAtMs: day * DAY_MS + 1 }))
+  await look(1, 1, 1, { payments: [TX('a')] })
+  await look(2, 2, 60, { missing: ['a'] })
+  await look(3, 3, 89, {})
+  expect(await tracked()).toEqual(['a'])
+  // Replaced after it was missing, it has been lost all the time.
+  await look(4, 4, 89, { conflicts: [{ txid: 'a', byTxid: 'b' }] })
+  await look(5, 5, 91, {})
+  expect(await tracked()).toEqual([])
+  await look(6, 6, 92, { payments: [TX('a')] })
+  expect(await tracked()).toEqual(['a'])
 })
 
 test('a payment and the one that replaced it reach the invoice in one call', async () => {
@@ -243,9 +401,7 @@ test('the alarm sends one look at a time, and the next when it is done, lost or 
   await settled(() => at.sent.length === 2)
 
   at.answers.send = () => Promise.reject(new Error('Queue is overloaded. Please back off.'))
-  await runInDurableObject(raw('sim:alarm'), (_object, state) =>
-    state.storage.sql.exec('UPDATE follower SET next_look_at_ms = 1').toArray(),
-  )
+  await at.rpc.commit(batch(4, 4, { head: { height: 90, hash: 'h90' } }))
   await at.alarm()
   expect(at.sent).toHaveLength(2)
   expect(await at.alarmInMs()).toBeLessThanOrEqual(1_000)
@@ -253,28 +409,48 @@ test('the alarm sends one look at a time, and the next when it is done, lost or 
   await settled(() => at.sent.length === 3)
 })
 
-test('after a restart the lease of a look holds, until the follower is woken: then the look counts as lost', async () => {
+test('looks begin a poll apart, and one that takes longer is followed by a whole pause', async () => {
+  const nextLookAtMs = async () => (await at.sql('SELECT next_look_at_ms AS n FROM follower'))[0]?.n as number
+  const at = await follower('sim:pace', 10_000)
+  await at.rpc.wake('sim:pace')
+  await settled(() => at.sent.length === 1)
+  await scheduler.wait(30)
+  await at.rpc.commit(batch(1, 1, { mempool: MEMPOOL }))
+  expect(await nextLookAtMs()).toBe((at.sent[0]?.sentAtMs ?? 0) + 10_000)
+
+  const slow = await follower('sim:slow-look', 50)
+  await slow.rpc.wake('sim:slow-look')
+  await settled(() => slow.sent.length === 1)
+  await scheduler.wait(100)
+  const committedAtMs = Date.now()
+  await slow.rpc.commit(batch(1, 1, { mempool: MEMPOOL }))
+  const [facts] = await slow.sql('SELECT next_look_at_ms AS n FROM follower')
+  expect(facts?.n).toBeGreaterThanOrEqual(committedAtMs + 50)
+  expect(slow.sent).toHaveLength(1)
+})
+
+test('after a restart no look is waited for that the instance before sent', async () => {
   const at = await follower('sim:lease')
   await at.rpc.wake('sim:lease')
   await settled(() => at.sent.length === 1)
+  await at.alarm()
+  expect(at.sent).toHaveLength(1)
   await at.evict()
   await at.connect()
   await at.alarm()
-  expect(at.sent).toHaveLength(1)
+  expect(at.sent).toHaveLength(2)
+  await at.evict()
+  await at.connect()
   await at.rpc.wake('sim:lease')
-  await settled(() => at.sent.length === 2)
+  await settled(() => at.sent.length === 3)
   await at.rpc.wake('sim:lease')
   await at.alarm()
-  expect(at.sent).toHaveLength(2)
+  expect(at.sent).toHaveLength(3)
 })
 
 test('failures are shown, and slow the looks down to one in ten seconds at most', async () => {
   const name = 'sim:fails'
-  const at = await follower(name)
-  await runInDurableObject(raw(name), (object) => {
-    const bound = object as unknown as { env: { CHAINS: string } }
-    bound.env.CHAINS = JSON.stringify([{ ...CHAIN, id: name, pollMs: 2_000 }])
-  })
+  const at = await follower(name, 2_000)
   await at.rpc.wake(name)
   await at.rpc.commit(batch(1, 1, { mempool: MEMPOOL }))
   expect(await at.rpc.health()).toMatchObject({ status: 'ok', error: null })
@@ -289,37 +465,47 @@ test('failures are shown, and slow the looks down to one in ten seconds at most'
   expect(await at.rpc.health()).toMatchObject({ status: 'ok', error: null, height: 2 })
 })
 
-test('a look that finds nothing new writes one row, and the alarm', async () => {
+test('a look that finds nothing new writes one row and sets one alarm, from its sending to its commit', async () => {
   const name = 'sim:idle'
-  const at = await follower(name)
+  const at = await follower(name, 10_000)
+  await at.rpc.wake(name)
+  await settled(() => at.sent.length === 1)
   await at.rpc.commit(batch(1, 1, { mempool: { ...MEMPOOL, payments: [TX('a')] } }))
   await settled(() => at.told.length === 1)
-  const idle = batch(2, 1, { mempool: { ...MEMPOOL, payments: [TX('a')], waiting: ['a'] } })
-  const written = await runInDurableObject(raw(name), async (object, state) => {
-    const cursors: SqlStorageCursor<Record<string, SqlStorageValue>>[] = []
-    const exec = state.storage.sql.exec.bind(state.storage.sql)
-    const sql = {
-      exec: (statement: string, ...bindings: unknown[]) => {
-        const cursor = exec(statement, ...bindings)
-        cursors.push(cursor)
-        return cursor
-      },
-    }
-    const storage = {
-      sql,
-      transactionSync: (run: () => unknown) => state.storage.transactionSync(run),
-      setAlarm: (atMs: number) => state.storage.setAlarm(atMs),
-    }
-    const bound = object as unknown as { ctx: unknown; commit(batch: ChainBatch): Promise<{ ok: boolean }> }
-    const ctx = bound.ctx
-    bound.ctx = { storage, id: state.id }
-    const answer = await bound.commit(idle)
-    bound.ctx = ctx
-    expect(answer.ok).toBe(true)
-    return cursors.reduce((sum, cursor) => sum + cursor.rowsWritten, 0)
+  await at.rpc.commit(batch(2, 1, { mempool: MEMPOOL }))
+  await at.sql('UPDATE follower SET next_look_at_ms = 1')
+  const written = await rowsWritten(name, async (object) => {
+    await object.alarm()
+    await object.begin()
+    await object.commit(batch(2, 1, { mempool: { ...MEMPOOL, payments: [TX('a')], waiting: ['a'] } }))
   })
-  expect(written).toBe(1)
+  expect(written).toEqual({ follower: 1, alarms: 1 })
+  expect(at.sent).toHaveLength(2)
   expect(at.told).toHaveLength(1)
+})
+
+test('telling an invoice of its payment writes no row beside the payment', async () => {
+  const name = 'sim:rows'
+  const at = await follower(name)
+  await at.rpc.commit(batch(1, 1, { mempool: MEMPOOL }))
+  const seen = await rowsWritten(name, async (object) => {
+    await object.commit(batch(2, 1, { mempool: { ...MEMPOOL, payments: [TX('a')] } }))
+    await settled(() => at.told.length === 1)
+  })
+  const confirmed = await rowsWritten(name, async (object) => {
+    await object.commit(batch(2, 2, { more: true }, [TX('a')]))
+    await settled(() => at.told.length === 2)
+  })
+  const again = await rowsWritten(name, async (object) => {
+    await object.commit(batch(3, 3, { more: true }))
+    await settled(() => at.told.length === 3)
+  })
+  expect({ seen, confirmed, again }).toMatchObject({
+    seen: { payments: 2, follower: 1 },
+    confirmed: { payments: 2, follower: 1, blocks: 1 },
+    again: { follower: 1, blocks: 1 },
+  })
+  expect(seen.outbox ?? confirmed.outbox ?? again.outbox ?? again.payments).toBeUndefined()
 })
 
 test('health tells a standing head, blocks to catch up, silence, and a follower that was never woken', async () => {
@@ -340,41 +526,56 @@ test('health tells a standing head, blocks to catch up, silence, and a follower 
   expect((await at.rpc.health()).status).toBe('down')
 })
 
+/** What befalls a look: its invoices fail to answer, or the object ends before they do. */
+type Fault = 'none' | 'refused' | 'killed'
+const faults = fc.array(fc.constantFrom<Fault>('none', 'none', 'none', 'none', 'refused', 'killed'), { maxLength: 20 })
+
 test('what the object keeps and tells is what chain and mempool say, whatever happened', { timeout: 60_000 }, async () => {
   vi.spyOn(console, 'warn').mockImplementation(() => {})
   let world = 0
-  await fc.assert(
-    fc.asyncProperty(steps, async (scenario: Step[]) => {
-      const at = await follower(`sim:world-${world++}`)
-      const node = new SimNode(5)
-      const list = memoryWatch(2)
-      for (let n = 0; n < WATCHED_KEYS; n++) list.add(keyOf(n), `inv_${n}`)
-      let nowMs = 5_000_000
-      const lookOnce = () => look({ follower: at.rpc, watch: list.watch, reader: simReader(() => node), clock: () => nowMs++ })
+  const holds = async (scenario: Step[], befalls: Fault[]) => {
+    const at = await follower(`sim:world-${world++}`)
+    const node = new SimNode(5)
+    const list = memoryWatch(2)
+    for (let n = 0; n < WATCHED_KEYS; n++) list.add(keyOf(n), `inv_${n}`)
+    let nowMs = 5_000_000
+    const lookOnce = () => look({ follower: at.rpc, watch: list.watch, reader: simReader(() => node), clock: () => nowMs++ })
+    const answering = at.answers.observe
+    const left = [...befalls]
+    await lookOnce()
+    for (const step of scenario) {
+      if (step.type !== 'look') {
+        carryOut(node, step)
+        continue
+      }
+      const fault = left.shift() ?? 'none'
+      if (fault === 'refused') at.answers.observe = () => Promise.reject(new Error('refused'))
+      if (fault === 'killed') at.answers.observe = () => new Promise(() => {})
       await lookOnce()
-      for (const step of scenario) {
-        if (step.type !== 'look') carryOut(node, step)
-        else await lookOnce()
-      }
-      while (node.head.ref.height < ((await at.rpc.health()).height ?? 0)) node.mine([])
-      expect(await lookOnce()).toBe('synced')
-      expect(await lookOnce()).toBe('synced')
-      while ((await at.sql('SELECT key FROM outbox')).length > 0) await scheduler.wait(5)
-      const known = [...at.known().values()]
-      for (const observation of known) {
-        const transaction = TRANSACTION_LIST.find(({ txid }) => txid === observation.txid) as SimTransaction
-        const truth = truthOf(node, transaction)
-        const upTo = (confirmations: number) => Math.min(confirmations, CHAIN.confirmations)
-        const facts = factsOf(observation)
-        expect({ ...facts, confirmations: upTo(facts.confirmations) }).toEqual({
-          ...truth,
-          confirmations: upTo(truth.confirmations),
-        })
-      }
-      const rows = await at.sql('SELECT COUNT(*) AS n FROM payments')
-      expect(rows).toEqual([{ n: known.length }])
-    }),
-    { numRuns: 25 },
-  )
+      at.answers.observe = answering
+      if (fault === 'killed') await at.kill()
+    }
+    while (node.head.ref.height < ((await at.rpc.health()).height ?? 0)) node.mine([])
+    expect(await lookOnce()).toBe('synced')
+    expect(await lookOnce()).toBe('synced')
+    await at.sql('UPDATE outbox SET due_at_ms = 1')
+    await at.alarm()
+    await vi.waitFor(async () => expect([at.calls.open, await at.sql('SELECT key FROM outbox')]).toEqual([0, []]), 5_000)
+
+    const known = [...at.known().values()]
+    for (const observation of known) {
+      const transaction = TRANSACTION_LIST.find(({ txid }) => txid === observation.txid) as SimTransaction
+      const truth = truthOf(node, transaction)
+      const upTo = (confirmations: number) => Math.min(confirmations, CHAIN.confirmations)
+      const facts = factsOf(observation)
+      expect({ ...facts, confirmations: upTo(facts.confirmations) }).toEqual({
+        ...truth,
+        confirmations: upTo(truth.confirmations),
+      })
+    }
+    expect(await at.sql('SELECT COUNT(*) AS n FROM payments')).toEqual([{ n: known.length }])
+  }
+  const examples = FOUND.map((scenario): [Step[], Fault[]] => [scenario, []])
+  await check(fc.asyncProperty(steps, faults, holds), 25, examples)
   vi.restoreAllMocks()
 })

@@ -39,6 +39,42 @@ export const steps: fc.Arbitrary<Step[]> = fc.array(
   { minLength: 4, maxLength: 40 },
 )
 
+const LOOK = { type: 'look' } as const
+const REORG = { type: 'reorg', depth: 1, longer: 0, returning: 0 } as const
+
+/** Scenarios that once failed. */
+export const FOUND: readonly Step[][] = [
+  // Double spent, and loose again by a reorganisation: was given up at once, by a clock other than the one it was seen by.
+  [
+    { type: 'broadcast', transaction: 6 },
+    LOOK,
+    { type: 'mine', transactions: [0] },
+    LOOK,
+    REORG,
+    REORG,
+    { type: 'mine', transactions: [] },
+  ],
+  // The same by any block after the replacement: that it was mined, or went too, was not noticed.
+  [
+    { type: 'broadcast', transaction: 2 },
+    LOOK,
+    { type: 'broadcast', transaction: 8 },
+    LOOK,
+    { type: 'mine', transactions: [] },
+    LOOK,
+    { type: 'evict', transaction: 8 },
+  ],
+  [
+    { type: 'broadcast', transaction: 2 },
+    LOOK,
+    { type: 'broadcast', transaction: 8 },
+    LOOK,
+    { type: 'mine', transactions: [] },
+    LOOK,
+    { type: 'mine', transactions: [8] },
+  ],
+]
+
 /** Fourteen transactions over six coins: most contradict others, most pay one or two watched keys. */
 export const TRANSACTION_LIST: readonly SimTransaction[] = Array.from({ length: TRANSACTIONS }, (_, n) => ({
   txid: `t${n}`,

@@ -59,17 +59,17 @@ test('a key watched after the filter was built is found', async () => {
   expect(await list.match(fingerprints([keyOf(1)]))).toHaveLength(1)
 })
 
-test('after an eviction the filter is built from the table: none of 50,000 is missed, also not those added meanwhile', async () => {
+test('after an eviction the filter is built from the table: none of 30,000 is missed, also not those added meanwhile', async () => {
   const name = 'sim:many#0'
   const list = env.WATCH.getByName(name)
-  for (let from = 0; from < 50_000; from += 10_000)
+  for (let from = 0; from < 30_000; from += 10_000)
     await list.watch(range(from, from + 10_000).map((n) => ({ key: keyOf(n), invoiceId: `inv-${n}` })))
   await evictDurableObject(raw(name))
   const [hits] = await Promise.all([
-    list.match(fingerprints(range(0, 50_000).map(keyOf))),
+    list.match(fingerprints(range(0, 30_000).map(keyOf))),
     ...range(60_000, 60_050).map((n) => list.watch([{ key: keyOf(n), invoiceId: `inv-${n}` }])),
   ])
-  expect(hits).toHaveLength(50_000)
+  expect(hits).toHaveLength(30_000)
   expect(hits.every(({ position, invoiceId }) => invoiceId === `inv-${position}`)).toBe(true)
   expect(await list.match(fingerprints(range(60_000, 60_050).map(keyOf)))).toHaveLength(50)
 })
