@@ -12,8 +12,19 @@ await buildClient()
  */
 export default defineConfig({
   test: {
+    // Tests wait (for nodes, sockets, workerd) as much as they compute: no processor is kept free.
+    maxWorkers: '100%',
     projects: [
-      { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/**/*.worker.test.ts'] } },
+      {
+        // Pure: the files of a worker share its modules. Those in workerd do not: each file has storage of its own.
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/**/*.worker.test.ts'],
+          isolate: false,
+          restoreMocks: true,
+        },
+      },
       {
         plugins: [
           cloudflareTest({

@@ -13,12 +13,19 @@ export interface Tally {
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
-/** Types and lint. Each is one check that passes or fails. */
+const STATIC_CHECKS: readonly (readonly [name: string, ...args: string[]])[] = [
+  ['tsc', '--noEmit'],
+  // Browser code has types of its own: the DOM's, and none of Node.js or Workers.
+  ['tsc', '--noEmit', '-p', 'src/checkout/client/tsconfig.json'],
+  ['biome', 'check', '.'],
+]
+
+/** Types and lint. Each is one check that passes or fails. What they say comes in one piece: tests run beside them. */
 export async function runStaticChecks(): Promise<Tally> {
   await buildClient()
-  const results = await Promise.all([runTool('tsc', ['--noEmit']), runTool('biome', ['check', '.'])])
+  const results = await Promise.all(STATIC_CHECKS.map(([name, ...args]) => runTool(name, args, 'told at the end')))
   const failed = results.filter((code) => code !== 0).length
-  console.log(failed === 0 ? 'types and lint: fine' : `types and lint: ${failed} of 2 failed`)
+  console.log(failed === 0 ? 'types and lint: fine' : `types and lint: ${failed} of ${STATIC_CHECKS.length} failed`)
   return { passed: 0, failed }
 }
 
@@ -30,14 +37,9 @@ export async function runTests(projects: readonly string[]): Promise<Tally> {
   const folder = mkdtempSync(join(tmpdir(), 'paytomat-tests-'))
   const report = join(folder, 'report.json')
   try {
-    const code = await runTool('vitest', [
-      'run',
-      ...projects.flatMap((project) => ['--project', project]),
-      '--reporter=default',
-      '--reporter=json',
-      `--outputFile.json=${report}`,
-      '--no-color',
-    ])
+    const chosen = projects.flatMap((project) => ['--project', project])
+    const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`, '--no-color']
+    const code = await runTool('vitest', ['run', ...chosen, ...reporters], 'told at once')
     if (!existsSync(report)) return { passed: 0, failed: 1 }
     return countReport(JSON.parse(readFileSync(report, 'utf8')), code)
   } finally {
@@ -65,13 +67,20 @@ export function conclude(tallies: readonly Tally[]): void {
   process.exitCode = failed > 0 || passed === 0 ? 1 : 0
 }
 
-function runTool(name: string, args: readonly string[]): Promise<number> {
+/** Runs a tool of node_modules/.bin and answers its exit code. Told at the end, its output is shown only when it failed. */
+function runTool(name: string, args: readonly string[], output: 'told at once' | 'told at the end'): Promise<number> {
   return new Promise((resolve) => {
-    const child = spawn(join(root, 'node_modules', '.bin', name), args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] })
+    const pipe = output === 'told at once' ? 'inherit' : 'pipe'
+    const child = spawn(join(root, 'node_modules', '.bin', name), args, { cwd: root, stdio: ['ignore', pipe, pipe] })
+    const said: Buffer[] = []
+    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => said.push(chunk))
     child.on('error', (error) => {
       console.error(`could not run ${name}: ${error.message}; run "npm ci" first`)
       resolve(1)
     })
-    child.on('exit', (code) => resolve(code ?? 1))
+    child.on('close', (code) => {
+      if (code !== 0) process.stderr.write(Buffer.concat(said))
+      resolve(code ?? 1)
+    })
   })
 }

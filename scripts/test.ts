@@ -1,5 +1,6 @@
 /** `npm test`: everything. The last line says `N passed, N failed`; types and lint count only when they fail. */
 import { conclude, runStaticChecks, runTests } from './checks.ts'
 
+const quick = await Promise.all([runStaticChecks(), runTests(['unit', 'worker'])])
 // The end-to-end tests come last and alone: they measure nothing, but they wait for real nodes on the same processors.
-conclude([await runStaticChecks(), await runTests(['unit', 'worker']), await runTests(['e2e'])])
+conclude([...quick, await runTests(['e2e'])])

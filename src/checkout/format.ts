@@ -5,6 +5,11 @@ import type { Rate } from '../money/rate.ts'
 /** Digits after the point that money is always shown with. */
 const FRACTION_MIN = 2
 const ROUGH_DIGITS = 8
+const TIME_STYLE = { dateStyle: 'medium', timeStyle: 'short', timeZone: 'UTC' } as const
+
+/** Making a formatter takes longer than drawing the page; there is one a language and currency, and of both a few. */
+const timeFormats = new Map<string, Intl.DateTimeFormat>()
+const priceFormats = new Map<string, Intl.NumberFormat>()
 
 /** Crypto as it is typed into a wallet: a point, no grouping, every digit. What the copy button copies. */
 export function plainAmount(asset: Asset, units: bigint): string {
@@ -14,8 +19,7 @@ export function plainAmount(asset: Asset, units: bigint): string {
 /** Fiat the way the language writes it, crypto as in `plainAmount` with its ticker. Exact in both. */
 export function money(asset: Asset, units: bigint, language: string): string {
   if (asset.kind !== 'fiat') return `${plainAmount(asset, units)}\u00a0${asset.ticker}`
-  const style = { style: 'currency', currency: asset.code, currencyDisplay: 'narrowSymbol' } as const
-  return new Intl.NumberFormat(language, style).format(numeric(formatDecimal(units, asset.decimals)))
+  return priceFormat(language, asset).format(numeric(formatDecimal(units, asset.decimals)))
 }
 
 /** For a list to choose from: at most eight digits after the point, rounded up, and marked when that is not exact. */
@@ -32,20 +36,14 @@ export function rateText(rate: Rate, quote: Asset, language: string): string {
   if (quote.kind !== 'fiat') return `${one} = ${value}\u00a0${quote.ticker}`
   const whole = value.split('.')[0] ?? ''
   const fraction = whole.length > 2 ? quote.decimals : Math.max(quote.decimals, 4)
-  const style = {
-    style: 'currency',
-    currency: quote.code,
-    currencyDisplay: 'narrowSymbol',
-    minimumFractionDigits: quote.decimals,
-    maximumFractionDigits: fraction,
-  } as const
-  return `${one} = ${new Intl.NumberFormat(language, style).format(numeric(value))}`
+  return `${one} = ${priceFormat(language, quote, fraction).format(numeric(value))}`
 }
 
 /** Date and time in UTC; the page's script turns it into the shopper's own time. */
 export function timeText(atMs: number, language: string): string {
-  const style = { dateStyle: 'medium', timeStyle: 'short', timeZone: 'UTC' } as const
-  return `${new Intl.DateTimeFormat(language, style).format(atMs)} UTC`
+  const made = timeFormats.get(language) ?? new Intl.DateTimeFormat(language, TIME_STYLE)
+  timeFormats.set(language, made)
+  return `${made.format(atMs)} UTC`
 }
 
 /** Groups of four, so that two addresses can be compared by eye. `0x` goes with the first group. */
@@ -58,6 +56,21 @@ export function addressGroups(address: string): string[] {
 /** First and last characters of a long id. */
 export function shortId(id: string): string {
   return id.length > 20 ? `${id.slice(0, 10)}…${id.slice(-8)}` : id
+}
+
+function priceFormat(language: string, { code, decimals }: Asset, digitsMax = decimals): Intl.NumberFormat {
+  const key = `${language} ${code} ${digitsMax}`
+  const made =
+    priceFormats.get(key) ??
+    new Intl.NumberFormat(language, {
+      style: 'currency',
+      currency: code,
+      currencyDisplay: 'narrowSymbol',
+      minimumFractionDigits: decimals,
+      maximumFractionDigits: digitsMax,
+    })
+  priceFormats.set(key, made)
+  return made
 }
 
 /** Decimal text is formatted exactly (ECMA-402, Intl.NumberFormat v3); a number would round. */

@@ -1,9 +1,10 @@
+import { raw } from 'hono/html'
 import type { Child } from 'hono/jsx'
 import type { Payment } from '../invoice/types.ts'
 import { isAlive, isFinal } from '../invoice/view.ts'
 import { unreachable } from '../lib/result.ts'
 import { shortId } from './format.ts'
-import { chainOf, isTestNetwork, priceText, showMoney, type View } from './view.ts'
+import { chainOf, isTestNetwork, showMoney, type View } from './view.ts'
 
 type Tone = 'good' | 'busy' | 'warn' | 'bad'
 
@@ -25,15 +26,20 @@ export function Sign({ tone }: { tone: Tone }) {
   )
 }
 
+/** Several times in a page, so drawn once. */
+const COPY_SIGN = raw(
+  <svg viewBox="0 0 20 20" aria-hidden="true">
+    <rect x="7" y="7" width="9.5" height="9.5" rx="2" />
+    <path d="M13 4.5a1 1 0 0 0-1-1H5a1.5 1.5 0 0 0-1.5 1.5v7a1 1 0 0 0 1 1" />
+    <path class="tick" d="M5 10.5l3.5 3.5 7-8" />
+  </svg>,
+)
+
 /** A value to take along. The button is for scripts only: without one the text can still be selected. */
 export function Copy({ view, value, label, wide = false }: { view: View; value: string; label: string; wide?: boolean }) {
   return (
     <button type="button" class={wide ? 'copy wide js' : 'copy js'} data-copy={value} aria-label={wide ? undefined : label}>
-      <svg viewBox="0 0 20 20" aria-hidden="true">
-        <rect x="7" y="7" width="9.5" height="9.5" rx="2" />
-        <path d="M13 4.5a1 1 0 0 0-1-1H5a1.5 1.5 0 0 0-1.5 1.5v7a1 1 0 0 0 1 1" />
-        <path class="tick" d="M5 10.5l3.5 3.5 7-8" />
-      </svg>
+      {COPY_SIGN}
       <span>{wide ? label : view.t.copy}</span>
     </button>
   )
@@ -107,7 +113,7 @@ export function OrderFacts({ view }: { view: View }) {
   const { terms } = view.invoice
   return (
     <>
-      <Fact name={view.t.amount}>{priceText(view)}</Fact>
+      <Fact name={view.t.amount}>{view.priceText}</Fact>
       <Fact name={view.t.paidTo}>{terms.storeName}</Fact>
       {terms.description && <Fact name={view.t.description}>{terms.description}</Fact>}
       {terms.orderId && <Fact name={view.t.orderNumber}>{terms.orderId}</Fact>}
@@ -180,13 +186,25 @@ function paymentState({ t }: View, payment: Payment): string {
   }
 }
 
-/** Back to the shop: in a frame it is the shop's own page that goes there. */
+/**
+ * Back to the shop. In a frame the script has the page around it close the checkout, so there it is offered without an
+ * address too; without a script it is the shop's page that goes to the address, never the frame.
+ */
 export function ReturnLink({ view, quiet = false }: { view: View; quiet?: boolean }) {
-  if (view.returnUrl === null) return null
+  const look = quiet ? 'button quiet' : 'button'
+  const text = view.t.returnTo({ store: view.invoice.terms.storeName })
+  if (view.returnUrl !== null) {
+    return (
+      <a class={look} href={view.returnUrl} target={view.parentOrigin ? '_top' : undefined} data-return>
+        {text}
+      </a>
+    )
+  }
+  if (view.parentOrigin === null) return null
   return (
-    <a class={quiet ? 'button quiet' : 'button'} href={view.returnUrl} target={view.parentOrigin ? '_top' : undefined} data-return>
-      {view.t.returnTo({ store: view.invoice.terms.storeName })}
-    </a>
+    <button type="button" class={`${look} js`} data-return>
+      {text}
+    </button>
   )
 }
 

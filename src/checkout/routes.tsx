@@ -1,6 +1,5 @@
 import { type Context, Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
-import { html } from 'hono/html'
 import type { EdgeEnv } from '../../workers/edge/env.ts'
 import type { Invoice } from '../invoice/types.ts'
 import { methodDue } from '../invoice/view.ts'
@@ -8,9 +7,10 @@ import { type Clock, systemClock } from '../lib/clock.ts'
 import { isId } from '../lib/ids.ts'
 import { logEvent, reasonOf } from '../lib/log.ts'
 import { registryOf } from '../money/registry.ts'
-import { Card, CheckoutPage, MessagePage } from './document.tsx'
+import { Card, checkoutPage, messagePage } from './document.tsx'
 import { checkoutHeaders, frameAncestors } from './headers.ts'
 import { chooseLanguage, LANGUAGES, type Language } from './language.ts'
+import { streamPage } from './stream.ts'
 import { type CheckoutQuery, createView, linkTo, type View } from './view.ts'
 
 type CheckoutContext = Context<{ Bindings: EdgeEnv }, '/i/:id'>
@@ -18,6 +18,7 @@ type CheckoutContext = Context<{ Bindings: EdgeEnv }, '/i/:id'>
 /** A form of this page is a field of some bytes. */
 const FORM_BYTES_MAX = 4096
 const DEMO_TIMEOUT_MS = 15_000
+const HTML = 'text/html; charset=UTF-8'
 
 /**
  * The shopper's pages, mounted at `/`. Only a POST allocates an address; every GET can be repeated, shared and
@@ -117,26 +118,41 @@ function queryOf(c: CheckoutContext, invoice: Invoice): CheckoutQuery {
   }
 }
 
+/** Head and style go out before the card is drawn: the first byte waits for the invoice alone. */
 function page(c: CheckoutContext, view: View, status: 200 | 502 | 503 = 200) {
-  return c.html(
-    html`<!doctype html>${<CheckoutPage view={view} />}`,
+  const { head, body } = checkoutPage(view)
+  const headers = checkoutHeaders(frameAncestors(view.invoice.terms.allowedOrigins))
+  return c.body(
+    streamPage(head, () => drawn(c, view.language, body)),
     status,
-    checkoutHeaders(frameAncestors(view.invoice.terms.allowedOrigins)),
+    { ...headers, 'content-type': HTML },
   )
 }
 
+/** The status is out by now: a card that cannot be drawn leaves the words of a failure in its place. */
+function drawn(c: CheckoutContext, language: Language, body: () => string): string {
+  try {
+    return body()
+  } catch (error) {
+    logEvent('error', 'checkout_failed', { path: c.req.path, reason: reasonOf(error) })
+    const { failureTitle, failureText } = LANGUAGES[language]
+    return messagePage(language, failureTitle, failureText).body()
+  }
+}
+
 function notFound(c: Context) {
-  const language = languageOf(c)
-  const { notFoundTitle, notFoundText } = LANGUAGES[language]
-  const message = <MessagePage language={language} title={notFoundTitle} text={notFoundText} />
-  return c.html(html`<!doctype html>${message}`, 404, checkoutHeaders([]))
+  const { notFoundTitle, notFoundText } = LANGUAGES[languageOf(c)]
+  return message(c, notFoundTitle, notFoundText, 404)
 }
 
 function failure(c: Context, status: 413 | 500) {
-  const language = languageOf(c)
-  const { failureTitle, failureText } = LANGUAGES[language]
-  const message = <MessagePage language={language} title={failureTitle} text={failureText} />
-  return c.html(html`<!doctype html>${message}`, status, checkoutHeaders([]))
+  const { failureTitle, failureText } = LANGUAGES[languageOf(c)]
+  return message(c, failureTitle, failureText, status)
+}
+
+function message(c: Context, title: string, text: string, status: 404 | 413 | 500) {
+  const { head, body } = messagePage(languageOf(c), title, text)
+  return c.html(head + body(), status, checkoutHeaders([]))
 }
 
 function languageOf(c: Context): Language {

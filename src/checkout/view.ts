@@ -21,6 +21,8 @@ export interface View {
   readonly parentOrigin: string | null
   /** Where the shopper came from: http(s) only. */
   readonly returnUrl: string | null
+  /** What is asked, as the language writes it: title, headline and receipt all say it. */
+  readonly priceText: string
   /** Development: offer to pay from the demo wallet. */
   readonly demoWallet: boolean
   /** What went wrong with the last click, in the shopper's language. */
@@ -53,6 +55,7 @@ export function createView(request: ViewRequest): View {
     t: LANGUAGES[language],
     parentOrigin: query.embed !== null && invoice.terms.allowedOrigins.includes(query.embed) ? query.embed : null,
     returnUrl: webUrl(invoice.terms.redirectUrl),
+    priceText: money(request.registry.asset(invoice.terms.currency), invoice.terms.price, language),
     problem: request.problem ?? null,
   }
 }
@@ -81,10 +84,6 @@ export function showMoney(view: View, asset: string, units: bigint): string {
   return money(assetOf(view, asset), units, view.language)
 }
 
-export function priceText(view: View): string {
-  return showMoney(view, view.invoice.terms.currency, view.invoice.terms.price)
-}
-
 export function paidText(view: View): string {
   return showMoney(view, view.invoice.terms.currency, view.figures.paid)
 }
@@ -95,7 +94,7 @@ export function headline(view: View): string {
   switch (stage.kind) {
     case 'choose':
     case 'pay':
-      return t.payTitle({ amount: priceText(view), store: invoice.terms.storeName })
+      return t.payTitle({ amount: view.priceText, store: invoice.terms.storeName })
     case 'closing':
       return t.closingTitle
     case 'confirming':

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createCheckout } from '../../src/checkout/routes.tsx'
-import { launchChromium } from './chromium.ts'
+import { launchChromium } from '../chromium.ts'
 import { INVOICE_ID, NOW_MS, STATES } from './fixtures.ts'
 import { fakeEnv, type Site, serve } from './serve.ts'
 

@@ -171,6 +171,18 @@ export const STATES: Readonly<Record<string, State>> = {
         .map((method) => ({ ...method, whole: 250_000n, rate: null })),
     }),
   },
+  'pay-eth-price': {
+    invoice: invoice(
+      { activations: [activation('ETH')] },
+      {
+        currency: 'ETH',
+        price: 12_016_593_333_333_333_334n,
+        methods: methods()
+          .slice(1, 2)
+          .map((method) => ({ ...method, whole: 12_016_593_333_333_333_334n, rate: null })),
+      },
+    ),
+  },
   'pay-part': { invoice: invoice({ ...BTC, payments: [confirmed({ units: 33_000n })] }) },
   'pay-replaced': { invoice: invoice({ ...BTC, payments: [payment({ status: 'replaced', replacedBy: OTHER_TXID })] }) },
   'pay-part-bumped': {
@@ -209,6 +221,13 @@ export const STATES: Readonly<Record<string, State>> = {
       activations: [activation('BTC'), activation('USDC')],
       ...settled,
       payments: [confirmed({ units: 33_000n }), confirmed({ asset: 'USDC', units: 32_600_000n, confirmations: 3 })],
+    }),
+  },
+  'paid-eth': {
+    invoice: invoice({
+      activations: [activation('ETH')],
+      ...settled,
+      payments: [confirmed({ asset: 'ETH', units: 16_593_333_333_333_337n, confirmations: 3 })],
     }),
   },
   'paid-over': { invoice: invoice({ ...BTC, ...settled, payments: [confirmed({ units: 100_000n })] }) },

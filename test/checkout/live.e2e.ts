@@ -2,7 +2,7 @@ import type { Browser, BrowserContextOptions, Page, WebSocketRoute } from 'playw
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createCheckout } from '../../src/checkout/routes.tsx'
 import type { Invoice } from '../../src/invoice/types.ts'
-import { launchChromium } from './chromium.ts'
+import { launchChromium } from '../chromium.ts'
 import { activation, BTC_ADDRESS, INVOICE_ID, NOW_MS, STATES, type State } from './fixtures.ts'
 import { fakeEnv, type Site, serve } from './serve.ts'
 
@@ -250,6 +250,19 @@ describe('after paying', () => {
       push(5, 'settled')
       await page.getByText('Returning to the shop in 5 s').waitFor()
       await page.waitForURL(`${site.origin}/shop`, { timeout: 10_000 })
+    })
+  })
+
+  test('also when a newer version comes meanwhile', async () => {
+    await open(invoiceOf('seen'), async ({ page, site, set, push }) => {
+      set(paid(site))
+      push(5, 'settled')
+      await page.getByText('Returning to the shop in 3 s').waitFor()
+      set({ ...paid(site), version: 6 })
+      push(6, 'settled')
+      await page.locator('[data-version="6"]').waitFor()
+      expect(await page.locator('[data-returning]').textContent()).not.toContain('5 s')
+      await page.waitForURL(`${site.origin}/shop`, { timeout: 6_000 })
     })
   })
 

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { frameAncestors } from '../../src/checkout/headers.ts'
 import { createCheckout } from '../../src/checkout/routes.tsx'
 import { err } from '../../src/lib/result.ts'
-import { BTC_ADDRESS, INVOICE_ID, NOW_MS, SHOP_ORIGIN, STATES, type State } from './fixtures.ts'
+import { BTC_ADDRESS, INVOICE_ID, MAIN_CHAINS, NOW_MS, SHOP_ORIGIN, STATES, type State } from './fixtures.ts'
 import { fakeEnv, request } from './serve.ts'
 
 const stateOf = (name: string) => STATES[name] as State
@@ -69,6 +69,27 @@ describe('looking', () => {
     expect(response.status).toBe(500)
     expect(response.headers.get('content-security-policy')).toContain("default-src 'none'")
     expect(await response.text()).not.toContain('secret detail')
+  })
+})
+
+describe('a page that is sent while it is drawn', () => {
+  const path = `/i/${INVOICE_ID}`
+
+  test('is HTML that is whole, and a HEAD request gets its headers alone', async () => {
+    const response = await request(stateOf('pay-btc'), path)
+    expect(response.headers.get('content-type')).toBe('text/html; charset=UTF-8')
+    expect(await response.text()).toMatch(/^<!doctype html>.*<\/head><body.*<\/body><\/html>$/s)
+    const head = await request(stateOf('pay-btc'), path, { method: 'HEAD' })
+    expect([...head.headers]).toEqual([...response.headers])
+    expect(await head.text()).toBe('')
+  })
+
+  test('and cannot be drawn ends in words for the shopper, not in half a card', async () => {
+    const evmOnly = MAIN_CHAINS.filter((chain) => chain.gateway === 'evm')
+    const html = await (await request({ ...stateOf('pay-btc'), chains: evmOnly }, path)).text()
+    expect(html).toContain('<h1>That didn’t work</h1>')
+    expect(html).toMatch(/<\/body><\/html>$/)
+    expect(html).not.toContain('is not configured')
   })
 })
 
@@ -148,6 +169,12 @@ describe('framing', () => {
       new RegExp(`frame-ancestors ${SHOP_ORIGIN}$`),
     )
     expect((await open('', [])).headers.get('content-security-policy')).toMatch(/frame-ancestors 'none'$/)
+  })
+
+  test('without a script the way back in a frame leads the shop’s page, never the frame', async () => {
+    const html = await (await request(stateOf('paid'), `/i/${INVOICE_ID}?embed=${SHOP_ORIGIN}`)).text()
+    expect(html).toMatch(new RegExp(`href="${SHOP_ORIGIN}[^"]*" target="_top" data-return`))
+    expect(await (await request(stateOf('paid'), `/i/${INVOICE_ID}`)).text()).not.toContain('target="_top"')
   })
 
   test('only exact origins get into the header', () => {

@@ -1,7 +1,7 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createCheckout } from '../../src/checkout/routes.tsx'
-import { launchChromium } from './chromium.ts'
+import { launchChromium } from '../chromium.ts'
 import { INVOICE_ID, NOW_MS, STATES, type State } from './fixtures.ts'
 import { fakeEnv, type Site, serve } from './serve.ts'
 
@@ -90,9 +90,63 @@ describe('the widget', () => {
     await visit(shop, async (page) => {
       await page.evaluate(`window.checkout = Paytomat.open({ invoice: '${INVOICE_ID}' })`)
       await page.frameLocator('iframe').getByRole('heading', { name: 'Payment complete' }).waitFor()
-      // The way back belongs to the shop's page, not to the frame.
-      expect(await page.frameLocator('iframe').locator('[data-return]').getAttribute('target')).toBe('_top')
       expect(await page.evaluate('(checkout.close(), checkout.closed)')).toBe('settled')
+    })
+  })
+
+  test('the way back to the shop closes the dialog, and the shop’s page stays where it is', async () => {
+    for (const redirectUrl of [`${shop.origin}/orders/1042`, null]) {
+      held.set({ ...withOrigins('paid'), terms: { ...withOrigins('paid').terms, redirectUrl } })
+      await visit(shop, async (page, events) => {
+        await page.getByRole('button', { name: 'Pay now' }).click()
+        await page.frameLocator('iframe').getByText('Return to Northwind Coffee').click()
+        await expect.poll(events).toContainEqual(['paytomat-close', 'close', 'settled', undefined])
+        expect(await page.locator('dialog').count()).toBe(0)
+        await page.waitForTimeout(1500)
+        expect(page.url()).toBe(`${shop.origin}/`)
+      })
+    }
+  })
+
+  test('a payment that completes while the shopper looks on closes the dialog after some seconds', async () => {
+    held.set(withOrigins('seen'))
+    await visit(shop, async (page, events) => {
+      await page.getByRole('button', { name: 'Pay now' }).click()
+      const frame = page.frameLocator('iframe')
+      await frame.getByRole('heading', { name: 'Payment seen' }).waitFor()
+      held.set({ ...withOrigins('paid'), version: 9 })
+      await frame.getByText('Returning to the shop in 5 s').waitFor({ timeout: 15_000 })
+      if (process.env.GALLERY) await page.screenshot({ path: `${process.env.GALLERY}/widget-paid-1280-light.png` })
+      await expect.poll(events, { timeout: 10_000 }).toContainEqual(['paytomat-close', 'close', 'settled', undefined])
+      expect(await page.locator('dialog').count()).toBe(0)
+      expect(page.url()).toBe(`${shop.origin}/`)
+    })
+  })
+
+  test('unless the shopper stays; a receipt that is opened later stays too', async () => {
+    held.set(withOrigins('seen'))
+    await visit(shop, async (page, events) => {
+      await page.getByRole('button', { name: 'Pay now' }).click()
+      const frame = page.frameLocator('iframe')
+      await frame.getByRole('heading', { name: 'Payment seen' }).waitFor()
+      held.set({ ...withOrigins('paid'), version: 9 })
+      await frame.getByRole('button', { name: 'Stay here' }).click({ timeout: 15_000 })
+      await page.waitForTimeout(6000)
+      expect(await events()).not.toContainEqual(['paytomat-close', 'close', 'settled', undefined])
+      await page.getByRole('button', { name: 'Close' }).click()
+      await page.getByRole('button', { name: 'Pay now' }).click()
+      await frame.getByRole('heading', { name: 'Payment complete' }).waitFor()
+      expect(await frame.getByText('Returning to the shop').isVisible()).toBe(false)
+    })
+  })
+
+  test('in a frame of the shop’s own making, which nobody closes, the way back goes by the shop’s page', async () => {
+    held.set({ ...withOrigins('paid'), terms: { ...withOrigins('paid').terms, redirectUrl: `${shop.origin}/orders/1042` } })
+    await visit(shop, async (page) => {
+      const src = `${checkout.origin}/i/${INVOICE_ID}?embed=${encodeURIComponent(shop.origin)}`
+      await page.evaluate(`document.body.append(Object.assign(document.createElement('iframe'), { src: '${src}', id: 'own' }))`)
+      await page.frameLocator('#own').getByText('Return to Northwind Coffee').click()
+      await page.waitForURL(`${shop.origin}/orders/1042`)
     })
   })
 

@@ -1,12 +1,14 @@
 /** The edge Worker: the only public door. Merchant API, checkout, widget, health; static files are served before it. */
 import { Hono } from 'hono'
 import { createApi } from '../../src/api/app.ts'
+import { securityHeaders } from '../../src/api/headers.ts'
 import { createHealth } from '../../src/api/health.ts'
 import { createPages } from '../../src/api/pages.tsx'
 import { createCheckout } from '../../src/checkout/routes.tsx'
 import type { EdgeEnv } from './env.ts'
 
 const app = new Hono<{ Bindings: EdgeEnv }>()
+  .use(securityHeaders())
   .route('/', createApi())
   .route('/', createHealth())
   .route('/', createPages())

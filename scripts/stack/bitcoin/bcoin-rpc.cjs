@@ -37,7 +37,8 @@ function addCoreRpc(node, { recordInvalid, recordValid }) {
       return rpc.mineBlocks(count, Address.fromScript(scriptOf(descriptor)))
     }),
 
-    scantxoutset: async ([_action, descriptors]) => {
+    // In turn: read while a block is being connected, a coin that it spends is listed and gone.
+    scantxoutset: inTurn(async ([_action, descriptors]) => {
       const unspents = []
       for (const descriptor of descriptors) {
         const script = scriptOf(descriptor)
@@ -54,7 +55,7 @@ function addCoreRpc(node, { recordInvalid, recordValid }) {
         }
       }
       return { success: true, height: chain.height, bestblock: chain.tip.rhash(), unspents }
-    },
+    }),
 
     // bcoin's own still shows a confirmed coin that a waiting transaction spends.
     gettxout: async (args) => {

@@ -7,7 +7,10 @@ import { createClock } from './clock.ts'
 import { watchCopies } from './copy.ts'
 import { follow } from './follow.ts'
 import { tellParent } from './parent.ts'
-import { offerReturn } from './return.ts'
+import { createReturn } from './return.ts'
+
+/** No page around this one takes so long to close it. */
+const UNHEARD_MS = 1000
 
 const body = document.body
 const main = document.querySelector('main') as HTMLElement
@@ -23,15 +26,40 @@ const announce = (text = '') => {
 }
 
 const clock = createClock(main, announce, body.dataset.minutes ?? '', () => refresh())
-const parent = tellParent(body.dataset.parent, body.dataset.invoice ?? '')
-const connection = follow(
-  path,
-  version,
-  (isNewer) => (isNewer ? refresh() : Promise.resolve()),
-  (isLost) => {
-    lost.textContent = isLost ? (lost.dataset.lost ?? '') : ''
-  },
-)
+const shop = tellParent(body.dataset.parent, body.dataset.invoice ?? '')
+const homeward = createReturn(goBack)
+/** Paid while somebody looked: a receipt that is opened later stays. */
+let isPaidHere = false
+
+// A card that could not be drawn leaves nothing to follow.
+if (body.dataset.invoice) start()
+
+function start(): void {
+  const connection = follow(
+    path,
+    version,
+    (isNewer) => (isNewer ? refresh() : Promise.resolve()),
+    (isLost) => {
+      lost.textContent = isLost ? (lost.dataset.lost ?? '') : ''
+    },
+  )
+  watchCopies(body, announce)
+  main.addEventListener('click', (event) => {
+    const target = event.target as Element
+    if (target.closest('[data-print]')) print()
+    const link = target.closest<HTMLAnchorElement>('[data-return]')
+    if (!link || !shop.isFramed) return
+    event.preventDefault()
+    goBack(link)
+    // A page that has made a frame of its own may not listen: then it goes where the link leads.
+    if (link.href) setTimeout(() => window.open(link.href, '_top'), UNHEARD_MS)
+  })
+  // Back from another page, another tab or a lost network: the connection may be dead without knowing it.
+  addEventListener('pageshow', (event) => event.persisted && connection.check())
+  addEventListener('online', () => connection.check())
+  document.addEventListener('visibilitychange', () => document.hidden || connection.check())
+  dress()
+}
 
 /** Brings the card of the newest version. Whoever calls it tries again when it throws. */
 async function refresh(): Promise<void> {
@@ -60,7 +88,15 @@ function swap(html: string): void {
   scrollTo(0, changed ? 0 : scroll)
   dress()
   if (changed) announce(next.dataset.title)
-  if (!wasPaid && next.dataset.stage === 'paid' && !body.dataset.parent) offerReturn(next)
+  if (next.dataset.stage !== 'paid') return
+  isPaidHere ||= !wasPaid
+  if (isPaidHere) homeward.offer(next)
+}
+
+/** In a frame the shop's own page is behind: the checkout only has to go. */
+function goBack(link: HTMLElement): void {
+  if (shop.isFramed) shop.close()
+  else location.assign((link as HTMLAnchorElement).href)
 }
 
 /** The control of the new card that stands for the one that had the focus. */
@@ -84,15 +120,5 @@ function dress(): void {
     })
   }
   clock.start(Number(now.dataset.now), Number(now.dataset.expires))
-  parent.status(now.dataset.status ?? '', version())
+  shop.status(now.dataset.status ?? '', version())
 }
-
-watchCopies(body, announce)
-main.addEventListener('click', (event) => {
-  if ((event.target as Element).closest('[data-print]')) print()
-})
-// Back from another page, another tab or a lost network: the connection may be dead without knowing it.
-addEventListener('pageshow', (event) => event.persisted && connection.check())
-addEventListener('online', () => connection.check())
-document.addEventListener('visibilitychange', () => document.hidden || connection.check())
-dress()

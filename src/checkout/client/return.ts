@@ -1,31 +1,42 @@
 const SECONDS = 5
 
-/** Just paid: back to the shop by itself after some seconds that are looked at, unless the shopper stays. */
-export function offerReturn(card: HTMLElement): void {
-  const link = card.querySelector<HTMLAnchorElement>('[data-return]')
-  const line = card.querySelector<HTMLElement>('[data-returning]')
-  const text = line?.firstElementChild
-  if (!link || !line || !text) return
+/**
+ * Paid while the shopper watched: `goBack` to the shop by itself after some seconds that are looked at, unless the
+ * shopper stays. A newer card goes on with the seconds that are left.
+ */
+export function createReturn(goBack: (link: HTMLElement) => void): { offer(card: HTMLElement): void } {
   let left = SECONDS
-  const show = () => {
-    text.textContent = (line.dataset.returning ?? '').replace('{s}', String(left))
-  }
-  const timer = setInterval(() => {
-    if (!card.isConnected) clearInterval(timer)
-    else if (!document.hidden) {
+  let timer = 0
+
+  function offer(card: HTMLElement): void {
+    const link = card.querySelector<HTMLElement>('[data-return]')
+    const line = card.querySelector<HTMLElement>('[data-returning]')
+    const text = line?.firstElementChild
+    clearInterval(timer)
+    if (!link || !line || !text || left === 0) return
+    const show = () => {
+      text.textContent = (line.dataset.returning ?? '').replace('{s}', String(left))
+    }
+    const stop = () => {
+      clearInterval(timer)
+      left = 0
+      line.hidden = true
+    }
+    timer = setInterval(() => {
+      if (document.hidden) return
       left--
       show()
-      if (left === 0) {
-        clearInterval(timer)
-        location.assign(link.href)
-      }
-    }
-  }, 1000)
-  line.querySelector('[data-stay]')?.addEventListener('click', () => {
-    clearInterval(timer)
-    line.hidden = true
-    link.focus()
-  })
-  line.hidden = false
-  show()
+      if (left > 0) return
+      stop()
+      goBack(link)
+    }, 1000)
+    line.querySelector('[data-stay]')?.addEventListener('click', () => {
+      stop()
+      link.focus()
+    })
+    line.hidden = false
+    show()
+  }
+
+  return { offer }
 }

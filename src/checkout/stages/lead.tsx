@@ -2,9 +2,11 @@ import type { Child } from 'hono/jsx'
 import { countdownText } from '../countdown.ts'
 import { timeText } from '../format.ts'
 import { isTest, Sign } from '../parts.tsx'
-import { headline, paidText, priceText, type View } from '../view.ts'
+import { headline, paidText, type View } from '../view.ts'
 
-const LONG_PRICE = 12
+/** Characters from which a price is written smaller, so that it stays in one piece, the clock beside it. */
+const LONG_PRICE = 10
+const VERY_LONG_PRICE = 16
 
 /** The first column while money is awaited: how much, for what, how long. */
 export function AmountLead({ view }: { view: View }) {
@@ -46,7 +48,7 @@ export function AmountLead({ view }: { view: View }) {
             <strong>{t.partArrived}</strong>
           </p>
           <progress value={portion(figures.paid, terms.price)} max={1000} aria-label={t.partArrived} />
-          <p class="soft">{t.paidOf({ paid: paidText(view), price: priceText(view) })}</p>
+          <p class="soft">{t.paidOf({ paid: paidText(view), price: view.priceText })}</p>
         </div>
       )}
       {isTest(view) && <p class="test">{t.notRealMoney}</p>}
@@ -65,10 +67,11 @@ export function SignLead({ view, tone, children }: { view: View; tone: 'good' | 
   )
 }
 
-/** The price, large; a long one somewhat smaller. */
+/** The price, large; a long one smaller. */
 export function Price({ view }: { view: View }) {
-  const text = priceText(view)
-  return <span class={text.length > LONG_PRICE ? 'price long' : 'price'}>{text}</span>
+  const { length } = view.priceText
+  const size = length >= VERY_LONG_PRICE ? ' very long' : length >= LONG_PRICE ? ' long' : ''
+  return <span class={`price${size}`}>{view.priceText}</span>
 }
 
 /** Thousandths for a progress bar; display only. */

@@ -1,6 +1,6 @@
 import { Note, OrderFacts, Payments, ReferenceFact, ReturnLink } from '../parts.tsx'
 import type { Stage } from '../stage.ts'
-import { paidText, priceText, type View } from '../view.ts'
+import { paidText, type View } from '../view.ts'
 import { SignLead } from './lead.tsx'
 
 /** The deadline has passed and it is not yet known whether a payment made it. */
@@ -23,7 +23,7 @@ type Expiry = Extract<Stage, { kind: 'expired' }>['because']
 export function Expired({ view, because }: { view: View; because: Expiry }) {
   const { t, invoice } = view
   const store = invoice.terms.storeName
-  const part = { paid: paidText(view), price: priceText(view) }
+  const part = { paid: paidText(view), price: view.priceText }
   const told: Record<Expiry, string> = {
     unpaid: t.expiredText,
     part: t.expiredPartText(part),

@@ -15,6 +15,8 @@ type PayStage = Extract<Stage, { kind: 'pay' }>
 
 /** Digits after the point that are shown large; the rest is exact all the same, and smaller. */
 const LARGE_DIGITS = 8
+/** Characters of an amount that has room beside the copy button of a phone. */
+const BESIDE_COPY = 12
 
 /** Where to send how much: the amount, the code, the address, in the order a shopper needs them. */
 export function Pay({ view, stage }: { view: View; stage: PayStage }) {
@@ -43,13 +45,7 @@ export function Pay({ view, stage }: { view: View; stage: PayStage }) {
           </Note>
         )}
         <MethodHead view={view} asset={asset} chain={chain} />
-        <div class="row">
-          <div>
-            <h2>{view.figures.facts.short ? t.stillToPay : t.sendExactly}</h2>
-            <Amount amount={amount} ticker={asset.ticker} />
-          </div>
-          <Copy view={view} value={amount} label={t.copyAmount} />
-        </div>
+        <AmountDue view={view} amount={amount} ticker={asset.ticker} />
         {isPartPaid && <p class="soft">{t.sendTheRest}</p>}
         <Qr uri={uri} label={t.qrLabel({ amount: `${amount} ${asset.ticker}` })} />
         <div class="actions">
@@ -114,12 +110,29 @@ function MethodHead({ view, asset, chain }: { view: View; asset: Asset; chain: C
   )
 }
 
+/** A long amount gets the whole width: a number that is broken in two is read wrong. */
+function AmountDue({ view, amount, ticker }: { view: View; amount: string; ticker: string }) {
+  const { t } = view
+  return (
+    <div class={amount.length > BESIDE_COPY ? 'row long' : 'row'}>
+      <div>
+        <h2>{view.figures.facts.short ? t.stillToPay : t.sendExactly}</h2>
+        <Amount amount={amount} ticker={ticker} />
+      </div>
+      <Copy view={view} value={amount} label={t.copyAmount} />
+    </div>
+  )
+}
+
 function Amount({ amount, ticker }: { amount: string; ticker: string }) {
   const end = amount.includes('.') ? amount.indexOf('.') + 1 + LARGE_DIGITS : amount.length
   return (
     <p class="amount" translate="no">
-      {amount.slice(0, end)}
-      {amount.length > end && <small>{amount.slice(end)}</small>} <span>{ticker}</span>
+      <b>
+        {amount.slice(0, end)}
+        {amount.length > end && <small>{amount.slice(end)}</small>}
+      </b>{' '}
+      <span>{ticker}</span>
     </p>
   )
 }

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { DEVELOPMENT_RATES } from '../../../config/development.ts'
 import type { InvoiceResource } from '../../../src/invoice/resource.ts'
 import { type Method, waitFor } from '../harness.ts'
-import { audit, readEvents } from './audit.ts'
+import { audit } from './audit.ts'
 import { endScene, errorsLogged, open, readHealth, type Scene, startScene, unseen } from './scene.ts'
 
 /**
@@ -94,12 +94,14 @@ describe('at the deadline', () => {
       const invoice = await scene.stack.readInvoice(idOf(name))
       expect(invoice).toMatchObject({ status: 'new', payments: [] })
     }
+    // It comes back now. Follower and invoices, which have asked in vain, ask again in some seconds: see the end.
+    await scene.stack.startEvm()
   })
 })
 
 describe('after the deadline', () => {
   it('a fee bump pays for what was in time', async () => {
-    await untilDeadlinePassed('bumped')
+    await waitFor(() => Date.now() > deadlineMs())
     const old = txidOf('bumped')
     const { txid } = await scene.stack.wallets.bitcoin.bumpFee(old)
     const bumped = await scene.stack.untilInvoice(idOf('bumped'), ({ payments }) => payments.length === 2)
@@ -112,7 +114,6 @@ describe('after the deadline', () => {
   })
 
   it('an invoice whose payment was taken back is invalid', async () => {
-    await untilDeadlinePassed('taken back')
     const { txid } = await scene.stack.wallets.bitcoin.doubleSpend(txidOf('taken back'))
     const invoice = await scene.stack.untilInvoice(idOf('taken back'), ({ status }) => status === 'invalid')
     expect(invoice).toMatchObject({ amountPaid: '0.00', payments: [{ status: 'replaced', replacedBy: txid }] })
@@ -185,15 +186,12 @@ describe('after the deadline', () => {
     expect(invoice.payments.map(({ status }) => status)).toEqual(['double_spent', 'confirmed'])
 
     await scene.stack.untilInvoice(idOf('taken back'), ({ payments }) => payments[0]?.status === 'double_spent')
-    expect((await audit(scene, idOf('taken back'), { repeats: true })).statuses).toEqual(['new', 'processing', 'invalid'])
+    expect((await audit(scene, idOf('taken back'), { repeats: true })).statuses).toEqual(['new', 'processing', 'new', 'invalid'])
   })
 })
 
 describe('when the node is back', () => {
   it('what was paid while nobody could see it is in time, and what was not paid expires', async () => {
-    for (const name of ['ether', 'bitcoin and ether', 'unseen ether', 'unseen dollars'])
-      expect(await scene.stack.readInvoice(idOf(name))).toMatchObject({ status: 'new', payments: [] })
-    await scene.stack.startEvm()
     for (const name of ['unseen ether', 'unseen dollars']) {
       await scene.stack.untilInvoice(idOf(name), ({ status }) => status === 'settled')
       const { invoice, statuses, events } = await audit(scene, idOf(name), { repeats: true })
@@ -218,8 +216,9 @@ describe('when the node is back', () => {
     })
     await stack.untilInvoice(idOf('settled'), ({ status }) => status === 'invalid')
     const { invoice, statuses, events } = await audit(scene, idOf('settled'), { repeats: true })
-    expect(statuses).toEqual(['new', 'processing', 'settled', 'invalid'])
-    expect(events.at(-1)?.data.cause).toBe('reorg')
+    // Open again for the moment that it takes to ask whether its deadline has passed.
+    expect(statuses.slice(-3)).toEqual(['settled', 'new', 'invalid'])
+    expect(events.flatMap(({ data }) => data.cause ?? []).slice(-2)).toEqual(['reorg', 'deadline'])
     expect(invoice).toMatchObject({ amountPaid: '0.00', settledAt: null, payments: [{ status: 'double_spent' }] })
     for (const name of ['bumped', 'rest late', 'late at the locked rate']) {
       await stack.untilInvoice(idOf(name), ({ status }) => status === 'settled')
@@ -256,10 +255,6 @@ function txidOf(name: string): string {
 
 function deadlineMs(): number {
   return Math.max(...[...invoices.values()].map(({ expiresAt }) => Date.parse(expiresAt)))
-}
-
-function untilDeadlinePassed(name: string): Promise<boolean> {
-  return waitFor(async () => (await readEvents(scene, idOf(name))).some(({ type }) => type === 'deadline_passed'))
 }
 
 function resolve(id: string, action: string) {

@@ -52,19 +52,24 @@ export async function broadcast(stack: Stack, hex: string): Promise<void> {
 }
 
 /**
- * Makes Bitcoin blocks that leave a waiting transaction out; it waits on. Core has a call for that; in bcoin it is
+ * Makes Bitcoin blocks that leave a waiting transaction out, and answers their hashes; it waits on. Core has a call for that; in bcoin it is
  * dropped meanwhile, so do this where nobody looks (`unseen`).
  */
-export async function mineWithout(stack: Stack, txid: string, blocks: number): Promise<void> {
+export async function mineWithout(stack: Stack, txid: string, blocks: number): Promise<string[]> {
   const { bitcoin } = stack.wallets
   if (stack.bitcoin.kind === 'bitcoind') {
-    for (let made = 0; made < blocks; made++) await bitcoinCall(stack, 'generateblock', bitcoin.address, [])
-    return
+    const hashes: string[] = []
+    while (hashes.length < blocks) {
+      const { hash } = (await bitcoinCall(stack, 'generateblock', bitcoin.address, [])) as { hash: string }
+      hashes.push(hash)
+    }
+    return hashes
   }
   const hex = await rawTransaction(stack, txid)
   await bitcoin.evict(txid)
-  await bitcoin.mine(blocks)
+  const hashes = await bitcoin.mine(blocks)
   await broadcast(stack, hex)
+  return hashes
 }
 
 /** Sends USDC from an account that has ether for the fee and no USDC: the node takes it, and it fails in its block. */

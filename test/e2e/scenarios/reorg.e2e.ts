@@ -107,23 +107,29 @@ describe('a Bitcoin reorganisation', () => {
     expect(invoice).toMatchObject({ amountPaid: '20.00', amountConfirmed: '20.00', facts: { over: null } })
   })
 
-  it('that is itself reorganised away brings the first branch back', async () => {
+  it('that is itself reorganised away leaves nothing of what it did', async () => {
     const { stack } = scene
     const { bitcoin } = stack.wallets
     const { id, txid } = await paid('BTC')
-    const [block = ''] = await bitcoin.mine(2)
+    const [first = ''] = await bitcoin.mine(2)
     await stack.untilInvoice(id, ({ status }) => status === 'settled')
-    let other = ''
-    await unseen(scene, async () => {
-      await bitcoin.invalidate(block)
-      await bitcoin.doubleSpend(txid)
-      other = (await bitcoin.mine(3))[0] ?? ''
+    const { second, elsewhere } = await unseen(scene, async () => {
+      await bitcoin.invalidate(first)
+      const { txid: other } = await bitcoin.doubleSpend(txid)
+      return { elsewhere: other, second: (await bitcoin.mine(3))[0] ?? '' }
     })
-    await stack.untilInvoice(id, ({ status }) => status === 'new')
+    await stack.untilInvoice(id, ({ payments }) => payments[0]?.status === 'double_spent')
+    // What took the coins waits again, and a branch follows that has neither.
+    const third = await unseen(scene, async () => {
+      await bitcoin.invalidate(second)
+      return (await mineWithout(stack, elsewhere, 4))[0] ?? ''
+    })
+    const open = await stack.untilInvoice(id, ({ payments }) => payments[0]?.status !== 'double_spent')
+    expect(open).toMatchObject({ status: 'new', payments: [{ status: 'replaced', replacedBy: elsewhere }] })
     await unseen(scene, async () => {
-      await bitcoin.invalidate(other)
-      await bitcoin.reconsider(block)
-      await bitcoin.mine(2)
+      await bitcoin.invalidate(third)
+      await bitcoin.reconsider(first)
+      await bitcoin.mine(4)
     })
     await stack.untilInvoice(id, ({ status }) => status === 'settled')
     const { invoice, statuses } = await audit(scene, id)

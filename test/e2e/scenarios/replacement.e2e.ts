@@ -121,7 +121,9 @@ describe('a payment that needs no confirmation', () => {
     await scene.stack.pay(id, 'BTC')
     await scene.stack.untilInvoice(id, ({ status }) => status === 'settled')
     await mine(scene, 'BTC', 1)
-    await scene.stack.untilInvoice(id, ({ payments }) => payments.every(({ status }) => status !== 'replaced' && status !== 'unconfirmed'))
+    await scene.stack.untilInvoice(id, ({ payments }) =>
+      payments.every(({ status }) => status !== 'replaced' && status !== 'unconfirmed'),
+    )
     const { invoice, statuses, events } = await audit(scene, id)
     expect(statuses).toEqual(['new', 'settled', 'new', 'settled'])
     expect(events.flatMap(({ data }) => data.cause ?? [])).toEqual(['enough_confirmed', 'payment_lost', 'enough_confirmed'])

@@ -33,10 +33,12 @@ export async function endScene(scene: Scene | undefined): Promise<void> {
 
 /** Lines in which a Worker speaks of a defect. */
 export function errorsLogged({ stack }: Scene): string[] {
-  return workersLog(stack)
-    .split('\n')
-    // Time, level, and what was said: by us, or by the runtime of something that was thrown and not caught.
-    .filter((line) => line.split(' ')[1] === 'error')
+  return (
+    workersLog(stack)
+      .split('\n')
+      // Time, level, and what was said: by us, or by the runtime of something that was thrown and not caught.
+      .filter((line) => line.split(' ')[1] === 'error')
+  )
 }
 
 /** Another store of the same system, with wallets and a webhook endpoint of its own. */
