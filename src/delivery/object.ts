@@ -172,7 +172,7 @@ export class DeliveryObject extends DurableObject<CoreEnv> implements DeliveryRp
       if (dueMs !== null) this.#arm(dueMs)
       await this.#send(sending)
     } catch (thrown) {
-      logEvent('error', 'delivery.alarm_failed', { reason: reasonOf(thrown) })
+      logEvent('error', 'delivery_alarm_failed', { reason: reasonOf(thrown) })
       this.#arm(this.clock() + QUEUE_RETRY_MS)
     }
   }
@@ -210,7 +210,7 @@ export class DeliveryObject extends DurableObject<CoreEnv> implements DeliveryRp
     writeOutcome(sql, delivery, { state: next.state, dueAtMs, status, error: error ?? wordsFor(status) })
     if (dueAtMs !== null) this.#arm(dueAtMs)
     if (next.state === 'failed')
-      logEvent('warn', 'delivery.failed', { delivery: deliveryId(delivery), attempts: delivery.attempts })
+      logEvent('warn', 'delivery_failed', { delivery: deliveryId(delivery), attempts: delivery.attempts })
 
     const endpoint = this.#endpoints().find((candidate) => candidate.id === delivery.endpointId)
     assert(endpoint !== undefined, 'a delivery belongs to an endpoint')
@@ -218,7 +218,7 @@ export class DeliveryObject extends DurableObject<CoreEnv> implements DeliveryRp
     if (health.outage !== endpoint.outage) writeHealth(sql, endpoint.id, health.outage)
     if (health.disable !== null && endpoint.disabledReason === null) {
       disableEndpoint(sql, endpoint.id, health.disable)
-      logEvent('warn', 'delivery.endpoint_disabled', { endpoint: endpoint.id, store: endpoint.storeId, reason: health.disable })
+      logEvent('warn', 'delivery_endpoint_disabled', { endpoint: endpoint.id, store: endpoint.storeId, reason: health.disable })
     }
   }
 
@@ -238,7 +238,7 @@ export class DeliveryObject extends DurableObject<CoreEnv> implements DeliveryRp
       ),
     )
     const failed = reasons.filter((reason) => reason !== null)
-    if (failed.length > 0) logEvent('warn', 'delivery.not_sent', { count: failed.length, reason: failed[0] })
+    if (failed.length > 0) logEvent('warn', 'delivery_not_sent', { count: failed.length, reason: failed[0] })
   }
 
   /** Signs at the time of the attempt and hands it to the courier's queue. */

@@ -19,7 +19,7 @@ export async function consumeResults(
         await env.DELIVERIES.getByName(message.body.storeId).report(message.body)
         message.ack()
       } catch (thrown) {
-        logEvent('warn', 'delivery.report_retried', { delivery: message.body.deliveryId, reason: reasonOf(thrown) })
+        logEvent('warn', 'delivery_report_retried', { delivery: message.body.deliveryId, reason: reasonOf(thrown) })
         message.retry({ delaySeconds: RETRY_SECONDS })
       }
     }),

@@ -27,7 +27,7 @@ export async function ratesSnapshot(env: { RATES: ObjectNamespace<RatesRpc> }, n
     return snapshot
   } catch (thrown) {
     if (copy !== null && copyAgeMs < CACHE_AGE_MAX_MS) return copy.snapshot
-    logEvent('error', 'the rate board cannot be reached', { reason: reasonOf(thrown) })
+    logEvent('error', 'rate_board_unreachable', { reason: reasonOf(thrown) })
     return { rates: [], atMs: nowMs, failures: [{ source: BOARD_NAME, detail: reasonOf(thrown) }] }
   }
 }

@@ -96,7 +96,7 @@ export class RatesObject extends DurableObject<CoreEnv> implements RatesRpc {
     try {
       await this.env.GATEWAY_RATES.send({ kind: 'rates', pairs: this.#pairs() })
     } catch (thrown) {
-      logEvent('warn', 'asking for rates failed', { reason: reasonOf(thrown) })
+      logEvent('warn', 'rates_not_asked_for', { reason: reasonOf(thrown) })
     }
   }
 
@@ -128,7 +128,7 @@ export class RatesObject extends DurableObject<CoreEnv> implements RatesRpc {
     const name = (list: QuoteRound['failures']) => list.map((failure) => failure.source).join(' ')
     if (name(failures) !== name(this.#failures)) {
       const detail = failures.map((failure) => `${failure.source}: ${failure.detail}`).join('; ')
-      logEvent(failures.length > 0 ? 'warn' : 'info', 'rate sources failing', {
+      logEvent(failures.length > 0 ? 'warn' : 'info', 'rate_sources_failing', {
         count: failures.length,
         detail: detail.slice(0, 500),
       })

@@ -19,6 +19,16 @@ const SIZES = [
   { width: 1280, height: 800 },
 ]
 
+/** Amounts that go over more than one line: some part of one stands below its beginning. */
+const BROKEN_AMOUNTS = `[...document.querySelectorAll('.amount b, .price, .payments strong')]
+  .filter((element) => {
+    const range = document.createRange()
+    range.selectNodeContents(element)
+    const [first, ...others] = range.getClientRects()
+    return others.some((rect) => rect.top > first.bottom - 4)
+  })
+  .map((element) => element.textContent)`
+
 let browser: Browser
 let site: Site
 
@@ -63,6 +73,7 @@ describe.each(['light', 'dark'] as const)('%s', (scheme) => {
     for (const size of SIZES) {
       await page.setViewportSize(size)
       expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(size.width)
+      expect(await page.evaluate(BROKEN_AMOUNTS), `broken at ${size.width} px`).toEqual([])
       if (GALLERY && size.width >= 390) {
         await page.screenshot({ path: join(GALLERY, `${name}-${size.width}-${scheme}.png`), fullPage: true })
       }

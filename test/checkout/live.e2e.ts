@@ -141,6 +141,25 @@ describe('news', () => {
     )
   })
 
+  test('are not asked for by a page whose card could not be drawn', async () => {
+    const { terms } = invoiceOf('pay-btc')
+    const methods = terms.methods.map((method) => ({ ...method, chainId: 'eip155:404' }))
+    await open(
+      at(2, invoiceOf('pay-btc'), { methods }),
+      async ({ page }) => {
+        const asked: string[] = []
+        page.on('request', (request) => asked.push(new URL(request.url()).pathname))
+        page.on('websocket', (socket) => asked.push(socket.url()))
+        page.on('pageerror', (error) => asked.push(error.message))
+        await page.reload({ waitUntil: 'load' })
+        await page.getByRole('heading', { level: 1, name: 'That didn’t work' }).waitFor()
+        await page.waitForTimeout(500)
+        expect(asked).toEqual([`/i/${INVOICE_ID}`, expect.stringMatching(/^\/build\/checkout\./)])
+      },
+      { sockets: false },
+    )
+  })
+
   test('keep the focus and the open list of methods', async () => {
     await open(invoiceOf('pay-btc'), async ({ page, set, push }) => {
       await page.locator('summary').click()

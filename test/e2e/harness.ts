@@ -60,6 +60,11 @@ export async function startStack(overrides: StackOverrides = {}): Promise<Stack>
   const stateDir = overrides.stateDir ?? mkdtempSync(join(tmpdir(), FOLDER_PREFIX))
   const lock = await takeLock(stateDir)
   if (!lock.held) throw new Error(`${stateDir} is in use by process ${lock.pid}`)
+  const leave = () => {
+    lock.release()
+    if (overrides.stateDir === undefined && process.env.PAYTOMAT_KEEP === undefined)
+      rmSync(stateDir, { recursive: true, force: true })
+  }
   const running = await startRunningStack({
     root,
     stateDir,
@@ -74,14 +79,12 @@ export async function startStack(overrides: StackOverrides = {}): Promise<Stack>
     onTrouble: () => {},
     ...overrides,
   }).catch((error: unknown) => {
-    lock.release()
+    leave()
     throw error
   })
   return withHelpers(running, async () => {
     await running.stop()
-    lock.release()
-    if (overrides.stateDir === undefined && process.env.PAYTOMAT_KEEP === undefined)
-      rmSync(stateDir, { recursive: true, force: true })
+    leave()
   })
 }
 

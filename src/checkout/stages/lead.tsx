@@ -6,7 +6,7 @@ import { headline, paidText, type View } from '../view.ts'
 
 /** Characters from which a price is written smaller, so that it stays in one piece, the clock beside it. */
 const LONG_PRICE = 10
-const VERY_LONG_PRICE = 16
+const VERY_LONG_PRICE = 18
 
 /** The first column while money is awaited: how much, for what, how long. */
 export function AmountLead({ view }: { view: View }) {

@@ -49,7 +49,10 @@ describe('Workers killed at random moments', () => {
     const { stack } = scene
     let running = true
     const killing = (async () => {
-      while (running) await killOnce(1_200)
+      while (running) {
+        await pause(Math.random() * 1_200)
+        await killNow()
+      }
     })()
     const mining = (async () => {
       while (running) {
@@ -69,7 +72,8 @@ describe('Workers killed at random moments', () => {
     }
     for (let kill = 0; kill < LAST_KILLS; kill++) {
       await Promise.all([mine(scene, 'BTC', 1), mine(scene, 'ETH', 2)])
-      await killOnce(400)
+      await pause(Math.random() * 400)
+      await killNow()
     }
 
     for (const { id, txid, address, asset } of journal) {
@@ -255,9 +259,8 @@ describe('every invoice of the kills', () => {
   })
 })
 
-/** Ends workerd with SIGKILL within so many milliseconds; returns when Miniflare has started it again. */
-async function killOnce(withinMs: number): Promise<void> {
-  await pause(Math.random() * withinMs)
+/** Ends workerd with SIGKILL; returns when Miniflare has started it again. */
+async function killNow(): Promise<void> {
   const { workers } = scene.stack
   const { pid } = workers
   process.kill(pid, 'SIGKILL')
