@@ -24,7 +24,13 @@ import { isAlive, isFinal, shareOf } from './view.ts'
 export type Command =
   | { readonly type: 'activate'; readonly activation: Activation }
   /** All at once, so that what replaces a payment and what it replaces change together. */
-  | { readonly type: 'observe'; readonly observations: readonly PaymentObservation[]; readonly lateRates: LateRates }
+  | {
+      readonly type: 'observe'
+      readonly observations: readonly PaymentObservation[]
+      readonly lateRates: LateRates
+      /** The chains have been read up to the deadline: money that goes away now leaves nothing to wait for. */
+      readonly deadlineRead?: boolean
+    }
   /** Every chain an address was shown on has been read up to the deadline. */
   | { readonly type: 'deadline' }
   | { readonly type: 'resolve'; readonly action: ResolveAction; readonly by: string }
@@ -57,6 +63,8 @@ export function decide(invoice: Invoice, command: Command, nowMs: number): Resul
       bodies.value.forEach(apply)
     }
     inheritedTimes(state).forEach(apply)
+    const isOver = command.deadlineRead === true && nowMs >= invoice.terms.expiresAtMs && !state.deadlinePassed
+    if (isOver && statusOf(state) === 'new') apply({ type: 'deadline_passed' })
   } else {
     const bodies = bodiesOf(state, command, nowMs)
     if (!bodies.ok) return bodies

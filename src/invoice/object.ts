@@ -90,8 +90,9 @@ export class InvoiceObject extends DurableObject<CoreEnv> implements InvoiceRpc 
   async observe(observations: readonly PaymentObservation[]): Promise<ObserveAnswer> {
     const invoice = this.#load()
     if (!invoice) return { known: false }
-    const lateRates = await this.#lateRates(invoice, observations)
-    const after = this.#apply({ type: 'observe', observations, lateRates }, Date.now())
+    const command: Command = { type: 'observe', observations, lateRates: await this.#lateRates(invoice, observations) }
+    const deadlineRead = reopensAfterDeadline(invoice, command, Date.now()) && (await this.#isReadToDeadline(invoice))
+    const after = this.#apply({ ...command, deadlineRead }, Date.now())
     return { known: true, confirmationsWanted: Math.max(1, ...after.payments.map((payment) => payment.confirmationsWanted)) }
   }
 
@@ -187,17 +188,20 @@ export class InvoiceObject extends DurableObject<CoreEnv> implements InvoiceRpc 
   async #lookAtDeadline(): Promise<void> {
     const invoice = this.#load()
     if (!invoice || !awaitsDeadline(invoice) || Date.now() < invoice.terms.expiresAtMs) return
-    const { activations, terms } = invoice
-    const chainIds = new Set(
-      terms.methods.filter(({ asset }) => activations.some((active) => active.asset === asset)).map(({ chainId }) => chainId),
-    )
-    const synced = await Promise.all([...chainIds].map((chainId) => this.#isReadUpTo(chainId, terms.expiresAtMs)))
-    if (synced.every(Boolean)) {
+    if (await this.#isReadToDeadline(invoice)) {
       this.#deadlineTries = 0
       this.#apply({ type: 'deadline' }, Date.now())
     } else {
       this.#deadlineTries++
     }
+  }
+
+  /** Whether every chain on which this invoice showed an address has been read up to its deadline. */
+  async #isReadToDeadline({ activations, terms }: Invoice): Promise<boolean> {
+    const shown = terms.methods.filter(({ asset }) => activations.some((active) => active.asset === asset))
+    const chainIds = [...new Set(shown.map(({ chainId }) => chainId))]
+    const read = await Promise.all(chainIds.map((chainId) => this.#isReadUpTo(chainId, terms.expiresAtMs)))
+    return read.every(Boolean)
   }
 
   async #isReadUpTo(chainId: string, atMs: number): Promise<boolean> {
@@ -250,6 +254,13 @@ export class InvoiceObject extends DurableObject<CoreEnv> implements InvoiceRpc 
 /** An invoice that is paid has no deadline; should its payment go away, the deadline counts again. */
 function awaitsDeadline(invoice: Invoice): boolean {
   return invoice.status === 'new' && !invoice.deadlinePassed
+}
+
+/** Whether this would open a paid invoice again though its time is over. Then it is over at once, in the same commit. */
+function reopensAfterDeadline(invoice: Invoice, command: Command, nowMs: number): boolean {
+  if (invoice.status === 'new' || invoice.deadlinePassed || nowMs < invoice.terms.expiresAtMs) return false
+  const events = decide(invoice, command, nowMs)
+  return events.ok && events.value.reduce<Invoice>(evolve, invoice).status === 'new'
 }
 
 function liveMessage(invoice: Invoice): string {

@@ -173,6 +173,17 @@ describe('payments that go away', () => {
     },
   )
 
+  test('a payment lost after a deadline that has been read closes the invoice at once, without opening it between', () => {
+    const paid = observe(newInvoice(), observation('t1')).invoice
+    const gone = observation('t1', { status: 'double_spent', revision: 2, replacedBy: 't2' })
+    const lost = (deadlineRead: boolean, nowMs: number) =>
+      run(paid, { type: 'observe', observations: [gone], lateRates: {}, deadlineRead }, nowMs)
+    expect(lost(true, AFTER).events.map(({ type }) => type)).toEqual(['payment_changed', 'deadline_passed', 'status_changed'])
+    expect(lost(true, AFTER).events.at(-1)).toMatchObject({ from: 'processing', to: 'invalid', cause: 'payment_lost' })
+    expect(lost(false, AFTER).invoice.status).toBe('new')
+    expect(lost(true, AFTER - 10_000).invoice.status).toBe('new')
+  })
+
   test('without confirmations a payment can be lost after settlement, and no reorganisation is blamed for it', () => {
     const invoice = newInvoice({ confirmationTiers: [{ upTo: null, confirmations: 0 }] })
     const settled = observe(invoice, observation('t1')).invoice
