@@ -1,5 +1,3 @@
-import type { Invoice } from '../invoice/types.ts'
-
 /** Asks the projection consumer to write one invoice, whole, to its shard; older versions lose. */
 export interface ProjectionMessage {
   readonly kind: 'invoice'
@@ -9,5 +7,3 @@ export interface ProjectionMessage {
   readonly invoiceId: string
   readonly version: number
 }
-
-export type ProjectedInvoice = Invoice

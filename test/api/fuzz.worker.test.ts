@@ -117,11 +117,11 @@ test('whatever is sent, no answer is a failure of ours, and every answer is one 
         if (json?.object === 'invoice') expect(violations('Invoice', json)).toEqual([])
       },
     ),
-    { numRuns: 1_500 },
+    { numRuns: 3_000 },
   )
-  // The fuzz must reach past the checks. How often is up to chance (about 20 times); that it never does is a defect.
-  expect(statuses.get(201) ?? 0).toBeGreaterThan(0)
-  expect(statuses.get(200) ?? 0).toBeGreaterThan(0)
+  // The fuzz must reach past the checks. Of 3,000 calls about 50 create something: ten is no matter of luck.
+  expect(statuses.get(201) ?? 0).toBeGreaterThan(10)
+  expect(statuses.get(200) ?? 0).toBeGreaterThan(10)
 }, 120_000)
 
 function only(fields: readonly string[] | null, text: string): string {
