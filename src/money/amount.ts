@@ -18,7 +18,7 @@ export const MAX_UNITS = 2n ** 127n - 1n
  */
 export function parseDecimal(text: string, decimals: number): Result<bigint, DecimalRefusal> {
   if (text.length > 80 || !/^\d+(\.\d+)?$/.test(text)) return err('not_a_decimal')
-  const [whole = '', fraction = ''] = text.split('.')
+  const [whole, fraction = ''] = text.split('.') as [string, string?]
   const significant = fraction.replace(/0+$/, '')
   if (significant.length > decimals) return err('too_many_digits')
   const units = BigInt(whole + significant.padEnd(decimals, '0'))
@@ -27,8 +27,9 @@ export function parseDecimal(text: string, decimals: number): Result<bigint, Dec
 
 /** Writes base units as a decimal. Keeps at least `minFraction` digits: 1250 with 2 decimals is `12.50`. */
 export function formatDecimal(units: bigint, decimals: number, minFraction: number = decimals): string {
-  const sign = units < 0n ? '-' : ''
-  const digits = (units < 0n ? -units : units).toString().padStart(decimals + 1, '0')
+  const negative = units < 0n
+  const sign = negative ? '-' : ''
+  const digits = (negative ? -units : units).toString().padStart(decimals + 1, '0')
   const whole = digits.slice(0, digits.length - decimals)
   let fraction = digits.slice(digits.length - decimals)
   while (fraction.length > minFraction && fraction.endsWith('0')) fraction = fraction.slice(0, -1)
@@ -43,4 +44,10 @@ export function divideUp(numerator: bigint, denominator: bigint): bigint {
 /** numerator / denominator rounded down. Both not negative, denominator over zero. */
 export function divideDown(numerator: bigint, denominator: bigint): bigint {
   return numerator / denominator
+}
+
+/** The smaller of two amounts of one asset. */
+export function lesser(one: bigint, other: bigint): bigint {
+  if (one < other) return one
+  return other
 }

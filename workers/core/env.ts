@@ -1,7 +1,9 @@
+import type { AuditRpc } from '../../src/audit/rpc.ts'
 import type { ChainRpc, LookMessage, WatchRpc } from '../../src/chain/rpc.ts'
 import type { DeliverMessage, DeliveryRpc } from '../../src/delivery/rpc.ts'
 import type { RatesMessage, RatesRpc } from '../../src/exchange/rpc.ts'
 import type { InvoiceRpc } from '../../src/invoice/rpc.ts'
+import type { LedgerRpc } from '../../src/ledger/rpc.ts'
 import type { ObjectNamespace, QueuePort } from '../../src/lib/objects.ts'
 import type { ProjectionMessage } from '../../src/storage/rpc.ts'
 import type { WalletRpc } from '../../src/wallet/rpc.ts'
@@ -24,6 +26,8 @@ export interface CoreEnv {
   WATCH: ObjectNamespace<WatchRpc>
   RATES: ObjectNamespace<RatesRpc>
   DELIVERIES: ObjectNamespace<DeliveryRpc>
+  LEDGERS: ObjectNamespace<LedgerRpc>
+  AUDITS: ObjectNamespace<AuditRpc>
   PROJECTIONS: QueuePort<ProjectionMessage>
   GATEWAY_BITCOIN: QueuePort<LookMessage>
   GATEWAY_EVM: QueuePort<LookMessage>

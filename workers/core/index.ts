@@ -9,11 +9,13 @@ import { handleProvision } from '../../src/storage/provision.ts'
 import type { ProjectionMessage } from '../../src/storage/rpc.ts'
 import type { CoreEnv } from './env.ts'
 
+export { AuditObject } from '../../src/audit/object.ts'
 export { ChainObject } from '../../src/chain/object.ts'
 export { WatchObject } from '../../src/chain/watch-object.ts'
 export { DeliveryObject } from '../../src/delivery/object.ts'
 export { RatesObject } from '../../src/exchange/object.ts'
 export { InvoiceObject } from '../../src/invoice/object.ts'
+export { LedgerObject } from '../../src/ledger/object.ts'
 export { WalletObject } from '../../src/wallet/object.ts'
 
 export default {

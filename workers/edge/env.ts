@@ -1,6 +1,8 @@
+import type { AuditRpc } from '../../src/audit/rpc.ts'
 import type { ChainRpc } from '../../src/chain/rpc.ts'
 import type { DeliveryRpc } from '../../src/delivery/rpc.ts'
 import type { InvoiceRpc } from '../../src/invoice/rpc.ts'
+import type { LedgerRpc } from '../../src/ledger/rpc.ts'
 import type { ObjectNamespace } from '../../src/lib/objects.ts'
 
 /** Bindings of the edge Worker (wrangler.toml at the top). Shards are `SHARD_0`, `SHARD_1`, … */
@@ -17,6 +19,8 @@ export interface EdgeEnv {
   INVOICES: ObjectNamespace<InvoiceRpc>
   CHAINS_FOLLOWED: ObjectNamespace<ChainRpc>
   DELIVERIES: ObjectNamespace<DeliveryRpc>
+  LEDGERS: ObjectNamespace<LedgerRpc>
+  AUDITS: ObjectNamespace<AuditRpc>
   ASSETS: Fetcher
   DIRECTORY: D1Database
   SHARD_0: D1Database

@@ -1,0 +1,89 @@
+import { err, ok, type Result } from '../lib/result.ts'
+import { lesser } from '../money/amount.ts'
+import type { Booking, BookRefusal, PostReservation, Reserve } from './rpc.ts'
+import type { Draft, Posting } from './types.ts'
+
+/** Money taken out of `available` for a refund, a payout or a conversion, until it is posted or released. */
+export interface Reservation {
+  readonly key: string
+  readonly storeId: string
+  readonly cause: Reserve['cause']
+  readonly asset: string
+  readonly amount: bigint
+  readonly transferId: string
+  readonly invoiceId: string | null
+  readonly expiresAtMs: number | null
+  readonly state: 'open' | 'posted' | 'released'
+}
+
+type BadPosting = Extract<BookRefusal, { reason: 'bad_posting' }>
+
+export function reserveDraft(request: Reserve): Draft {
+  const posting: Posting = { from: 'available', to: 'reserved', amount: request.amount, asset: request.asset }
+  return { ...transferDraft(request, request.key, [posting]), phase: 'pending' }
+}
+
+/** What was reserved and is not posted is available again. */
+export function postDraft(reservation: Reservation, request: PostReservation): Result<Draft, BadPosting> {
+  const { amount: reserved, asset } = reservation
+  if (request.amount <= 0n || request.amount > reserved)
+    return err({ reason: 'bad_posting', detail: `${request.amount} of ${reserved} reserved ${asset} cannot be posted` })
+  if (request.to === 'available' || request.to === 'reserved')
+    return err({ reason: 'bad_posting', detail: `what is posted leaves the merchant’s balance, it does not go to ${request.to}` })
+  const postings: Posting[] = [{ from: 'reserved', to: request.to, amount: request.amount, asset }]
+  const rest = reserved - request.amount
+  if (rest > 0n) postings.push({ from: 'reserved', to: 'available', amount: rest, asset })
+  return ok({ ...transferDraft(reservation, request.key, postings), phase: 'post', of: reservation.key })
+}
+
+export function releaseDraft(reservation: Reservation, key: string): Draft {
+  const posting: Posting = { from: 'reserved', to: 'available', amount: reservation.amount, asset: reservation.asset }
+  return { ...transferDraft(reservation, key, [posting]), phase: 'void', of: reservation.key }
+}
+
+export function bookingDraft(booking: Booking): Result<Draft, BadPosting> {
+  const { key, storeId, cause, postings, invoiceId, transferId, by, reason } = booking
+  if (cause === 'adjustment' && !(by?.trim() && reason?.trim()))
+    return err({ reason: 'bad_posting', detail: 'an adjustment says who made it and why' })
+  return ok({ key, storeId, cause, phase: 'single', of: null, postings, invoiceId, payment: null, transferId, by, reason })
+}
+
+function transferDraft(
+  { storeId, cause, invoiceId, transferId }: Pick<Reservation, 'storeId' | 'cause' | 'invoiceId' | 'transferId'>,
+  key: string,
+  postings: readonly Posting[],
+): Draft {
+  return {
+    key,
+    storeId,
+    cause,
+    phase: 'single',
+    of: null,
+    postings,
+    invoiceId,
+    payment: null,
+    transferId,
+    by: null,
+    reason: null,
+  }
+}
+
+/** Out of what came in, what is owed is paid back first. Null when nothing is owed, or nothing is there. */
+export function shortfallDraft(storeId: string, key: string, asset: string, available: bigint, shortfall: bigint): Draft | null {
+  const amount = lesser(available, -shortfall)
+  if (amount <= 0n) return null
+  const posting: Posting = { from: 'available', to: 'shortfall', amount, asset }
+  return {
+    key,
+    storeId,
+    cause: 'shortfall',
+    phase: 'single',
+    of: null,
+    postings: [posting],
+    invoiceId: null,
+    payment: null,
+    transferId: null,
+    by: null,
+    reason: null,
+  }
+}
