@@ -2,7 +2,7 @@ import type { CreateInvoice, CreateRefusal } from '../invoice/rpc.ts'
 import type { ConfirmationTier, StoreTerms } from '../invoice/types.ts'
 import type { Fields } from '../lib/fields.ts'
 import { ok, type Result, unreachable } from '../lib/result.ts'
-import { parseDecimal } from '../money/amount.ts'
+import { readAmount } from '../money/read-amount.ts'
 import { type Registry, registryOf } from '../money/registry.ts'
 import { readBody } from './body.ts'
 import { type Answer, type Call, steadily } from './call.ts'
@@ -60,7 +60,7 @@ function readWish(fields: Fields, registry: Registry, environment: string): Wish
   const decimals = asset?.decimals ?? 0
   return {
     currency,
-    price: readAmount(fields, 'amount', decimals),
+    price: readAmount(fields, 'amount', decimals, 1n),
     orderId: fields.optional('orderId', (name) => fields.text(name, { max: 100 })),
     description: fields.optional('description', (name) => fields.text(name, { max: 500 })),
     metadata:
@@ -77,28 +77,13 @@ function readWish(fields: Fields, registry: Registry, environment: string): Wish
   }
 }
 
-/** A decimal over zero with no more digits than its currency has. */
-function readAmount(fields: Fields, name: string, decimals: number): bigint {
-  const text = fields.text(name, { max: 80 })
-  const units = parseDecimal(text, decimals)
-  if (!units.ok) {
-    const words = {
-      not_a_decimal: 'be a decimal such as "12.50"',
-      too_many_digits: `have at most ${decimals} digits after the point`,
-      out_of_range: 'be smaller',
-    }
-    return fields.refuse(name, `must ${words[units.error]}`, 0n)
-  }
-  return units.value > 0n ? units.value : fields.refuse(name, 'must be over zero', 0n)
-}
-
 /** One number for any price, or tiers in rising order of price. */
 function readConfirmations(fields: Fields, name: string, decimals: number): ConfirmationTier[] {
   if (typeof fields.value(name) === 'number') return [{ upTo: null, confirmations: fields.integer(name, 0, 100) }]
   const tiers = fields.list(name, 1, TIERS_MAX, (items, item): ConfirmationTier => {
     const tier = items.object(item, ['upTo', 'confirmations'])
     return {
-      upTo: tier.optional('upTo', (upTo) => readAmount(tier, upTo, decimals)),
+      upTo: tier.optional('upTo', (upTo) => readAmount(tier, upTo, decimals, 1n)),
       confirmations: tier.integer('confirmations', 0, 100),
     }
   })
@@ -111,8 +96,8 @@ function readConfirmations(fields: Fields, name: string, decimals: number): Conf
 
 /** What an invoice takes from its store: not the wallets' keys. */
 function termsOf(store: StoreTerms): StoreTerms {
-  const { storeId, storeName, shard, methods, allowedOrigins, watchMs, latePolicy, toleranceBps } = store
-  return { storeId, storeName, shard, methods, allowedOrigins, watchMs, latePolicy, toleranceBps }
+  const { storeId, storeName, merchantId, shard, methods, plan, allowedOrigins, watchMs, latePolicy, toleranceBps } = store
+  return { storeId, storeName, merchantId, shard, methods, plan, allowedOrigins, watchMs, latePolicy, toleranceBps }
 }
 
 function describe(refusal: CreateRefusal, wish: CreateInvoice): Problem {

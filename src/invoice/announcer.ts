@@ -5,6 +5,7 @@ import type { Sql } from '../lib/outbox.ts'
 import { registryOf } from '../money/registry.ts'
 import { effectsOf, webhookOf } from './effects.ts'
 import { evolve } from './evolve.ts'
+import { positionsOf } from './positions.ts'
 import { type Commit, loadCommits, loadToldVersion, saveToldVersion } from './store.ts'
 import type { Invoice } from './types.ts'
 
@@ -21,12 +22,15 @@ interface Untold {
   webhook: string | null
   /** False once D1 has this version or a newer one. */
   project: boolean
+  /** False once the merchant's ledger has posted this version or a newer one. */
+  book: boolean
 }
 
 /**
- * Sees to it that everybody hears of each commit: the delivery object of its webhook, D1 of the newest version. The
- * log itself is the outbox. A commit is told at once and again until it has been heard; the log is marked as told once
- * all have heard everything, so a crash before that tells again, and both sides take the same thing twice.
+ * Sees to it that everybody hears of each commit: the delivery object of its webhook, D1 of the newest version, the
+ * merchant's ledger of where the money is now. The log itself is the outbox. A commit is told at once and again until it
+ * has been heard; the log is marked as told once all have heard everything, so a crash before that tells again, and all
+ * of them take the same thing twice. None waits for another.
  */
 export class Announcer {
   readonly #sql: Sql
@@ -69,7 +73,8 @@ export class Announcer {
   /** Never throws: what fails is told again. */
   async tell(untold: readonly Untold[], newest: Invoice): Promise<void> {
     const projecting = untold.some(({ project }) => project) ? [this.#project(newest)] : []
-    await Promise.all([...projecting, ...untold.map((one) => this.#deliver(one))])
+    const booking = untold.some(({ book }) => book) ? [this.#book(newest)] : []
+    await Promise.all([...projecting, ...booking, ...untold.map((one) => this.#deliver(one))])
   }
 
   /** D1 has this version. */
@@ -84,6 +89,23 @@ export class Announcer {
       await this.#env.PROJECTIONS.send({ kind: 'invoice', shard, invoiceId, version: newest.version, invoice: encodeJson(newest) })
     } catch (thrown) {
       logEvent('warn', 'invoice_not_projected', { invoiceId, reason: reasonOf(thrown) })
+    }
+  }
+
+  /** The ledger takes the whole of it, so what it has answered for holds for every commit before. */
+  async #book(newest: Invoice): Promise<void> {
+    const { id: invoiceId, merchantId } = newest.terms
+    try {
+      const booked = await this.#env.LEDGERS.getByName(merchantId).record(positionsOf(newest))
+      if (!booked.ok) {
+        // A defect, here or there. The money is not forgotten: it is told again until it has been booked.
+        logEvent('error', 'invoice_not_booked', { invoiceId, merchantId, version: newest.version, reason: booked.error.reason })
+        return
+      }
+      for (const one of this.#load()) if (one.commit.version <= newest.version) one.book = false
+      this.#settle()
+    } catch (thrown) {
+      logEvent('warn', 'ledger_unreachable', { invoiceId, merchantId, reason: reasonOf(thrown) })
     }
   }
 
@@ -103,7 +125,7 @@ export class Announcer {
   #settle(): void {
     const untold = this.#load()
     const last = untold.at(-1)
-    if (!last || untold.some(({ webhook, project }) => webhook !== null || project)) return
+    if (!last || untold.some(({ webhook, project, book }) => webhook !== null || project || book)) return
     saveToldVersion(this.#sql, last.commit.version)
     this.#untold = []
     this.#tries = 0
@@ -126,6 +148,6 @@ export class Announcer {
 }
 
 function untoldOf(before: Invoice | null, invoice: Invoice, commit: Commit): Untold | null {
-  const { webhook, project } = effectsOf(before, commit.events)
-  return webhook !== null || project ? { commit, invoice, webhook, project } : null
+  const { webhook, project, book } = effectsOf(before, invoice, commit.events)
+  return webhook !== null || project || book ? { commit, invoice, webhook, project, book } : null
 }

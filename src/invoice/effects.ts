@@ -1,6 +1,8 @@
 import type { WebhookEvent } from '../delivery/rpc.ts'
 import { rfc3339 } from '../lib/clock.ts'
+import { encodeJson } from '../lib/json.ts'
 import type { Registry } from '../money/registry.ts'
+import { positionsOf } from './positions.ts'
 import { invoiceResource } from './resource.ts'
 import type { Commit } from './store.ts'
 import type { Invoice, InvoiceEvent, PaymentChange } from './types.ts'
@@ -11,12 +13,18 @@ export interface Effects {
   readonly webhook: string | null
   /** Whether D1's copy is to follow. */
   readonly project: boolean
+  /** Whether the merchant's ledger has something to post. */
+  readonly book: boolean
 }
 
 /** Steps on the way to being confirmed: shown to who looks, but they change no list, no sum, and nobody's mind. */
 const STEPS: readonly PaymentChange[] = ['included', 'progressed']
 
-export function effectsOf(before: Invoice | null, events: readonly InvoiceEvent[]): Effects {
+export function effectsOf(before: Invoice | null, after: Invoice, events: readonly InvoiceEvent[]): Effects {
+  return { ...tellingOf(before, events), book: booksOf(before) !== booksOf(after) }
+}
+
+function tellingOf(before: Invoice | null, events: readonly InvoiceEvent[]): Pick<Effects, 'webhook' | 'project'> {
   const status = events.find((event) => event.type === 'status_changed')
   if (status) return { webhook: status.to === 'new' ? 'invoice.reopened' : `invoice.${status.to}`, project: true }
   if (events.some((event) => event.type === 'created')) return { webhook: 'invoice.created', project: true }
@@ -25,6 +33,11 @@ export function effectsOf(before: Invoice | null, events: readonly InvoiceEvent[
   if (payments.some((event) => isNew(event.payment.key))) return { webhook: 'invoice.payment_detected', project: true }
   const changed = payments.some((event) => !STEPS.includes(event.change))
   return { webhook: changed ? 'invoice.payment_changed' : null, project: changed }
+}
+
+/** All that the ledger is to know, but for the version: an invoice without payments has nothing to say. */
+function booksOf(invoice: Invoice | null): string {
+  return invoice === null || invoice.payments.length === 0 ? '' : encodeJson({ ...positionsOf(invoice), version: 0 })
 }
 
 /** The webhook of a commit. Its id follows from invoice and version, so that one told twice is one event. */

@@ -19,7 +19,7 @@ import type {
   ResolveRefusal,
 } from './rpc.ts'
 import { appendCommit, insertInvoice, loadEvents, loadFingerprint, loadInvoice } from './store.ts'
-import { buildTerms, rateBetween, wholeUnits } from './terms.ts'
+import { buildTerms, priceNow } from './terms.ts'
 import type { Invoice, InvoiceEvent } from './types.ts'
 
 /** Browsers that may watch one invoice live; more fall back to polling. */
@@ -30,7 +30,7 @@ const DEADLINE_RETRY_MAX_MS = 60_000
 
 /**
  * One invoice. Each method reads, decides, appends to the log and arms the alarm in one synchronous block. What follows
- * from a commit (a webhook, the projection) is told at once, and again by the alarm until it has been heard.
+ * from a commit (a webhook, the projection, the ledger's postings) is told at once, and again by the alarm until it has been heard.
  */
 export class InvoiceObject extends DurableObject<CoreEnv> implements InvoiceRpc {
   readonly #sql = this.ctx.storage.sql
@@ -224,12 +224,10 @@ export class InvoiceObject extends DurableObject<CoreEnv> implements InvoiceRpc 
     if (assets.size === 0) return {}
     const snapshot = await ratesSnapshot(this.env, Date.now())
     const registry = registryOf(this.env)
-    const currency = registry.asset(terms.currency)
     const found: Record<string, LateRate> = {}
     for (const code of assets) {
-      const asset = registry.asset(code)
-      const rate = asset.ticker === currency.ticker ? null : rateBetween(snapshot.rates, asset.ticker, currency.ticker)
-      if (rate !== undefined) found[code] = { whole: wholeUnits(terms.price, currency, asset, rate), rate }
+      const now = priceNow(terms, registry.asset(code), registry, snapshot.rates)
+      if (now) found[code] = now
     }
     return found
   }

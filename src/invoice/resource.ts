@@ -1,8 +1,12 @@
 import { addressBookOf } from '../gateways/registry.ts'
+import type { Custody } from '../ledger/types.ts'
 import { rfc3339 } from '../lib/clock.ts'
 import { formatDecimal } from '../money/amount.ts'
+import type { Asset } from '../money/asset.ts'
+import { type MethodFee, partnerShare } from '../money/fee.ts'
 import type { Rate } from '../money/rate.ts'
 import type { Registry } from '../money/registry.ts'
+import { feesOf } from './positions.ts'
 import type { Invoice, InvoiceStatus, LatePolicy, MethodTerms, Payment, PaymentDecision } from './types.ts'
 import { figuresOf, methodDue } from './view.ts'
 
@@ -41,6 +45,15 @@ export interface InvoiceResource {
   readonly latePolicy: LatePolicy
   readonly paymentMethods: readonly PaymentMethodResource[]
   readonly payments: readonly PaymentResource[]
+  /** Owed by the merchant for what is final so far, by asset. */
+  readonly fees: readonly FeeResource[]
+}
+
+export interface FeeResource {
+  readonly asset: string
+  /** All of it, the partner's share included. */
+  readonly amount: string
+  readonly partner: { readonly id: string; readonly amount: string } | null
 }
 
 export interface PaymentMethodResource {
@@ -52,12 +65,25 @@ export interface PaymentMethodResource {
   readonly amount: string
   /** What is still to be paid in this asset; zero once enough has been seen. */
   readonly amountDue: string
+  /** What the shopper gets, a margin included. */
   readonly rate: RateResource | null
+  /** What paying the whole price in this asset costs the merchant; null when nothing. */
+  readonly fee: MethodFeeResource | null
+  /** Who holds the wallet's key: the merchant, or the platform. */
+  readonly custody: Custody
   readonly confirmationsRequired: number
   /** Null until the method is activated. */
   readonly address: string | null
   /** BIP 21 or EIP-681, for what is due; null when there is no address or nothing should be sent to it any more. */
   readonly uri: string | null
+}
+
+export interface MethodFeeResource {
+  readonly model: MethodFee['model']
+  readonly amount: string
+  /** By how many basis points the rate was made worse; null for the model `fee`. */
+  readonly marginBps: number | null
+  readonly partner: { readonly id: string; readonly amount: string } | null
 }
 
 export interface RateResource {
@@ -121,6 +147,11 @@ export function invoiceResource(invoice: Invoice, registry: Registry, origin: st
     latePolicy: terms.latePolicy,
     paymentMethods: terms.methods.map((method) => methodResource(invoice, method, registry)),
     payments: invoice.payments.map((payment) => paymentResource(payment, registry)),
+    fees: feesOf(invoice).map(({ asset, units, partner }) => ({
+      asset,
+      amount: amount(asset, units),
+      partner: partner && { id: partner.id, amount: amount(asset, partner.units) },
+    })),
   }
 }
 
@@ -158,9 +189,21 @@ function methodResource(invoice: Invoice, method: MethodTerms, registry: Registr
     amount: formatDecimal(method.whole, asset.decimals),
     amountDue: formatDecimal(due, asset.decimals),
     rate: method.rate && rateResource(method.rate),
+    fee: method.fee && methodFeeResource(method.fee, asset),
+    custody: method.custody,
     confirmationsRequired: method.confirmationsWanted,
     address,
     uri: payable ? addressBookOf(chain).paymentUri(chain, { address, assetCode: method.asset, units: due }) : null,
+  }
+}
+
+function methodFeeResource({ model, whole, marginBps, partner }: MethodFee, { decimals }: Asset): MethodFeeResource {
+  const share = partner ? partnerShare(whole, partner) : 0n
+  return {
+    model,
+    amount: formatDecimal(whole, decimals),
+    marginBps,
+    partner: partner && share > 0n ? { id: partner.id, amount: formatDecimal(share, decimals) } : null,
   }
 }
 

@@ -2,8 +2,10 @@ import { err, ok, type Result } from '../lib/result.ts'
 import { MAX_UNITS } from '../money/amount.ts'
 import type { Asset } from '../money/asset.ts'
 import type { ChainConfig } from '../money/chain.ts'
+import { feeRule, methodFee, withMargin } from '../money/fee.ts'
 import { crossRate, quoteUnits, type Rate } from '../money/rate.ts'
 import type { Registry } from '../money/registry.ts'
+import type { LateRate } from './decide.ts'
 import type { CreateInvoice, CreateRefusal } from './rpc.ts'
 import type { ConfirmationTier, InvoiceTerms, MethodTerms } from './types.ts'
 
@@ -20,7 +22,6 @@ export function buildTerms(
 ): Result<InvoiceTerms, CreateRefusal> {
   const { store } = request
   const wanted = request.assets ?? store.methods.map((method) => method.asset)
-  const currency = registry.asset(request.currency)
   const methods: MethodTerms[] = []
   const withoutRate: string[] = []
   let tooSmall = false
@@ -31,17 +32,14 @@ export function buildTerms(
     const asset = registry.findAsset(code)
     if (!accepted || !asset?.chainId) return err({ reason: 'asset_not_accepted', asset: code })
     const chain = registry.chain(asset.chainId)
-    const rate = asset.ticker === currency.ticker ? null : rateBetween(rates, asset.ticker, currency.ticker)
-    if (rate === undefined) {
-      withoutRate.push(`${asset.ticker}/${currency.ticker}`)
-      continue
-    }
-    const whole = wholeUnits(request.price, currency, asset, rate)
-    if (whole > MAX_UNITS) tooLarge = true
-    else if (whole < smallestPayment(chain)) tooSmall = true
+    const priced = priceMethod(request, asset, registry, rates)
+    if (!priced.ok) withoutRate.push(priced.error)
+    else if (priced.value.whole > MAX_UNITS) tooLarge = true
+    else if (priced.value.whole < smallestPayment(chain)) tooSmall = true
     else {
       const confirmationsWanted = confirmationsFor(request.price, request.confirmationTiers, chain)
-      methods.push({ asset: code, chainId: chain.id, walletId: accepted.walletId, whole, rate, confirmationsWanted })
+      const { walletId, custody } = accepted
+      methods.push({ asset: code, chainId: chain.id, walletId, custody, ...priced.value, confirmationsWanted })
     }
   }
 
@@ -52,6 +50,7 @@ export function buildTerms(
   const expiresAtMs = nowMs + request.expiresInMs
   return ok({
     id: request.id,
+    merchantId: store.merchantId,
     storeId: store.storeId,
     storeName: store.storeName,
     shard: store.shard,
@@ -71,16 +70,58 @@ export function buildTerms(
   })
 }
 
+/** The price in one asset and what that costs the merchant; else the pair that there is no rate for. */
+function priceMethod(
+  { store, currency: currencyCode, price }: CreateInvoice,
+  asset: Asset,
+  registry: Registry,
+  rates: readonly Rate[],
+): Result<Pick<MethodTerms, 'whole' | 'rate' | 'fee'>, string> {
+  const currency = registry.asset(currencyCode)
+  const market = rateOf(rates, asset, currency)
+  if (market === undefined) return err(`${asset.ticker}/${currency.ticker}`)
+  const rule = feeRule(store.plan, asset.code)
+  const rate = market && rule.model === 'margin' ? withMargin(market, rule.bps) : market
+  const whole = wholeUnits(price, currency, asset, rate)
+  const planCurrency = registry.asset(store.plan.currency)
+  const fee = methodFee(
+    store.plan,
+    { asset, units: whole, market: wholeUnits(price, currency, asset, market) },
+    { currency: planCurrency, rate: rateOf(rates, asset, planCurrency) },
+  )
+  return fee.ok ? ok({ whole, rate, fee: fee.value }) : err(`${asset.ticker}/${planCurrency.ticker}`)
+}
+
+/** What the whole price of an invoice is in an asset at the rates now, the margin of its method as before. */
+export function priceNow(
+  { price, currency: currencyCode, methods }: InvoiceTerms,
+  asset: Asset,
+  registry: Registry,
+  rates: readonly Rate[],
+): LateRate | undefined {
+  const currency = registry.asset(currencyCode)
+  const market = rateOf(rates, asset, currency)
+  if (market === undefined) return undefined
+  const marginBps = methods.find((method) => method.asset === asset.code)?.fee?.marginBps ?? 0
+  const rate = market && withMargin(market, marginBps)
+  return { whole: wholeUnits(price, currency, asset, rate), rate }
+}
+
+/** The rate of an asset in a currency; null when both have one ticker, undefined when there is none. */
+function rateOf(rates: readonly Rate[], asset: Asset, currency: Asset): Rate | null | undefined {
+  return asset.ticker === currency.ticker ? null : rateBetween(rates, asset.ticker, currency.ticker)
+}
+
 /**
  * Units of the asset that pay the price at a rate, rounded up; at no rate the ticker is the same and only the
  * number of decimals may differ between chains.
  */
-export function wholeUnits(price: bigint, currency: Asset, asset: Asset, rate: Rate | null): bigint {
+function wholeUnits(price: bigint, currency: Asset, asset: Asset, rate: Rate | null): bigint {
   return quoteUnits(price, currency.decimals, rate ?? { value: 1n, scale: 0 }, asset.decimals)
 }
 
 /** The rate of a pair: direct, else crossed over a currency that both are priced in. Undefined when there is none. */
-export function rateBetween(rates: readonly Rate[], base: string, quote: string): Rate | undefined {
+function rateBetween(rates: readonly Rate[], base: string, quote: string): Rate | undefined {
   const direct = rates.find((rate) => rate.base === base && rate.quote === quote)
   if (direct) return direct
   for (const left of rates) {

@@ -1,5 +1,7 @@
 import type { PaymentStatus } from '../chain/rpc.ts'
 import type { AccountKey } from '../gateways/gateway.ts'
+import type { Custody } from '../ledger/types.ts'
+import type { FeePlan, MethodFee } from '../money/fee.ts'
 import type { Rate } from '../money/rate.ts'
 
 /**
@@ -21,9 +23,11 @@ export interface ConfirmationTier {
 /** Everything fixed when the invoice is created. */
 export interface InvoiceTerms {
   readonly id: string
+  /** Whose ledger keeps the books of its payments. */
+  readonly merchantId: string
   readonly storeId: string
   readonly storeName: string
-  /** The D1 shard of the store: where the invoice is projected. */
+  /** The D1 shard of the merchant: where the invoice is projected. */
   readonly shard: number
   /** Asset code of the price, fiat or crypto. */
   readonly currency: string
@@ -49,10 +53,13 @@ export interface MethodTerms {
   readonly asset: string
   readonly chainId: string
   readonly walletId: string
+  readonly custody: Custody
   /** Base units of the asset that pay the whole price, rounded up. */
   readonly whole: bigint
-  /** Null when the price is in the asset itself (or in its ticker). */
+  /** What the shopper gets, a margin included. Null when the price is in the asset itself (or in its ticker). */
   readonly rate: Rate | null
+  /** What it costs the merchant; null when nothing. */
+  readonly fee: MethodFee | null
   readonly confirmationsWanted: number
 }
 
@@ -142,8 +149,11 @@ export type StatusCause = 'enough_seen' | 'enough_confirmed' | 'deadline' | 'pay
 export interface StoreTerms {
   readonly storeId: string
   readonly storeName: string
+  readonly merchantId: string
   readonly shard: number
-  readonly methods: readonly { readonly asset: string; readonly walletId: string }[]
+  readonly methods: readonly StoreMethod[]
+  /** What the merchant pays. */
+  readonly plan: FeePlan
   /** Origins that may frame the checkout (widget). */
   readonly allowedOrigins: readonly string[]
   /** How long after expiry money is still this invoice's. */
@@ -152,8 +162,14 @@ export interface StoreTerms {
   readonly toleranceBps: number
 }
 
-/** A store as the directory keeps it. */
+export interface StoreMethod {
+  readonly asset: string
+  readonly walletId: string
+  /** The wallet's, one for ever. */
+  readonly custody: Custody
+}
+
+/** A store as its key opens it. */
 export interface StoreConfig extends StoreTerms {
-  readonly merchantId: string
   readonly wallets: readonly { readonly id: string; readonly account: AccountKey }[]
 }

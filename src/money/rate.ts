@@ -1,4 +1,5 @@
-import { divideUp } from './amount.ts'
+import { divideDown, divideUp } from './amount.ts'
+import type { Share } from './share.ts'
 
 /**
  * The price of one whole `base` in `quote`: value / 10 ** scale. Tickers, not assets: USDC has one rate on all chains.
@@ -17,19 +18,26 @@ export interface Rate {
   readonly fixed: boolean
 }
 
-/**
- * Units of the base asset that pay `priceUnits` of the quote asset, rounded up to the payer's base unit.
- * units = price / 10^priceDecimals / (value / 10^scale) * 10^baseDecimals
- */
-export function quoteUnits(
-  priceUnits: bigint,
-  priceDecimals: number,
-  rate: Pick<Rate, 'value' | 'scale'>,
-  baseDecimals: number,
-): bigint {
-  const numerator = priceUnits * 10n ** BigInt(rate.scale) * 10n ** BigInt(baseDecimals)
-  const denominator = rate.value * 10n ** BigInt(priceDecimals)
+type PlainRate = Pick<Rate, 'value' | 'scale'>
+
+/** Units of the base asset that pay `priceUnits` of the quote asset, rounded up to the payer's base unit. */
+export function quoteUnits(priceUnits: bigint, priceDecimals: number, rate: PlainRate, baseDecimals: number): bigint {
+  const { numerator, denominator } = unitsOf(priceUnits, priceDecimals, rate, baseDecimals)
   return divideUp(numerator, denominator)
+}
+
+/** Units of the base asset that `priceUnits` of the quote asset are worth, rounded down: what is taken is never more. */
+export function worthUnits(priceUnits: bigint, priceDecimals: number, rate: PlainRate, baseDecimals: number): bigint {
+  const { numerator, denominator } = unitsOf(priceUnits, priceDecimals, rate, baseDecimals)
+  return divideDown(numerator, denominator)
+}
+
+/** Exactly: price / 10^priceDecimals / (value / 10^scale) * 10^baseDecimals */
+function unitsOf(priceUnits: bigint, priceDecimals: number, rate: PlainRate, baseDecimals: number): Share {
+  return {
+    numerator: priceUnits * 10n ** BigInt(rate.scale) * 10n ** BigInt(baseDecimals),
+    denominator: rate.value * 10n ** BigInt(priceDecimals),
+  }
 }
 
 /** Digits of a crossed rate: enough that the cheapest token priced in the dearest keeps its figures. */

@@ -1,16 +1,32 @@
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 
 /**
- * The directory: one small database that knows every store and every API key, and in which shard a store's rows are.
+ * The directory: one small database that knows every merchant, store and API key, and in which shard their rows are.
  * Every table is `WITHOUT ROWID` (scripts/generate-migrations.ts adds it): a text key then costs one row written, not two.
  */
+export const merchants = sqliteTable('merchants', {
+  id: text('id').primaryKey(),
+  /** Number of the shard database that holds the rows of all its stores; never changes. */
+  shard: integer('shard').notNull(),
+  /** `encodeJson` of the `FeePlan`. */
+  plan: text('plan').notNull(),
+  createdAtMs: integer('created_at_ms').notNull(),
+})
+
+/** Every wallet of every store, with the one custody it has for ever. */
+export const wallets = sqliteTable('wallets', {
+  id: text('id').primaryKey(),
+  /** `Custody` */
+  custody: text('custody').notNull(),
+})
+
 export const stores = sqliteTable('stores', {
   id: text('id').primaryKey(),
   merchantId: text('merchant_id').notNull(),
   name: text('name').notNull(),
-  /** Number of the shard database that holds this store's rows; never changes. */
+  /** The merchant's. */
   shard: integer('shard').notNull(),
-  /** `encodeJson` of the `StoreConfig`. */
+  /** `encodeJson` of the `StoredStore`. */
   config: text('config').notNull(),
   createdAtMs: integer('created_at_ms').notNull(),
 })

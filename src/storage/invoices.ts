@@ -2,6 +2,7 @@ import { and, desc, eq, type SQL, sql } from 'drizzle-orm'
 import type { Invoice, InvoiceStatus } from '../invoice/types.ts'
 import { isId } from '../lib/ids.ts'
 import { decodeJson } from '../lib/json.ts'
+import { decodeCursorText, encodeCursorText } from './cursor.ts'
 import { invoices } from './shard-schema.ts'
 import { reading, timely } from './shards.ts'
 
@@ -60,21 +61,14 @@ function indexFor({ orderId, status }: InvoiceFilter): SQL {
   return status !== null ? sql`${invoices} INDEXED BY invoices_by_status` : sql`${invoices}`
 }
 
-/** An opaque cursor: base64url of `<createdAtMs>.<id>`. */
+/** An opaque cursor. */
 export function encodeCursor({ createdAtMs, id }: ListPosition): string {
-  return btoa(`${createdAtMs}.${id}`).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')
+  return encodeCursorText(`${createdAtMs}.${id}`)
 }
 
 /** Null for anything that `encodeCursor` did not write. */
 export function decodeCursor(cursor: string): ListPosition | null {
-  if (!/^[A-Za-z0-9_-]{1,100}$/.test(cursor)) return null
-  let text: string
-  try {
-    text = atob(cursor.replaceAll('-', '+').replaceAll('_', '/'))
-  } catch {
-    return null
-  }
-  const [time = '', id = ''] = text.split('.')
+  const [time = '', id = ''] = decodeCursorText(cursor)?.split('.') ?? []
   if (!/^\d{1,15}$/.test(time) || !isId('inv', id)) return null
   const position = { createdAtMs: Number(time), id }
   return encodeCursor(position) === cursor ? position : null

@@ -1,5 +1,6 @@
 import { addressBookOf } from '../gateways/registry.ts'
-import type { StoreConfig } from '../invoice/types.ts'
+import type { StoreConfig, StoreMethod } from '../invoice/types.ts'
+import type { Custody } from '../ledger/types.ts'
 import { toHex } from '../lib/bytes.ts'
 import type { FieldRefusal } from '../lib/fields.ts'
 import { keyedId } from '../lib/ids.ts'
@@ -8,18 +9,25 @@ import type { ChainConfig } from '../money/chain.ts'
 import type { Registry } from '../money/registry.ts'
 import type { WalletRequest } from './provision-request.ts'
 
+export type PlannedWallet = StoreConfig['wallets'][number] & {
+  readonly custody: Custody
+  /** Path of the field that says so. */
+  readonly param: string
+}
+
 /**
  * The wallets and payment methods of a store. A wallet's id is made from its account's first address, so one account is
- * one wallet however often, in whichever store and with whichever xpub prefix it is given: two objects counting indices
- * of one account would hand out the same address twice. Refuses accounts that cannot make addresses for their assets.
+ * one wallet however often, in whichever store, under whichever custody and with whichever xpub prefix it is given: two
+ * objects counting indices of one account would hand out the same address twice. Refuses accounts that cannot make
+ * addresses for their assets.
  */
 export async function planWallets(
   requests: readonly WalletRequest[],
   registry: Registry,
-): Promise<Result<Pick<StoreConfig, 'wallets' | 'methods'>, FieldRefusal>> {
-  const wallets = new Map<string, StoreConfig['wallets'][number]>()
-  const methods: { asset: string; walletId: string }[] = []
-  for (const [index, { account, assets }] of requests.entries()) {
+): Promise<Result<{ wallets: PlannedWallet[]; methods: StoreMethod[] }, FieldRefusal>> {
+  const wallets = new Map<string, PlannedWallet>()
+  const methods: StoreMethod[] = []
+  for (const [index, { account, assets, custody }] of requests.entries()) {
     for (const [position, code] of assets.entries()) {
       const asset = `wallets[${index}].assets[${position}]`
       const chainId = registry.findAsset(code)?.chainId
@@ -29,8 +37,12 @@ export async function planWallets(
       const first = addressBookOf(chain).derive(chain, account, 0)
       if (!first.ok) return refuse(`wallets[${index}].account`, `${first.error.reason}: ${first.error.detail} (for ${code})`)
       const id = await keyedId('wal', 'account', [spaceOf(chain), account.script, toHex(first.value.watchKey)])
-      if (!wallets.has(id)) wallets.set(id, { id, account })
-      methods.push({ asset: code, walletId: id })
+      const param = `wallets[${index}].custody`
+      const known = wallets.get(id)
+      if (known && known.custody !== custody)
+        return refuse(param, `this account has the custody ${known.custody} in ${known.param}`)
+      if (!known) wallets.set(id, { id, account, custody, param })
+      methods.push({ asset: code, walletId: id, custody })
     }
   }
   return ok({ wallets: [...wallets.values()], methods })

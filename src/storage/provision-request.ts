@@ -1,9 +1,13 @@
 import { isApiKey } from '../auth/api-keys.ts'
 import type { AccountKey } from '../gateways/gateway.ts'
 import type { LatePolicy } from '../invoice/types.ts'
+import type { Custody } from '../ledger/types.ts'
 import { type FieldRefusal, type Fields, readFields } from '../lib/fields.ts'
 import { isId } from '../lib/ids.ts'
 import type { Result } from '../lib/result.ts'
+import type { FeePlan } from '../money/fee.ts'
+import type { Registry } from '../money/registry.ts'
+import { readPlan } from './read-plan.ts'
 
 /** What makes a store. Only `name` and `wallets` must be given. */
 export interface StoreRequest {
@@ -11,6 +15,8 @@ export interface StoreRequest {
   readonly wallets: readonly WalletRequest[]
   readonly merchantId: string | null
   readonly shard: number | null
+  /** The merchant's from now on; null leaves it as it is, and a new merchant without fees. */
+  readonly plan: FeePlan | null
   readonly latePolicy: LatePolicy
   readonly toleranceBps: number
   readonly watchMs: number
@@ -22,6 +28,7 @@ export interface StoreRequest {
 export interface WalletRequest {
   readonly account: AccountKey
   readonly assets: readonly string[]
+  readonly custody: Custody
 }
 
 export type ProvisionRefusal =
@@ -42,6 +49,7 @@ const STORE_FIELDS = [
   'wallets',
   'merchantId',
   'shard',
+  'plan',
   'latePolicy',
   'toleranceBps',
   'watchMs',
@@ -51,12 +59,13 @@ const STORE_FIELDS = [
 ]
 
 /** `shards` is how many there are. */
-export function parseStoreRequest(input: unknown, shards: number): Result<StoreRequest, FieldRefusal> {
+export function parseStoreRequest(input: unknown, shards: number, registry: Registry): Result<StoreRequest, FieldRefusal> {
   return readFields(input, STORE_FIELDS, (fields) => ({
     name: fields.text('name', { max: 100 }),
     wallets: fields.list('wallets', 1, WALLETS_MAX, readWallet),
     merchantId: fields.optional('merchantId', (name) => readId(fields, 'mer', name)),
     shard: fields.optional('shard', (name) => fields.integer(name, 0, shards - 1)),
+    plan: fields.optional('plan', (name) => readPlan(fields, name, registry)),
     latePolicy:
       fields.optional('latePolicy', (name) => fields.choice(name, ['accept_locked_rate', 'accept_current_rate', 'hold'])) ?? 'hold',
     toleranceBps: fields.optional('toleranceBps', (name) => fields.integer(name, 0, 1_000)) ?? 0,
@@ -68,11 +77,12 @@ export function parseStoreRequest(input: unknown, shards: number): Result<StoreR
 }
 
 function readWallet(items: Fields, name: string): WalletRequest {
-  const wallet = items.object(name, ['account', 'assets'])
+  const wallet = items.object(name, ['account', 'assets', 'custody'])
   const account = wallet.object('account', ['xpub', 'script'])
   return {
     account: { xpub: account.text('xpub', { max: 200 }), script: account.choice('script', ['p2wpkh', 'p2tr', 'evm']) },
     assets: wallet.texts('assets', 1, ASSETS_MAX, { max: 20 }),
+    custody: wallet.optional('custody', (custody) => wallet.choice(custody, ['self', 'platform'])) ?? 'self',
   }
 }
 

@@ -1,17 +1,18 @@
-import { sql } from 'drizzle-orm'
+import { and, eq, inArray, sql } from 'drizzle-orm'
 import { type DrizzleD1Database, drizzle } from 'drizzle-orm/d1'
 import { createApiKey, hashApiKey, shownPart } from '../auth/api-keys.ts'
-import type { StoreConfig } from '../invoice/types.ts'
 import { randomId } from '../lib/ids.ts'
 import { encodeJson } from '../lib/json.ts'
 import type { ObjectNamespace } from '../lib/objects.ts'
 import { err, ok, type Result } from '../lib/result.ts'
+import { type FeePlan, NO_FEES } from '../money/fee.ts'
 import { registryOf } from '../money/registry.ts'
 import type { WalletRpc } from '../wallet/rpc.ts'
-import { apiKeys, stores } from './directory-schema.ts'
-import { planWallets } from './plan-wallets.ts'
+import { apiKeys, merchants, stores, wallets } from './directory-schema.ts'
+import { type PlannedWallet, planWallets } from './plan-wallets.ts'
 import { type ProvisionRefusal, parseStoreRequest, type StoreRequest } from './provision-request.ts'
 import { shardCount } from './shards.ts'
+import type { StoredStore } from './stores.ts'
 
 export interface ProvisionEnv {
   readonly CHAINS: string
@@ -31,7 +32,8 @@ export interface ProvisionedStore {
 /**
  * `POST /admin/stores` of the core Worker, which has no public address: makes a store with its wallets and a first API
  * key. With a `storeId` (and `apiKey`) of the caller's choice it may be sent again: the store takes the new name,
- * policies, origins and wallets; merchant and shard stay. Answers 200 with `ProvisionedStore`, or a problem (RFC 9457).
+ * policies, origins and wallets, its merchant the new fee plan, if there is one; merchant and shard stay, and so does
+ * the custody of every wallet. Answers 200 with `ProvisionedStore`, or a problem (RFC 9457).
  */
 export async function handleProvision(request: Request, env: ProvisionEnv): Promise<Response> {
   let input: unknown
@@ -50,91 +52,129 @@ export async function provisionStore(
   input: unknown,
   nowMs: number,
 ): Promise<Result<ProvisionedStore, ProvisionRefusal>> {
-  const parsed = parseStoreRequest(input, shardCount(env))
+  const registry = registryOf(env)
+  const parsed = parseStoreRequest(input, shardCount(env), registry)
   if (!parsed.ok) return parsed
   const request = parsed.value
-  const planned = await planWallets(request.wallets, registryOf(env))
+  const planned = await planWallets(request.wallets, registry)
   if (!planned.ok) return planned
 
   const directory = drizzle(env.DIRECTORY)
   const storeId = request.storeId ?? randomId('st')
   const place = await placeOf(directory, env, storeId, request)
   if (!place.ok) return place
+  const claimed = await claimWallets(directory, planned.value.wallets)
+  if (!claimed.ok) return claimed
   // Wallets first: no store may name a wallet that cannot hand out addresses. A refusal means that the wallet has this
   // very account already, spelled with another prefix, since its id is made from the account's first address.
   for (const { id, account } of planned.value.wallets) await env.WALLETS.getByName(id).configure(account)
 
-  const config: StoreConfig = {
+  const config: StoredStore = {
     storeId,
     storeName: request.name,
     ...place.value,
     methods: planned.value.methods,
-    wallets: planned.value.wallets,
+    wallets: planned.value.wallets.map(({ id, account }) => ({ id, account })),
     allowedOrigins: request.allowedOrigins,
     watchMs: request.watchMs,
     latePolicy: request.latePolicy,
     toleranceBps: request.toleranceBps,
   }
   const apiKey = request.apiKey ?? createApiKey(env.ENVIRONMENT === 'production' ? 'live' : 'test')
-  return save(directory, config, apiKey, nowMs)
+  return save(directory, config, request.plan, apiKey, nowMs)
 }
 
-/** Where a store is: where it already was, else where it is asked to be, else the shard with the fewest stores. */
+/** Where a store is: with its merchant, whose shard is the one asked for at first, else the one with the fewest stores. */
 async function placeOf(
   directory: DrizzleD1Database,
   env: ProvisionEnv,
   storeId: string,
   request: StoreRequest,
 ): Promise<Result<{ merchantId: string; shard: number }, ProvisionRefusal>> {
-  const known = await directory
-    .select({ merchantId: stores.merchantId, shard: stores.shard })
-    .from(stores)
-    .where(sql`${stores.id} = ${storeId}`)
-    .get()
-  if (known) {
-    if (request.shard !== null && request.shard !== known.shard) return conflict('shard', 'a store stays in its shard')
-    if (request.merchantId !== null && request.merchantId !== known.merchantId)
-      return conflict('merchantId', 'a store stays with its merchant')
-    return ok(known)
-  }
-  const merchantId = request.merchantId ?? randomId('mer')
-  if (request.shard !== null) return ok({ merchantId, shard: request.shard })
-  const counted = await directory.select({ shard: stores.shard, count: sql<number>`count(*)` }).from(stores).groupBy(stores.shard)
-  const load = Array.from({ length: shardCount(env) }, (_, shard) => counted.find((row) => row.shard === shard)?.count ?? 0)
-  return ok({ merchantId, shard: load.indexOf(Math.min(...load)) })
+  const store = await directory.select({ merchantId: stores.merchantId }).from(stores).where(eq(stores.id, storeId)).get()
+  if (store && request.merchantId !== null && request.merchantId !== store.merchantId)
+    return conflict('merchantId', 'a store stays with its merchant')
+  const merchantId = store?.merchantId ?? request.merchantId ?? randomId('mer')
+  const merchant = await directory.select({ shard: merchants.shard }).from(merchants).where(eq(merchants.id, merchantId)).get()
+  if (merchant && request.shard !== null && request.shard !== merchant.shard)
+    return conflict('shard', 'all stores of a merchant are in one shard, and stay there')
+  return ok({ merchantId, shard: merchant?.shard ?? request.shard ?? (await emptiestShard(directory, env)) })
 }
 
-/** Store and key in one batch. Two callers at once with one id: the first one's merchant and shard stay, the other is told. */
+async function emptiestShard(directory: DrizzleD1Database, env: ProvisionEnv): Promise<number> {
+  const counted = await directory.select({ shard: stores.shard, count: sql<number>`count(*)` }).from(stores).groupBy(stores.shard)
+  const load = Array.from({ length: shardCount(env) }, (_, shard) => counted.find((row) => row.shard === shard)?.count ?? 0)
+  return load.indexOf(Math.min(...load))
+}
+
+/**
+ * Notes who holds the key of each wallet. The first word holds for ever and for every store, since the books of all of
+ * them believe it; who gives another is refused. A wallet of a request that is refused later keeps its word too.
+ */
+async function claimWallets(
+  directory: DrizzleD1Database,
+  planned: readonly PlannedWallet[],
+): Promise<Result<null, ProvisionRefusal>> {
+  const claims = planned.map(({ id, custody }) => directory.insert(wallets).values({ id, custody }).onConflictDoNothing())
+  const [first, ...others] = claims
+  if (first) await directory.batch([first, ...others])
+  const ids = planned.map(({ id }) => id)
+  const held = await directory.select().from(wallets).where(inArray(wallets.id, ids))
+  const other = planned.find(({ id, custody }) => held.find((wallet) => wallet.id === id)?.custody !== custody)
+  return other ? conflict(other.param, `this account is a wallet already, of another custody than ${other.custody}`) : ok(null)
+}
+
+/**
+ * Merchant, store and key in one batch. Two callers at once with one id: the first one's merchant and shard stay, the
+ * other is told, and has made neither store nor key.
+ */
 async function save(
   directory: DrizzleD1Database,
-  config: StoreConfig,
+  config: StoredStore,
+  plan: FeePlan | null,
   apiKey: string,
   nowMs: number,
 ): Promise<Result<ProvisionedStore, ProvisionRefusal>> {
   const { storeId, merchantId, shard, storeName: name } = config
   const text = encodeJson(config)
   const hash = await hashApiKey(apiKey)
-  const key = { id: randomId('key'), hash, storeId, label: 'first key', prefix: shownPart(apiKey), createdAtMs: nowMs }
+  const merchant = directory
+    .insert(merchants)
+    .values({ id: merchantId, shard, plan: encodeJson(plan ?? NO_FEES), createdAtMs: nowMs })
+  const ours = and(eq(stores.id, storeId), eq(stores.merchantId, merchantId), eq(stores.shard, shard))
   await directory.batch([
+    plan === null
+      ? merchant.onConflictDoNothing()
+      : merchant.onConflictDoUpdate({
+          target: merchants.id,
+          set: { plan: encodeJson(plan) },
+          setWhere: sql`${merchants.shard} = excluded.shard`,
+        }),
     directory
       .insert(stores)
-      .values({ id: storeId, merchantId, name, shard, config: text, createdAtMs: nowMs })
+      .select(
+        sql`SELECT ${storeId}, id, ${name}, shard, ${text}, ${nowMs} FROM ${merchants} WHERE id = ${merchantId} AND shard = ${shard}`,
+      )
       .onConflictDoUpdate({
         target: stores.id,
         set: { name, config: text },
         setWhere: sql`${stores.shard} = excluded.shard AND ${stores.merchantId} = excluded.merchant_id`,
       }),
-    directory.insert(apiKeys).values(key).onConflictDoNothing({ target: apiKeys.hash }),
+    directory
+      .insert(apiKeys)
+      .select(
+        sql`SELECT ${randomId('key')}, ${hash}, id, 'first key', ${shownPart(apiKey)}, ${nowMs}, NULL FROM ${stores} WHERE ${ours}`,
+      )
+      .onConflictDoNothing({ target: apiKeys.hash }),
   ])
   const [saved] = await directory
-    .select({ merchantId: stores.merchantId, shard: stores.shard, keyStoreId: apiKeys.storeId, revokedAtMs: apiKeys.revokedAtMs })
-    .from(apiKeys)
-    .innerJoin(stores, sql`${stores.id} = ${storeId}`)
-    .where(sql`${apiKeys.hash} = ${hash}`)
-  if (saved?.keyStoreId !== storeId || saved.revokedAtMs !== null)
+    .select({ keyStoreId: apiKeys.storeId, revokedAtMs: apiKeys.revokedAtMs })
+    .from(stores)
+    .leftJoin(apiKeys, eq(apiKeys.hash, hash))
+    .where(ours)
+  if (!saved) return conflict('storeId', 'another request made this store or its merchant at the same time')
+  if (saved.keyStoreId !== storeId || saved.revokedAtMs !== null)
     return conflict('apiKey', 'this key is another store’s or was revoked')
-  if (saved.shard !== shard || saved.merchantId !== merchantId)
-    return conflict('storeId', 'another request made this store at the same time')
   return ok({ storeId, merchantId, shard, apiKey })
 }
 

@@ -1,4 +1,6 @@
+import type { SQL } from 'drizzle-orm'
 import { type DrizzleD1Database, drizzle } from 'drizzle-orm/d1'
+import { SQLiteAsyncDialect } from 'drizzle-orm/sqlite-core'
 
 /** Shards of one installation at most; more than that many bindings is a mistake in a wrangler.toml. */
 const SHARDS_MAX = 1_000
@@ -24,6 +26,25 @@ export function shardCount(env: object): number {
  */
 export function reading(database: D1Database): DrizzleD1Database {
   return drizzle(database.withSession('first-unconstrained') as unknown as D1Database)
+}
+
+const dialect = new SQLiteAsyncDialect()
+
+/**
+ * Answers queries as of one moment, in one way there and back; drizzle's own batch takes no values in SQL of one's own.
+ * From any replica, unless it must be all that was written until now (`first-primary`). Rejects when D1 fails or stalls.
+ */
+export async function readTogether(
+  database: D1Database,
+  from: 'first-unconstrained' | 'first-primary',
+  queries: readonly SQL[],
+): Promise<unknown[][]> {
+  const session = database.withSession(from)
+  const statements = queries.map((query) => {
+    const { sql, params } = dialect.sqlToQuery(query)
+    return session.prepare(sql).bind(...params)
+  })
+  return (await timely(session.batch(statements))).map(({ results }) => results)
 }
 
 /** D1 now and then stalls for a minute; no caller waits for that. Rejects after `READ_MS_MAX`. */

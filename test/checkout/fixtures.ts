@@ -39,24 +39,30 @@ export function methods(fixed = false): MethodTerms[] {
       asset: 'BTC',
       chainId: BITCOIN_REGTEST,
       walletId: 'wal',
+      custody: 'self',
       whole: 82_967n,
       rate: rate('BTC', 60_000_00n, fixed),
+      fee: null,
       confirmationsWanted: 2,
     },
     {
       asset: 'ETH',
       chainId: EVM_LOCAL,
       walletId: 'wal',
+      custody: 'self',
       whole: 16_593_333_333_333_334n,
       rate: rate('ETH', 3_000_00n, fixed),
+      fee: null,
       confirmationsWanted: 3,
     },
     {
       asset: 'USDC',
       chainId: EVM_LOCAL,
       walletId: 'wal',
+      custody: 'self',
       whole: 54_108_696n,
       rate: rate('USDC', 92n, fixed),
+      fee: null,
       confirmationsWanted: 3,
     },
   ]
@@ -65,6 +71,7 @@ export function methods(fixed = false): MethodTerms[] {
 export function terms(changes: Partial<InvoiceTerms> = {}): InvoiceTerms {
   return {
     id: INVOICE_ID,
+    merchantId: 'mer_1',
     storeId: 'st_1',
     storeName: 'Northwind Coffee',
     shard: 0,

@@ -7,7 +7,8 @@ import { script } from '../../src/checkout/built/assets.ts'
 import { addressGroups } from '../../src/checkout/format.ts'
 import { qrPath } from '../../src/checkout/qr.ts'
 import { addressBookOf } from '../../src/gateways/registry.ts'
-import { BTC_ADDRESS, EVM_ADDRESS, INVOICE_ID, MAIN_CHAINS, SHOP_ORIGIN, STATES, type State } from './fixtures.ts'
+import { withMargin } from '../../src/money/fee.ts'
+import { BTC_ADDRESS, EVM_ADDRESS, INVOICE_ID, MAIN_CHAINS, methods, SHOP_ORIGIN, STATES, type State } from './fixtures.ts'
 import { request } from './serve.ts'
 
 const PUBLIC = join(import.meta.dirname, '../../public')
@@ -232,5 +233,29 @@ describe('telling the truth', () => {
     const html = await (await request({ ...state, invoice: { ...state.invoice, terms } }, `/i/${INVOICE_ID}`)).text()
     expect(html).not.toContain('<img')
     expect(html).not.toContain('<script>')
+  })
+})
+
+describe('what a store pays', () => {
+  const fee = { model: 'margin', whole: 765_432n, marginBps: 1_234, partner: { id: 'par_secret', shareBps: 5_678 } } as const
+  const secretTerms = { merchantId: 'mer_secret', methods: methods().map((one) => ({ ...one, custody: 'platform' as const, fee })) }
+  const secrets = ['par_secret', 'mer_secret', '765432', '7654.32', '1234', '5678', 'margin', 'platform', 'custody']
+
+  test.each(['paid', 'pay-btc', 'choose', 'paid-over'])('is nobody else’s business (%s)', async (name) => {
+    const { invoice } = STATES[name] as State
+    const state = { invoice: { ...invoice, terms: { ...invoice.terms, ...secretTerms } } }
+    for (const path of ['', '/fragment', '/state']) {
+      const text = await (await request(state, `/i/${INVOICE_ID}${path}?method=BTC`)).text()
+      for (const secret of secrets) expect(text.replace(/<style>.*?<\/style>/s, '')).not.toContain(secret)
+    }
+  })
+
+  test('shows in the rate alone, which is the one the shopper gets', async () => {
+    const [bitcoin] = methods()
+    const rate = bitcoin?.rate && withMargin(bitcoin.rate, 50)
+    const { invoice } = STATES['pay-btc'] as State
+    const offered = invoice.terms.methods.map((method) => (method.asset === 'BTC' && rate ? { ...method, rate } : method))
+    const shown = { invoice: { ...invoice, terms: { ...invoice.terms, methods: offered } } }
+    expect(textOf(await (await request(shown, `/i/${INVOICE_ID}?method=BTC`)).text())).toContain('1 BTC = €59,700.00')
   })
 })

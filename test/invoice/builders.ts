@@ -5,6 +5,7 @@ import { evolve } from '../../src/invoice/evolve.ts'
 import type { CreateInvoice } from '../../src/invoice/rpc.ts'
 import { buildTerms } from '../../src/invoice/terms.ts'
 import type { Invoice, InvoiceEvent } from '../../src/invoice/types.ts'
+import { type FeePlan, type FeeRule, NO_FEES } from '../../src/money/fee.ts'
 import type { Rate } from '../../src/money/rate.ts'
 import { createRegistry } from '../../src/money/registry.ts'
 
@@ -29,8 +30,10 @@ export function createRequest(changes: Partial<CreateInvoice> = {}): CreateInvoi
     store: {
       storeId: 'st_test',
       storeName: 'Test store',
+      merchantId: 'mer_test',
       shard: 0,
-      methods: ['BTC', 'ETH', 'USDC'].map((asset) => ({ asset, walletId: 'wal_test' })),
+      methods: ['BTC', 'ETH', 'USDC'].map((asset) => ({ asset, walletId: 'wal_test', custody: 'self' })),
+      plan: NO_FEES,
       allowedOrigins: [],
       watchMs: 24 * 3_600_000,
       latePolicy: 'accept_locked_rate',
@@ -50,6 +53,17 @@ export function createRequest(changes: Partial<CreateInvoice> = {}): CreateInvoi
     fingerprint: null,
     ...changes,
   }
+}
+
+/** A request of a store whose wallets are the platform's and whose merchant has this plan. */
+export function feeRequest(plan: Partial<FeePlan>, changes: Partial<CreateInvoice> = {}): CreateInvoice {
+  const { store } = createRequest()
+  const methods = store.methods.map((method) => ({ ...method, custody: 'platform' as const }))
+  return createRequest({ store: { ...store, methods, plan: { ...NO_FEES, ...plan } }, ...changes })
+}
+
+export function percent(bps: number, changes: Partial<FeeRule> = {}): FeeRule {
+  return { model: 'fee', bps, fixed: 0n, min: null, max: null, ...changes } as FeeRule
 }
 
 export function newInvoice(changes: Partial<CreateInvoice> = {}): Invoice {

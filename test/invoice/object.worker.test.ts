@@ -1,15 +1,20 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { env as testEnv } from 'cloudflare:workers'
 import { HDKey } from '@scure/bip32'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test, vi } from 'vitest'
 import { BITCOIN_REGTEST } from '../../config/development.ts'
 import type { CreateInvoice } from '../../src/invoice/rpc.ts'
+import type { StoreMethod } from '../../src/invoice/types.ts'
+import type { LedgerRpc } from '../../src/ledger/rpc.ts'
 import { randomId } from '../../src/lib/ids.ts'
+import { err, ok, type Result } from '../../src/lib/result.ts'
+import { NO_FEES } from '../../src/money/fee.ts'
 import type { CoreEnv } from '../../workers/core/env.ts'
-import { createRequest, observation } from './builders.ts'
+import { createRequest, observation, percent } from './builders.ts'
 
 const env = testEnv as unknown as CoreEnv
 const WALLET = 'wal_invoice_object_test'
+const METHOD: StoreMethod = { asset: 'BTC', walletId: WALLET, custody: 'platform' }
 /** The same objects, typed for the test tools. */
 const rawInvoice = (id: string) => (testEnv as unknown as { INVOICES: DurableObjectNamespace }).INVOICES.getByName(id)
 
@@ -25,7 +30,7 @@ function request(changes: Partial<CreateInvoice> = {}): CreateInvoice {
   return {
     ...base,
     id: randomId('inv'),
-    store: { ...base.store, storeId: randomId('st'), methods: [{ asset: 'BTC', walletId: WALLET }] },
+    store: { ...base.store, storeId: randomId('st'), merchantId: randomId('mer'), methods: [METHOD] },
     ...changes,
   }
 }
@@ -180,6 +185,148 @@ describe('telling others', () => {
     await expect.poll(types).toEqual(expected)
     const ids = (await deliveries.listDeliveries({ invoiceId: made.id })).map(({ eventId }) => eventId).sort()
     expect(ids).toEqual([1, 2, 4, 7].map((version) => `evt_${made.id.slice(4)}_${version}`))
+  })
+})
+
+describe('the ledger', () => {
+  const FEES = { ...NO_FEES, default: percent(100), partner: { id: 'acme', shareBps: 2_500 } }
+  const included = { status: 'confirmed', height: 9, blockHash: 'aa' } as const
+  const settled = (txid: string) => observation(txid, { ...included, revision: 3, confirmations: 2 })
+
+  async function openWithFees(changes: Partial<CreateInvoice> = {}) {
+    const { store } = request()
+    const made = await create({ store: { ...store, plan: FEES }, ...changes })
+    const ledger = () => env.LEDGERS.getByName(store.merchantId)
+    return { ...made, ledger, balances: async () => (await ledger().balances(store.storeId)).balances }
+  }
+
+  /** While `during` runs, the invoice's ledgers answer by this instead. */
+  async function withLedgers(id: string, record: LedgerRpc['record'], during: () => Promise<void>): Promise<void> {
+    const put = (ledgers: unknown) =>
+      runInDurableObject(rawInvoice(id), (object) => {
+        const own = (object as unknown as { env: { LEDGERS: unknown } }).env
+        const before = own.LEDGERS
+        own.LEDGERS = ledgers
+        return before
+      })
+    const before = await put({ getByName: () => ({ record }) })
+    try {
+      await during()
+    } finally {
+      await put(before)
+    }
+  }
+  const failing = async () => {
+    throw new Error('the ledger is away')
+  }
+
+  /** Runs the alarm as if so much time had passed. */
+  async function ring(id: string, inMs: number): Promise<void> {
+    const clock = vi.spyOn(Date, 'now').mockReturnValue(Date.now() + inMs)
+    try {
+      await runDurableObjectAlarm(rawInvoice(id))
+    } finally {
+      clock.mockRestore()
+    }
+  }
+
+  test('hears of a payment when it is seen, and of its fee when it is final', async () => {
+    const { object, balances } = await openWithFees()
+    await object.observe([observation('t1')])
+    await expect.poll(balances).toMatchObject({ pending: { BTC: 100_000n }, [`incoming:${WALLET}`]: { BTC: -100_000n } })
+    await object.observe([observation('t1', { ...included, revision: 2, confirmations: 1 })])
+    await object.observe([settled('t1')])
+    await expect.poll(balances).toEqual({
+      available: { BTC: 99_000n },
+      [`wallet:${WALLET}`]: { BTC: -100_000n },
+      fees: { BTC: 750n },
+      'partner:acme': { BTC: 250n },
+    })
+  })
+
+  test('hears of money that becomes final while the status stays', async () => {
+    const { object, balances } = await openWithFees()
+    await object.observe([settled('t1'), observation('t2', { units: 5_000n })])
+    await expect.poll(balances).toMatchObject({ available: { BTC: 99_000n }, pending: { BTC: 5_000n } })
+    await object.observe([settled('t2')].map((seen) => ({ ...seen, units: 5_000n })))
+    await expect.poll(balances).toMatchObject({ available: { BTC: 104_000n } })
+    expect(await balances()).not.toHaveProperty('pending')
+  })
+
+  test('hears of a reorganisation after settlement, and of the payment coming back', async () => {
+    const { object, balances, ledger, id } = await openWithFees()
+    await object.observe([settled('t1')])
+    await expect.poll(balances).toMatchObject({ available: { BTC: 99_000n } })
+    await object.observe([observation('t1', { revision: 4 })])
+    await expect.poll(balances).toEqual({ pending: { BTC: 100_000n }, [`incoming:${WALLET}`]: { BTC: -100_000n } })
+    await object.observe([{ ...settled('t1'), revision: 5 }])
+    await expect.poll(balances).toMatchObject({ available: { BTC: 99_000n }, 'partner:acme': { BTC: 250n } })
+    const { storeId } = (await object.read())?.terms ?? { storeId: '' }
+    const causes = (await ledger().ofInvoice(storeId, id)).map(({ transaction }) => transaction.cause)
+    expect(causes.filter((cause) => cause === 'reorg').length).toBeGreaterThan(0)
+  })
+
+  test.each([
+    ['does not answer', failing],
+    ['refuses', async () => err({ reason: 'bad_posting', detail: 'a defect' })],
+  ])('that %s is told again by the alarm, of how things are by then', async (_what, record) => {
+    const { object, id, balances } = await openWithFees()
+    await object.projected(1)
+    await withLedgers(id, record, async () => {
+      await object.observe([observation('t1')])
+      await object.observe([settled('t1')])
+      await object.projected(5)
+      await ring(id, 6_000)
+    })
+    expect(await toldVersion(id)).toBe(1)
+    expect(await balances()).toEqual({})
+    await ring(id, 60_000)
+    expect(await toldVersion(id)).toBe(5)
+    expect(await balances()).toMatchObject({ available: { BTC: 99_000n } })
+  })
+
+  test('hears of it after a restart between commit and telling, from the log alone', async () => {
+    const { object, id, balances } = await openWithFees()
+    await withLedgers(id, failing, async () => {
+      await object.observe([settled('t1')])
+    })
+    await evictDurableObject(rawInvoice(id))
+    await runDurableObjectAlarm(rawInvoice(id))
+    expect(await balances()).toMatchObject({ available: { BTC: 99_000n } })
+  })
+
+  test('told the same again books nothing again', async () => {
+    const { object, id, ledger, balances, request: made } = await openWithFees()
+    await object.observe([settled('t1')])
+    await expect.poll(balances).toMatchObject({ available: { BTC: 99_000n } })
+    const booked = await ledger().ofInvoice(made.store.storeId, id)
+    await evictDurableObject(rawInvoice(id))
+    await runDurableObjectAlarm(rawInvoice(id))
+    expect(await ledger().ofInvoice(made.store.storeId, id)).toEqual(booked)
+  })
+
+  test('keeps no webhook waiting, however long it takes', async () => {
+    const { object, id, request: made } = await openWithFees()
+    const deliveries = env.DELIVERIES.getByName(made.store.storeId)
+    const endpoint = { endpointId: randomId('we'), url: 'http://localhost:1/hook', events: [], description: '', fingerprint: null }
+    await deliveries.createEndpoint({ ...endpoint, storeId: made.store.storeId, nowMs: Date.now() })
+    let answer = () => {}
+    const slow = new Promise<Result<null, never>>((resolve) => {
+      answer = () => resolve(ok(null))
+    })
+    await withLedgers(
+      id,
+      () => slow,
+      async () => {
+        await object.observe([settled('t1')])
+        const types = async () => (await deliveries.listDeliveries({ invoiceId: id })).map(({ eventType }) => eventType)
+        await expect.poll(types).toContain('invoice.settled')
+        await object.projected(3)
+        expect(await toldVersion(id)).toBe(0)
+        answer()
+        await expect.poll(() => toldVersion(id)).toBe(3)
+      },
+    )
   })
 })
 

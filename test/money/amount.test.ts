@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { formatDecimal, MAX_UNITS, parseDecimal } from '../../src/money/amount.ts'
+import { divideDown, divideUp, formatDecimal, MAX_UNITS, parseDecimal } from '../../src/money/amount.ts'
 
 const units = fc.bigInt({ min: 0n, max: MAX_UNITS })
 const decimals = fc.integer({ min: 0, max: 18 })
@@ -20,6 +20,9 @@ describe('decimals', () => {
     ['12.5', 2, 1250n],
     ['0.00000001', 8, 1n],
     ['1.000', 2, 100n],
+    ['1.0000', 2, 100n],
+    ['1.0500', 2, 105n],
+    [`${'0'.repeat(79)}7`, 0, 7n],
     ['007', 0, 7n],
     ['5', 0, 5n],
   ])('%s with %i decimals', (text, places, value) => {
@@ -38,12 +41,42 @@ describe('decimals', () => {
     expect(parseDecimal('1.5', 0)).toEqual({ ok: false, error: 'too_many_digits' })
   })
 
-  test('over the largest amount is refused', () => {
+  test('over the largest amount, the largest of 128 bits with a sign, is refused', () => {
+    expect(MAX_UNITS).toBe(BigInt.asIntN(128, 2n ** 127n - 1n))
+    expect(BigInt.asIntN(128, MAX_UNITS + 1n)).toBeLessThan(0n)
     expect(parseDecimal(MAX_UNITS.toString(), 0).ok).toBe(true)
     expect(parseDecimal((MAX_UNITS + 1n).toString(), 0)).toEqual({ ok: false, error: 'out_of_range' })
   })
 
-  test('negative figures keep their sign', () => {
+  test('negative figures keep their sign, and nothing has none', () => {
     expect(formatDecimal(-5n, 2)).toBe('-0.05')
+    expect(formatDecimal(-120n, 0)).toBe('-120')
+    expect(formatDecimal(0n, 2)).toBe('0.00')
+  })
+
+  test.each([
+    [1250n, 2, 0, '12.5'],
+    [1200n, 2, 0, '12'],
+    [1200n, 2, 1, '12.0'],
+    [1200n, 2, 2, '12.00'],
+    [1_0001n, 4, 0, '1.0001'],
+    [1n, 8, 2, '0.00000001'],
+    [100_000_000n, 8, 2, '1.00'],
+    [10n, 0, 0, '10'],
+  ])('%d base units with %i decimals, at least %i shown, are %s', (value, places, minFraction, text) => {
+    expect(formatDecimal(value, places, minFraction)).toBe(text)
+  })
+})
+
+describe('division', () => {
+  test('rounds down or up to the neighbours of the exact quotient, which are one where it is whole', () => {
+    fc.assert(
+      fc.property(units, fc.bigInt({ min: 1n, max: MAX_UNITS }), (numerator, denominator) => {
+        const [down, up] = [divideDown(numerator, denominator), divideUp(numerator, denominator)]
+        expect(down * denominator).toBeLessThanOrEqual(numerator)
+        expect(up * denominator).toBeGreaterThanOrEqual(numerator)
+        expect(up - down).toBe(numerator % denominator === 0n ? 0n : 1n)
+      }),
+    )
   })
 })

@@ -44,6 +44,13 @@ describe('quotes', () => {
     expect(crossed?.value).toBe(42_857_142_857_142_857n)
   })
 
+  test('a cross is made up as soon as one of its rates is', () => {
+    const [real, madeUp] = [rate('A', 'EUR', 3n, 0), { ...rate('B', 'EUR', 2n, 0), fixed: true }]
+    expect(crossRate(real, real)?.fixed).toBe(false)
+    expect(crossRate(real, madeUp)?.fixed).toBe(true)
+    expect(crossRate(madeUp, real)?.fixed).toBe(true)
+  })
+
   test('a cross that rounds to nothing is no rate', () => {
     expect(crossRate(rate('A', 'EUR', 1n, 18), rate('B', 'EUR', 10n ** 12n, 0))).toBeNull()
   })

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { BITCOIN_REGTEST, DEVELOPMENT_CHAINS, LOCAL_USDC } from '../../config/development.ts'
 import type { ChainConfig } from '../../src/money/chain.ts'
-import { createRegistry } from '../../src/money/registry.ts'
+import { createRegistry, registryOf } from '../../src/money/registry.ts'
 
 describe('registry', () => {
   test('finds chains and assets by their names', () => {
@@ -11,6 +11,11 @@ describe('registry', () => {
     expect(registry.asset('EUR')).toMatchObject({ kind: 'fiat', chainId: null })
     expect(registry.findAsset('DOGE')).toBeNull()
     expect(() => registry.asset('DOGE')).toThrow('asset DOGE is not configured')
+    expect(registry.chains).toBe(DEVELOPMENT_CHAINS)
+    expect(registry.chain(BITCOIN_REGTEST).gateway).toBe('bitcoin')
+    expect(registry.findChain(BITCOIN_REGTEST)).toBe(registry.chain(BITCOIN_REGTEST))
+    expect(registry.findChain('eip155:5')).toBeNull()
+    expect(() => registry.chain('eip155:5')).toThrow('chain eip155:5 is not configured')
   })
 
   test('a code or chain configured twice is a mistake, not a choice', () => {
@@ -19,5 +24,29 @@ describe('registry', () => {
     expect(() => createRegistry([{ ...bitcoin, native: { ...bitcoin.native, code: 'EUR' } }])).toThrow(
       'asset code EUR is configured twice',
     )
+    const other = { ...bitcoin, native: { ...bitcoin.native, code: 'BTC2' } }
+    expect(() => createRegistry([bitcoin, other])).toThrow('a chain is configured twice')
+  })
+
+  test.each(['btc', 'B', 'B'.repeat(21), 'BTC ', ' BTC', 'BTC_2', ''])('%j is no asset code', (code) => {
+    const [bitcoin] = DEVELOPMENT_CHAINS as [ChainConfig]
+    const chain = { ...bitcoin, native: { ...bitcoin.native, code } }
+    expect(() => createRegistry([chain])).toThrow(`asset code ${code} is not of the form A-Z, 0-9, -`)
+  })
+
+  test.each(['BT', 'B'.repeat(20), 'USDC-BASE', '1INCH'])('%j can be an asset code', (code) => {
+    const [bitcoin] = DEVELOPMENT_CHAINS as [ChainConfig]
+    expect(createRegistry([{ ...bitcoin, native: { ...bitcoin.native, code } }]).asset(code).code).toBe(code)
+  })
+
+  test('the registry of a configuration is made once, and anew when the configuration changes', () => {
+    const [bitcoin] = DEVELOPMENT_CHAINS as [ChainConfig]
+    const env = (chains: readonly ChainConfig[]) => ({ CHAINS: JSON.stringify(chains) })
+    const registry = registryOf(env([bitcoin]))
+    expect(registry.chains).toEqual([bitcoin])
+    expect(registryOf(env([bitcoin]))).toBe(registry)
+    expect(registryOf(env([])).chains).toEqual([])
+    expect(registryOf(env([bitcoin])).chains).toEqual([bitcoin])
+    expect(() => registryOf({ CHAINS: 'not JSON' })).toThrow(SyntaxError)
   })
 })

@@ -3,17 +3,21 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { getTableConfig, type SQLiteTable } from 'drizzle-orm/sqlite-core'
 import { expect, test } from 'vitest'
+import { decodeJson, encodeJson } from '../../src/lib/json.ts'
+import { NO_FEES } from '../../src/money/fee.ts'
 import * as directory from '../../src/storage/directory-schema.ts'
 import * as shard from '../../src/storage/shard-schema.ts'
 
 /** A database after all migrations of a folder. */
 function migrated(folder: string): DatabaseSync {
   const database = new DatabaseSync(':memory:')
-  for (const file of readdirSync(folder)
-    .filter((name) => name.endsWith('.sql'))
-    .sort())
-    database.exec(readFileSync(join(folder, file), 'utf8'))
+  for (const statements of migrationsOf(folder)) database.exec(statements)
   return database
+}
+
+function migrationsOf(folder: string): string[] {
+  const files = readdirSync(folder).filter((name) => name.endsWith('.sql'))
+  return files.sort().map((file) => readFileSync(join(folder, file), 'utf8'))
 }
 
 function shapeInDatabase(database: DatabaseSync, table: string) {
@@ -63,6 +67,8 @@ function byText(a: object, b: object): number {
 test.each([
   ['directory', directory.stores],
   ['directory', directory.apiKeys],
+  ['directory', directory.merchants],
+  ['directory', directory.wallets],
   ['shard', shard.invoices],
 ] as const)('migrations of %s make the table that the code believes in', (folder, table) => {
   const { name } = getTableConfig(table)
@@ -73,4 +79,43 @@ test.each(['directory', 'shard'])('every table of %s is WITHOUT ROWID, so that a
   const tables = migrated(`migrations/${folder}`).prepare("SELECT name, sql FROM sqlite_master WHERE type = 'table'").all()
   expect(tables.length).toBeGreaterThan(0)
   for (const { name, sql } of tables) expect(sql, String(name)).toMatch(/\) WITHOUT ROWID$/)
+})
+
+test('stores from before there were merchants get them, without fees, and wallets that are their own', () => {
+  const [initial = '', merchants = ''] = migrationsOf('migrations/directory')
+  const database = new DatabaseSync(':memory:')
+  database.exec(initial)
+  const config = (wallet: string) => ({
+    storeName: 'Café "Ω"',
+    toleranceBps: 50,
+    methods: [
+      { asset: 'ETH', walletId: wallet },
+      { asset: 'BTC', walletId: 'wal_shared' },
+    ],
+    wallets: [
+      { id: wallet, account: { xpub: 'xpub', script: 'evm' } },
+      { id: 'wal_shared', account: { xpub: 'tpub', script: 'p2wpkh' } },
+    ],
+  })
+  const insert = database.prepare('INSERT INTO stores VALUES (?, ?, ?, ?, ?, ?)')
+  insert.run('st_2', 'mer_1', 'second', 0, encodeJson(config('wal_2')), 20)
+  insert.run('st_1', 'mer_1', 'first', 1, encodeJson(config('wal_1')), 10)
+  insert.run('st_3', 'mer_2', 'other', 0, encodeJson(config('wal_3')), 30)
+  database.exec(merchants)
+  const found = database.prepare('SELECT * FROM merchants ORDER BY id').all()
+  expect(found.map(({ plan, ...rest }) => ({ ...rest, plan: decodeJson(String(plan)) }))).toEqual([
+    { id: 'mer_1', shard: 1, created_at_ms: 10, plan: NO_FEES },
+    { id: 'mer_2', shard: 0, created_at_ms: 30, plan: NO_FEES },
+  ])
+  expect(
+    database
+      .prepare('SELECT * FROM wallets ORDER BY id')
+      .all()
+      .map((row) => ({ ...row })),
+  ).toEqual(['wal_1', 'wal_2', 'wal_3', 'wal_shared'].map((id) => ({ id, custody: 'self' })))
+  const before = config('wal_2')
+  expect(decodeJson(String(database.prepare("SELECT config FROM stores WHERE id = 'st_2'").get()?.config))).toEqual({
+    ...before,
+    methods: before.methods.map((method) => ({ ...method, custody: 'self' })),
+  })
 })

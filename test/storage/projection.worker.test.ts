@@ -5,7 +5,7 @@ import type { Invoice } from '../../src/invoice/types.ts'
 import { randomId } from '../../src/lib/ids.ts'
 import { decodeJson, encodeJson } from '../../src/lib/json.ts'
 import { consumeProjections } from '../../src/storage/projection.ts'
-import type { ProjectionMessage } from '../../src/storage/rpc.ts'
+import type { InvoiceProjection, ProjectionMessage } from '../../src/storage/rpc.ts'
 import { newInvoice, observation, run } from '../invoice/builders.ts'
 import { migrateDatabases, testEnv } from './databases.ts'
 
@@ -19,7 +19,7 @@ interface Told {
 
 /** Puts messages through the consumer; tells what became of each, and what the invoice objects heard. */
 async function consume(
-  messages: readonly ProjectionMessage[],
+  messages: readonly InvoiceProjection[],
   options: { attempts?: number; env?: object; projected?: () => Promise<void> } = {},
 ): Promise<Told> {
   const told: Told = { acked: [], retried: [], projected: [] }
@@ -49,13 +49,13 @@ async function consume(
   return told
 }
 
-function messageOf(invoice: Invoice): ProjectionMessage {
+function messageOf(invoice: Invoice): InvoiceProjection {
   const { id: invoiceId, shard } = invoice.terms
   return { kind: 'invoice', shard, invoiceId, version: invoice.version, invoice: encodeJson(invoice) }
 }
 
 /** An invoice through part payment, full payment, confirmation: one message for each version there is. */
-function life(): { messages: ProjectionMessage[]; last: Invoice } {
+function life(): { messages: InvoiceProjection[]; last: Invoice } {
   let invoice = newInvoice({ id: randomId('inv') })
   const messages = [messageOf(invoice)]
   const steps = [
@@ -141,7 +141,7 @@ test('each invoice is written to its own shard, and the object hears of the newe
 
 test('a shard that fails costs only its own messages a retry', async () => {
   const here = messageOf(newInvoice({ id: randomId('inv') }))
-  const nowhere: ProjectionMessage = { ...here, shard: 7, version: 99, invoiceId: randomId('inv') }
+  const nowhere: InvoiceProjection = { ...here, shard: 7, version: 99, invoiceId: randomId('inv') }
   const told = await consume([here, nowhere])
   expect(told.acked).toEqual([1])
   expect(told.retried).toEqual([{ version: 99, delaySeconds: 2 }])

@@ -1,8 +1,9 @@
-import { beforeAll, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { createApiKey, hashApiKey } from '../../src/auth/api-keys.ts'
 import type { AccountKey } from '../../src/gateways/gateway.ts'
 import { isId, randomId } from '../../src/lib/ids.ts'
 import { ok } from '../../src/lib/result.ts'
+import { NO_FEES } from '../../src/money/fee.ts'
 import { handleProvision, type ProvisionedStore } from '../../src/storage/provision.ts'
 import { storeByKeyHash } from '../../src/storage/stores.ts'
 import type { WalletRpc } from '../../src/wallet/rpc.ts'
@@ -113,6 +114,145 @@ test('a store takes new origins and policies, and keeps its shard and merchant',
   expect(other).toMatchObject({ status: 409, body: { param: 'merchantId' } })
 })
 
+test('all stores of a merchant are in the merchant’s shard, whatever is asked and however the shards are filled', async () => {
+  const first = await provision(storeRequest('shard of one', { shard: 1 }))
+  const { merchantId } = first.body
+  expect((await provision(storeRequest('shard of two', { merchantId }))).body).toMatchObject({ merchantId, shard: 1 })
+  expect((await provision(storeRequest('shard of three', { merchantId, shard: 1 }))).status).toBe(200)
+  expect(await provision(storeRequest('shard of four', { merchantId, shard: 0 }))).toMatchObject({
+    status: 409,
+    body: { code: 'conflict', param: 'shard' },
+  })
+  const { results } = await testEnv.DIRECTORY.prepare('SELECT shard, created_at_ms FROM merchants WHERE id = ?')
+    .bind(merchantId)
+    .all()
+  expect(results).toEqual([{ shard: 1, created_at_ms: expect.any(Number) }])
+})
+
+test('stores of one new merchant made at once in different shards end in one; who lost is told and has no key', async () => {
+  const merchantId = randomId('mer')
+  const requests = Array.from({ length: 8 }, (_, n) =>
+    storeRequest(`at once ${n}`, { merchantId, shard: n % 2, storeId: randomId('st'), apiKey: createApiKey('test') }),
+  )
+  const answers = await Promise.all(requests.map((request) => provision(request)))
+  const shard = await testEnv.DIRECTORY.prepare('SELECT shard FROM merchants WHERE id = ?').bind(merchantId).first('shard')
+  for (const [n, { status }] of answers.entries()) {
+    expect(status).toBe(n % 2 === shard ? 200 : 409)
+    expect((await storeOf(requests[n]?.apiKey))?.shard).toBe(n % 2 === shard ? shard : undefined)
+  }
+})
+
+describe('custody', () => {
+  const custodyOf = async (apiKey: unknown) => (await storeOf(apiKey))?.methods.map(({ custody }) => custody)
+  const platform = (account: AccountKey, assets: readonly string[]) => ({ account, assets, custody: 'platform' })
+
+  test('is the merchant’s own unless the wallet is the platform’s, by method', async () => {
+    const wallets = [platform(bitcoinAccount('hot'), ['BTC']), { account: evmAccount('own'), assets: ['ETH', 'USDC'] }]
+    const { body } = await provision({ name: 'Shop', wallets })
+    expect(await custodyOf(body.apiKey)).toEqual(['platform', 'self', 'self'])
+  })
+
+  test('of a wallet is one for ever, for every store; a wallet of the platform may serve many', async () => {
+    const hot = platform(bitcoinAccount('hot for all'), ['BTC'])
+    const own = { account: bitcoinAccount('own for ever'), assets: ['BTC'] }
+    const made = [await provision({ name: 'One', wallets: [hot] }), await provision({ name: 'Two', wallets: [hot] })]
+    const [one, two] = await Promise.all(made.map(({ body }) => storeOf(body.apiKey)))
+    expect(one?.methods).toEqual(two?.methods)
+    expect((await provision({ name: 'Own', wallets: [own] })).status).toBe(200)
+    const swapped = [
+      { ...hot, custody: 'self' },
+      { ...hot, account: bitcoinAccount('hot for all', VPUB), custody: undefined },
+      { ...own, custody: 'platform' },
+    ]
+    for (const wallet of swapped)
+      expect(await provision({ name: 'Other', wallets: [wallet] })).toMatchObject({
+        status: 409,
+        body: { code: 'conflict', param: 'wallets[0].custody' },
+      })
+  })
+
+  test('claimed at once in both ways is given to one of them', async () => {
+    const account = bitcoinAccount('claimed at once')
+    const ways = ['self', 'platform', 'self', 'platform']
+    const answers = await Promise.all(
+      ways.map((custody) => provision({ name: 'Shop', wallets: [{ account, assets: ['BTC'], custody }] })),
+    )
+    const won = ways.filter((_way, n) => answers[n]?.status === 200)
+    expect(won).toHaveLength(2)
+    expect(new Set(won).size).toBe(1)
+  })
+
+  test('of one account cannot be two in one store', async () => {
+    const account = evmAccount('split')
+    const wallets = [platform(account, ['ETH']), { account, assets: ['USDC'] }]
+    expect(await provision({ name: 'Shop', wallets })).toMatchObject({ status: 400, body: { param: 'wallets[1].custody' } })
+  })
+})
+
+describe('the fee plan', () => {
+  const PLAN = {
+    currency: 'EUR',
+    default: { percentBps: 100, fixed: '0.10', min: '0.05', max: '5.00' },
+    methods: { BTC: { marginBps: 50 }, USDC: { percentBps: 0 } },
+    partner: { id: 'par_acme', shareBps: 2_000 },
+  }
+  const planOf = async (apiKey: unknown) => (await storeOf(apiKey))?.plan
+
+  test('is the merchant’s: every store has it, in base units, and a new one holds from then on', async () => {
+    const storeId = randomId('st')
+    const apiKey = createApiKey('test')
+    const { body } = await provision(storeRequest('plan', { storeId, apiKey, plan: PLAN }))
+    const second = await provision(storeRequest('plan too', { merchantId: body.merchantId }))
+    const expected = {
+      currency: 'EUR',
+      default: { model: 'fee', bps: 100, fixed: 10n, min: 5n, max: 500n },
+      methods: {
+        BTC: { model: 'margin', bps: 50 },
+        USDC: { model: 'fee', bps: 0, fixed: 0n, min: null, max: null },
+      },
+      partner: { id: 'par_acme', shareBps: 2_000 },
+    }
+    for (const key of [apiKey, second.body.apiKey]) expect(await planOf(key)).toEqual(expected)
+    await provision(storeRequest('plan', { storeId, apiKey }))
+    expect(await planOf(apiKey)).toEqual(expected)
+    await provision(
+      storeRequest('plan', { storeId, apiKey, plan: { currency: 'BTC', default: { percentBps: 25, fixed: '0.00001' } } }),
+    )
+    for (const key of [apiKey, second.body.apiKey])
+      expect(await planOf(key)).toEqual({
+        currency: 'BTC',
+        default: { model: 'fee', bps: 25, fixed: 1_000n, min: null, max: null },
+        methods: {},
+        partner: null,
+      })
+  })
+
+  test('is none unless it is given', async () => {
+    const { body } = await provision(storeRequest('no plan'))
+    expect(await planOf(body.apiKey)).toEqual(NO_FEES)
+  })
+
+  test.each([
+    ['a plan without default', { currency: 'EUR' }, 'plan.default'],
+    ['an unknown currency', { ...PLAN, currency: 'DOGE' }, 'plan.currency'],
+    ['an unknown asset', { ...PLAN, methods: { DOGE: { percentBps: 1 } } }, 'plan.methods.DOGE'],
+    ['fiat as a method', { ...PLAN, methods: { EUR: { percentBps: 1 } } }, 'plan.methods.EUR'],
+    ['a rule that takes nothing by name', { ...PLAN, default: {} }, 'plan.default.percentBps'],
+    ['more than a fifth', { ...PLAN, default: { percentBps: 2_001 } }, 'plan.default.percentBps'],
+    ['a margin of more than a fifth', { ...PLAN, methods: { BTC: { marginBps: 2_001 } } }, 'plan.methods.BTC.marginBps'],
+    ['a margin beside a percentage', { ...PLAN, default: { marginBps: 1, percentBps: 1 } }, 'plan.default.percentBps'],
+    ['a margin beside an amount', { ...PLAN, default: { marginBps: 1, max: '1' } }, 'plan.default.max'],
+    ['an amount that is a number', { ...PLAN, default: { percentBps: 1, fixed: 0.1 } }, 'plan.default.fixed'],
+    ['an amount with too many digits', { ...PLAN, default: { percentBps: 1, min: '0.001' } }, 'plan.default.min'],
+    ['a negative amount', { ...PLAN, default: { percentBps: 1, fixed: '-1' } }, 'plan.default.fixed'],
+    ['a maximum under the minimum', { ...PLAN, default: { percentBps: 1, min: '2', max: '1.99' } }, 'plan.default.max'],
+    ['a partner with another’s account name', { ...PLAN, partner: { id: 'a:b', shareBps: 1 } }, 'plan.partner.id'],
+    ['a partner who gets more than all', { ...PLAN, partner: { id: 'a', shareBps: 10_001 } }, 'plan.partner.shareBps'],
+  ])('%s is refused by name', async (_what, plan, param) => {
+    expect(await provision(storeRequest('bad plan', { plan }))).toMatchObject({ status: 400, body: { param } })
+  })
+})
+
 test('a key of another store, or a revoked one, is not given to a store', async () => {
   const apiKey = createApiKey('test')
   await provision(storeRequest('owner', { storeId: randomId('st'), apiKey }))
@@ -160,6 +300,11 @@ test.each([
   ['a shard that is not there', storeRequest('x', { shard: 2 }), 'shard'],
   ['a store id of the wrong form', storeRequest('x', { storeId: 'st_1' }), 'storeId'],
   ['a key of the wrong form', storeRequest('x', { apiKey: 'secret' }), 'apiKey'],
+  [
+    'a custody that is none',
+    { name: 'x', wallets: [{ account: evmAccount('x'), assets: ['ETH'], custody: 'bank' }] },
+    'wallets[0].custody',
+  ],
   ['an origin with a path', storeRequest('x', { allowedOrigins: ['https://shop.example/'] }), 'allowedOrigins'],
   ['no wallet', storeRequest('x', { wallets: [] }), 'wallets'],
   ['an unknown asset', { name: 'x', wallets: [{ account: evmAccount('x'), assets: ['DOGE'] }] }, 'wallets[0].assets[0]'],

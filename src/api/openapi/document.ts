@@ -1,5 +1,6 @@
+import type { Schema } from './json-schema.ts'
 import { openApiPaths } from './paths.ts'
-import { SCHEMAS, type Schema } from './schemas.ts'
+import { SCHEMAS } from './schemas.ts'
 
 /** The OpenAPI 3.1 document of the merchant API, written by hand; test/api holds it against routes and real answers. */
 export function openApiDocument(origin: string): Schema {

@@ -1,5 +1,7 @@
+import { CAUSE_NAMES } from '../ledger.ts'
 import { PROBLEMS, type Reason } from '../problems.ts'
-import { ref, type SCHEMAS, type Schema } from './schemas.ts'
+import type { Schema } from './json-schema.ts'
+import { ref, type SCHEMAS } from './schemas.ts'
 
 type SchemaName = keyof typeof SCHEMAS
 
@@ -10,6 +12,8 @@ interface Operation {
   readonly body?: SchemaName
   readonly status: 200 | 201
   readonly answer: SchemaName
+  /** Beside JSON, when it is asked for. */
+  readonly alsoCsv?: true
   /** What this operation refuses beside what every one does. */
   readonly refuses: readonly Reason[]
 }
@@ -35,6 +39,18 @@ const CURSOR: Schema = {
   schema: { type: 'string' },
   description: 'The nextCursor of the page before.',
 }
+const LIMIT: Schema = { name: 'limit', in: 'query', schema: { type: 'integer', minimum: 1, maximum: 100, default: 20 } }
+const time = (name: string, description: string, required = false): Schema => {
+  return { name, in: 'query', ...(required ? { required } : {}), schema: { type: 'string', format: 'date-time' }, description }
+}
+const ACCOUNT: Schema = {
+  name: 'account',
+  in: 'query',
+  schema: { type: 'string' },
+  description: 'An account such as `available` or `wallet:wal_…`, or a kind such as `wallet`; under either custody.',
+}
+const OF_ASSET: Schema = { name: 'asset', in: 'query', schema: { type: 'string' }, description: 'A code such as BTC.' }
+
 const IDEMPOTENCY_KEY: Schema = {
   name: 'Idempotency-Key',
   in: 'header',
@@ -60,7 +76,7 @@ const OPERATIONS: Record<string, Record<string, Operation>> = {
       parameters: [
         { name: 'status', in: 'query', schema: { enum: ['new', 'processing', 'settled', 'expired', 'invalid'] } },
         { name: 'orderId', in: 'query', schema: { type: 'string', maxLength: 100 } },
-        { name: 'limit', in: 'query', schema: { type: 'integer', minimum: 1, maximum: 100, default: 20 } },
+        LIMIT,
         CURSOR,
       ],
       status: 200,
@@ -98,6 +114,16 @@ const OPERATIONS: Record<string, Record<string, Operation>> = {
       refuses: ['invoice_not_found'],
     },
   },
+  '/v1/invoices/{id}/postings': {
+    get: {
+      id: 'listInvoicePostings',
+      summary: 'What an invoice did in the ledger, oldest first',
+      parameters: [ID],
+      status: 200,
+      answer: 'InvoicePostings',
+      refuses: ['invoice_not_found'],
+    },
+  },
   '/v1/invoices/{id}/payment_methods/{asset}': {
     post: {
       id: 'activatePaymentMethod',
@@ -131,6 +157,52 @@ const OPERATIONS: Record<string, Record<string, Operation>> = {
     },
     get: { id: 'listWebhookEndpoints', summary: 'List webhook endpoints', status: 200, answer: 'WebhookEndpointList', refuses: [] },
   },
+  '/v1/balances': {
+    get: {
+      id: 'readBalances',
+      summary: 'What the store has, now or at a moment',
+      parameters: [time('at', 'A moment in the past; now when left out.')],
+      status: 200,
+      answer: 'Balances',
+      refuses: QUERY,
+    },
+  },
+  '/v1/ledger/transactions': {
+    get: {
+      id: 'listLedgerTransactions',
+      summary: 'Every movement of money, newest first',
+      parameters: [
+        ACCOUNT,
+        { name: 'cause', in: 'query', schema: { enum: CAUSE_NAMES } },
+        OF_ASSET,
+        time('from', 'Inclusive.'),
+        time('to', 'Exclusive.'),
+        { name: 'invoiceId', in: 'query', schema: { type: 'string' } },
+        LIMIT,
+        CURSOR,
+      ],
+      status: 200,
+      answer: 'LedgerTransactionList',
+      refuses: QUERY,
+    },
+  },
+  '/v1/ledger/statement': {
+    get: {
+      id: 'readStatement',
+      summary: 'What moved on an account in a period, with opening and closing balances',
+      parameters: [
+        time('from', 'Inclusive.', true),
+        time('to', 'Exclusive.', true),
+        { ...ACCOUNT, schema: { type: 'string', default: 'available' } },
+        OF_ASSET,
+        { name: 'format', in: 'query', schema: { enum: ['json', 'csv'] }, description: 'Or by `Accept: text/csv`.' },
+      ],
+      status: 200,
+      answer: 'Statement',
+      alsoCsv: true,
+      refuses: [...QUERY, 'period_too_long'],
+    },
+  },
   '/v1/payment_methods': {
     get: { id: 'listPaymentMethods', summary: 'What the store can be paid in', status: 200, answer: 'AssetList', refuses: [] },
   },
@@ -147,7 +219,7 @@ export function openApiPaths(): Schema {
   return paths
 }
 
-function describe({ id, summary, parameters, body, status, answer, refuses }: Operation): Schema {
+function describe({ id, summary, parameters, body, status, answer, alsoCsv, refuses }: Operation): Schema {
   return {
     operationId: id,
     summary,
@@ -157,7 +229,10 @@ function describe({ id, summary, parameters, body, status, answer, refuses }: Op
       [status]: {
         description:
           status === 201 ? 'Created, or created before under this Idempotency-Key (then Idempotent-Replayed: true)' : 'OK',
-        content: { 'application/json': { schema: ref(answer) } },
+        content: {
+          'application/json': { schema: ref(answer) },
+          ...(alsoCsv ? { 'text/csv': { schema: { type: 'string' } } } : {}),
+        },
       },
       ...problems([...ALWAYS, ...refuses]),
     },

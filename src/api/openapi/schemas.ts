@@ -1,19 +1,25 @@
 import { PROBLEMS } from '../problems.ts'
 import { EVENT_TYPES } from '../webhooks.ts'
+import {
+  address,
+  assetCode,
+  count,
+  countOrNull,
+  decimal,
+  flag,
+  list,
+  orNull,
+  page,
+  record,
+  type Schema,
+  text,
+  textOrNull,
+  time,
+  timeOrNull,
+  wish,
+} from './json-schema.ts'
+import { LEDGER_SCHEMAS } from './ledger-schemas.ts'
 
-/** A JSON Schema (2020-12), as OpenAPI 3.1 takes it. */
-export type Schema = { readonly [keyword: string]: unknown }
-
-const text: Schema = { type: 'string' }
-const textOrNull: Schema = { type: ['string', 'null'] }
-const flag: Schema = { type: 'boolean' }
-const count: Schema = { type: 'integer', minimum: 0 }
-const countOrNull: Schema = { type: ['integer', 'null'], minimum: 0 }
-const time: Schema = { type: 'string', format: 'date-time' }
-const timeOrNull: Schema = { type: ['string', 'null'], format: 'date-time' }
-const address: Schema = { type: 'string', format: 'uri', maxLength: 2048 }
-const decimal: Schema = { type: 'string', pattern: '^\\d+(\\.\\d+)?$', description: 'A decimal, never a float: read it as text.' }
-const assetCode: Schema = { type: 'string', pattern: '^[A-Z0-9-]{2,20}$' }
 const latePolicy: Schema = {
   enum: ['accept_locked_rate', 'accept_current_rate', 'hold'],
   description: 'What happens to money that comes after expiry: counted at the locked rate, at the rate then, or left for a person.',
@@ -24,39 +30,6 @@ const toleranceBps: Schema = {
   minimum: 0,
   maximum: 1000,
   description: 'Basis points of the price that may be missing.',
-}
-
-/** An object with exactly these fields, all required but the optional ones. */
-function record(properties: Record<string, Schema>, optional: readonly string[] = []): Schema {
-  const required = Object.keys(properties).filter((name) => !optional.includes(name))
-  return { type: 'object', properties, ...(required.length > 0 ? { required } : {}), additionalProperties: false }
-}
-
-/** An object of a request: only `required` must be there; null is the same as leaving a field out. */
-function wish(properties: Record<string, Schema>, required: readonly string[]): Schema {
-  return record(
-    properties,
-    Object.keys(properties).filter((name) => !required.includes(name)),
-  )
-}
-
-export function ref(name: keyof typeof SCHEMAS): Schema {
-  return { $ref: `#/components/schemas/${name}` }
-}
-
-function list(items: Schema): Schema {
-  return { type: 'array', items }
-}
-
-function orNull(schema: Schema): Schema {
-  return { oneOf: [schema, { type: 'null' }] }
-}
-
-function page(items: Schema): Schema {
-  return record({
-    data: list(items),
-    nextCursor: { ...textOrNull, description: 'Give it as `cursor` for the next page; null on the last.' },
-  })
 }
 
 const metadata: Schema = {
@@ -83,6 +56,8 @@ const payment = record({
   replacedBy: textOrNull,
 })
 
+const partnerShare = orNull(record({ id: text, amount: { ...decimal, description: 'The partner’s part, contained in the fee.' } }))
+
 const paymentMethod = record({
   asset: assetCode,
   chain: { ...text, description: 'CAIP-2' },
@@ -98,6 +73,15 @@ const paymentMethod = record({
       fixed: { ...flag, description: 'A made-up rate, in development only.' },
     }),
   ),
+  fee: orNull(
+    record({
+      model: { enum: ['fee', 'margin'], description: 'fee: out of the price. margin: on top of it, contained in the rate.' },
+      amount: { ...decimal, description: 'What paying the whole price in this asset costs the merchant.' },
+      marginBps: { ...countOrNull, description: 'Basis points by which `rate` is worse than the market’s; null for `fee`.' },
+      partner: partnerShare,
+    }),
+  ),
+  custody: { enum: ['self', 'platform'], description: 'Who holds the key of the wallet: the merchant, or the platform.' },
   confirmationsRequired: count,
   address: { ...textOrNull, description: 'Null until the method is activated.' },
   uri: { ...textOrNull, description: 'BIP 21 or EIP-681 for what is due; null when nothing should be sent.' },
@@ -133,6 +117,10 @@ const invoice = record({
   latePolicy,
   paymentMethods: list({ $ref: '#/components/schemas/PaymentMethod' }),
   payments: list({ $ref: '#/components/schemas/Payment' }),
+  fees: {
+    ...list(record({ asset: assetCode, amount: decimal, partner: partnerShare })),
+    description: 'What the merchant owes for the final payments so far, by asset.',
+  },
 })
 
 const createInvoice = wish(
@@ -273,5 +261,10 @@ export const SCHEMAS = {
     ),
   }),
   AssetList: record({ data: list(asset) }),
+  ...LEDGER_SCHEMAS,
   Problem: problem,
 } as const satisfies Record<string, Schema>
+
+export function ref(name: keyof typeof SCHEMAS): Schema {
+  return { $ref: `#/components/schemas/${name}` }
+}
