@@ -4,6 +4,7 @@ import type { InvoiceResource, PaymentResource } from '../../../src/invoice/reso
 import type { InvoiceStatus } from '../../../src/invoice/types.ts'
 import { waitFor } from '../harness.ts'
 import type { Received } from '../receiver.ts'
+import { checkBooks } from './books.ts'
 import { balanceOf } from './nodes.ts'
 import type { Scene } from './scene.ts'
 
@@ -28,6 +29,8 @@ export interface Audited {
   /** What happened to a payment, in order, without the mere progress of confirmations. */
   changesOf(txid: string): string[]
   readonly webhooks: readonly Received[]
+  /** Why money moved, in order: the causes of the ledger's transactions about it. */
+  readonly causes: readonly string[]
 }
 
 /**
@@ -37,7 +40,8 @@ export interface Audited {
  * - each payment is in it once, and what it says is confirmed is what the chain holds at its addresses;
  * - webhooks tell of everything in the log that matters, signed, each once (with `repeats`: or more often, always the
  *   same), of the right type, with the invoice as it was at that moment, and of nothing else;
- * - the list from D1 says the same as the invoice.
+ * - the list from D1 says the same as the invoice;
+ * - the ledger's transactions about it come to where its payments are, and D1 has them too.
  */
 export async function audit(scene: Scene, invoiceId: string, options: { repeats?: boolean } = {}): Promise<Audited> {
   const { invoice, events } = await readBoth(scene, invoiceId)
@@ -45,6 +49,7 @@ export async function audit(scene: Scene, invoiceId: string, options: { repeats?
   await checkMoney(scene, invoice)
   const webhooks = await checkWebhooks(scene, invoice, events, options.repeats ?? false)
   await checkList(scene, invoice)
+  const transactions = await checkBooks(scene, invoice)
   return {
     invoice,
     events,
@@ -52,6 +57,7 @@ export async function audit(scene: Scene, invoiceId: string, options: { repeats?
     changesOf: (txid) =>
       events.flatMap(({ data }) => (data.payment?.txid === txid && data.change !== 'progressed' ? (data.change ?? []) : [])),
     webhooks,
+    causes: transactions.map(({ cause }) => cause),
   }
 }
 

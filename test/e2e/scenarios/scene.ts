@@ -41,15 +41,16 @@ export function errorsLogged({ stack }: Scene): string[] {
   )
 }
 
-/** Another store of the same system, with wallets and a webhook endpoint of its own. */
+/** Another store of the same system, with wallets and a webhook endpoint of its own; `terms` as its provisioning takes them. */
 export async function openStore(
   { stack }: Scene,
-  wallets: readonly { account: AccountKey; assets: readonly string[] }[],
+  wallets: readonly { account: AccountKey; assets: readonly string[]; custody?: 'self' | 'platform' }[],
+  terms: Record<string, unknown> = {},
 ): Promise<Scene> {
   const response = await stack.workers.dispatchCore('/admin/stores', {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ name: 'Another store', wallets }),
+    body: JSON.stringify({ name: 'Another store', wallets, ...terms }),
   })
   if (!response.ok) throw new Error(`the store was refused: ${await response.text()}`)
   const { apiKey } = (await response.json()) as { apiKey: string }
