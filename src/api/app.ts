@@ -77,7 +77,10 @@ async function answerRoute(c: ApiContext, route: Route, keys: KeyChecker, clock:
 }
 
 function answerResponse({ status, body, headers }: Answer): Response {
-  return new Response(JSON.stringify(body), { status, headers: { 'content-type': 'application/json', ...headers } })
+  return new Response(typeof body === 'string' ? body : JSON.stringify(body), {
+    status,
+    headers: { 'content-type': 'application/json', ...headers },
+  })
 }
 
 /** What was not foreseen: told to the log, not to the caller. */

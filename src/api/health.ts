@@ -1,22 +1,31 @@
 import { Hono } from 'hono'
 import type { EdgeEnv } from '../../workers/edge/env.ts'
+import { AUDIT_NAME, type AuditStatus } from '../audit/rpc.ts'
 import type { ChainHealth } from '../chain/rpc.ts'
 import { rfc3339 } from '../lib/clock.ts'
-import { reasonOf } from '../lib/log.ts'
+import { logEvent, reasonOf } from '../lib/log.ts'
 import { registryOf } from '../money/registry.ts'
 
+/** Cron audits the ledgers every minute; a run may wait for a slow one. Nothing checked for longer is an alarm. */
+const AUDIT_STALE_MS = 5 * 60_000
+
 /**
- * GET /health: how far each chain is read and when its head last moved. 200 while anything can be paid, 503 when
- * no chain is followed, so that a load balancer needs nothing but the status.
+ * GET /health: how far each chain is read and when its head last moved; when the ledgers were last compared with chains
+ * and copies, and how many differences no person has looked at. 200 while anything can be paid, 503 when no chain is
+ * followed, so that a load balancer needs nothing but the status.
  */
 export function createHealth(): Hono<{ Bindings: EdgeEnv }> {
   return new Hono<{ Bindings: EdgeEnv }>().get('/health', async (context) => {
     const { chains: configured } = registryOf(context.env)
-    const chains = await Promise.all(configured.map(({ id, name }) => healthOf(context.env, id, name)))
+    const [ledger, ...chains] = await Promise.all([
+      ledgerHealth(context.env, Date.now()),
+      ...configured.map(({ id, name }) => healthOf(context.env, id, name)),
+    ])
     const allDown = chains.every(({ status }) => status === 'down')
-    const allWell = chains.every(({ status }) => status === 'ok' || status === 'catching_up')
-    const status = allDown ? 'down' : allWell ? 'ok' : 'degraded'
-    const body = { status, chains: chains.map(chainResource) }
+    const chainsWell = chains.every(({ status }) => status === 'ok' || status === 'catching_up')
+    const ledgerWell = ledger.status === 'ok' || ledger.status === 'unchecked'
+    const status = allDown ? 'down' : chainsWell && ledgerWell ? 'ok' : 'degraded'
+    const body = { status, chains: chains.map(chainResource), ledger }
     return context.json(body, allDown ? 503 : 200, { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
   })
 }
@@ -28,6 +37,33 @@ async function healthOf(env: EdgeEnv, chainId: string, name: string): Promise<Ch
     const unknown = { height: null, hash: null, headHeight: null, lagBlocks: null, headAdvancedAtMs: null, syncedAtMs: null }
     return { chainId, name, status: 'down', ...unknown, error: reasonOf(thrown) }
   }
+}
+
+/** Counts and times only: who has a difference is nobody else's business. */
+async function ledgerHealth(env: EdgeEnv, nowMs: number) {
+  const audit = await env.AUDITS.getByName(AUDIT_NAME)
+    .status()
+    .catch((thrown: unknown) => {
+      logEvent('warn', 'audit_status_unknown', { reason: reasonOf(thrown) })
+      return { ...NEVER, error: 'unreachable' }
+    })
+  const { passedAtMs, atMs, merchants, payments, differences } = audit ?? NEVER
+  return {
+    status: ledgerStatus(audit ?? NEVER, nowMs),
+    checkedAt: atMs === null ? null : rfc3339(atMs),
+    passedAt: passedAtMs === null ? null : rfc3339(passedAtMs),
+    merchants,
+    payments,
+    differences,
+  }
+}
+
+const NEVER: AuditStatus = { atMs: null, passedAtMs: null, merchants: 0, payments: 0, differences: 0, error: null }
+
+function ledgerStatus({ differences, atMs, error }: AuditStatus, nowMs: number): 'ok' | 'difference' | 'unchecked' | 'stale' {
+  if (differences > 0) return 'difference'
+  if (atMs === null) return error === null ? 'unchecked' : 'stale'
+  return nowMs - atMs > AUDIT_STALE_MS ? 'stale' : 'ok'
 }
 
 function chainResource(health: ChainHealth) {

@@ -1,15 +1,15 @@
 import type { ActivateRefusal, ResolveRefusal } from '../invoice/rpc.ts'
 import { err, ok, type Result, unreachable } from '../lib/result.ts'
 import { registryOf } from '../money/registry.ts'
-import { decodeCursor, encodeCursor, LIST_LIMIT_MAX, type ListPosition, listInvoices as listRows } from '../storage/invoices.ts'
+import { decodeCursor, encodeCursor, type ListPosition, listInvoices as listRows } from '../storage/invoices.ts'
 import { shardOf } from '../storage/shards.ts'
 import { readBody, readNoBody, readQuery } from './body.ts'
 import { type Answer, type Call, steadily, Unavailable } from './call.ts'
 import { eventResource } from './event-resource.ts'
 import { invoiceNotFound, ownInvoice, showInvoice } from './invoice-access.ts'
 import type { Problem } from './problems.ts'
+import { readLimit } from './query.ts'
 
-const LIST_LIMIT_DEFAULT = 20
 /** As many as `InvoiceRpc.events` answers. */
 const EVENTS_PAGE = 200
 
@@ -25,23 +25,16 @@ export async function listInvoices(call: Call): Promise<Result<Answer, Problem>>
     storeId,
     status: fields.optional('status', (name) => fields.choice(name, ['new', 'processing', 'settled', 'expired', 'invalid'])),
     orderId: fields.optional('orderId', (name) => fields.text(name, { max: 100 })),
-    limit: fields.optional('limit', (name) => {
-      const limit = /^\d{1,3}$/.test(fields.text(name, { max: 3 })) ? Number(fields.value(name)) : 0
-      return limit >= 1 && limit <= LIST_LIMIT_MAX
-        ? limit
-        : fields.refuse(name, `must be a whole number from 1 to ${LIST_LIMIT_MAX}`, 1)
-    }),
+    limit: readLimit(fields),
     after: fields.optional('cursor', (name): ListPosition | null => {
       const position = decodeCursor(fields.text(name, { max: 100 }))
       return position ?? fields.refuse(name, 'must be the nextCursor of a page before', null)
     }),
   }))
   if (!query.ok) return query
-  const page = await listRows(shardOf(call.env, shard), { ...query.value, limit: query.value.limit ?? LIST_LIMIT_DEFAULT }).catch(
-    (cause: unknown) => {
-      throw new Unavailable('the list cannot be read', { cause })
-    },
-  )
+  const page = await listRows(shardOf(call.env, shard), query.value).catch((cause: unknown) => {
+    throw new Unavailable('the list cannot be read', { cause })
+  })
   const data = page.invoices.map((invoice) => showInvoice(call, invoice))
   return ok({ status: 200, body: { data, nextCursor: page.next && encodeCursor(page.next) } })
 }

@@ -23,6 +23,7 @@ export type Reason =
   | ActivateRefusal['reason']
   | ResolveRefusal['reason']
   | EndpointRefusal['reason']
+  | 'period_too_long'
 
 interface Wire {
   readonly status: number
@@ -66,6 +67,7 @@ export const PROBLEMS = {
   asset_not_accepted: { status: 422, code: 'asset_not_accepted', title: 'The store does not accept this asset' },
   amount_too_small: { status: 422, code: 'amount_too_small', title: 'The amount is too small to be paid' },
   amount_too_large: { status: 422, code: 'amount_too_large', title: 'The amount is too large' },
+  period_too_long: { status: 422, code: 'period_too_long', title: 'The period has more than one statement can hold' },
   address_not_allowed: { status: 422, code: 'address_not_allowed', title: 'Webhooks cannot be sent to this address' },
   defect: { status: 500, code: 'internal_error', title: 'Something went wrong on our side' },
   rates_unavailable: {

@@ -115,7 +115,13 @@ export class Ledger {
   }
 
   balances(storeId: string): StoreBalances {
-    return { no: this.#state().head.no, balances: this.#balancesOf(storeId), differences: this.#differencesOf(storeId) }
+    const differences = this.#differences()
+    return {
+      no: this.#state().head.no,
+      balances: this.#balancesOf(storeId),
+      differences: differences.filter((difference) => difference.storeId === null || difference.storeId === storeId),
+      frozen: differences.length > 0,
+    }
   }
 
   ofInvoice(storeId: string, invoiceId: string): LedgerEntry[] {
@@ -252,10 +258,6 @@ export class Ledger {
 
   #differences(): Difference[] {
     return this.#hasTables ? tables.openDifferences(this.#sql) : []
-  }
-
-  #differencesOf(storeId: string): Difference[] {
-    return this.#differences().filter((difference) => difference.storeId === null || difference.storeId === storeId)
   }
 
   #ensureTables(): void {

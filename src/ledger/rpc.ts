@@ -113,7 +113,10 @@ export interface StoreBalances {
   /** Number of the newest transaction of the ledger; 0 before the first. */
   readonly no: number
   readonly balances: Balances
+  /** Of this store and of the whole ledger. */
   readonly differences: readonly Difference[]
+  /** Money out is stopped: a difference is open, it may be another store's. */
+  readonly frozen: boolean
 }
 
 export interface SegmentCheck {

@@ -1,8 +1,5 @@
 import type { LedgerEntry } from '../ledger/types.ts'
-import { type LedgerPosition, type LedgerRow, ROW_COLUMNS, writeStatements } from './ledger-rows.ts'
-import { timely } from './shards.ts'
-
-export { isCopyOf, type LedgerPosition, type LedgerRow } from './ledger-rows.ts'
+import { type LedgerPosition, writeStatements } from './ledger-rows.ts'
 
 /** Rows deleted by one statement, and statements. */
 const DELETED_MAX = 1_000
@@ -49,22 +46,6 @@ export async function rebuildPage(shard: D1Database, { storeIds, after, entries 
  */
 export async function rebuildEnd(shard: D1Database, storeIds: readonly string[], end: LedgerPosition | null): Promise<number> {
   return deleteRows(shard, storeIds, end, { atMs: Number.MAX_SAFE_INTEGER, no: 0 }, [])
-}
-
-/** D1's rows of one store, oldest first, after a place: to compare by `isCopyOf`. From the primary. Throws when D1 fails. */
-export async function readRange(
-  shard: D1Database,
-  storeId: string,
-  after: LedgerPosition | null,
-  limit: number,
-): Promise<LedgerRow[]> {
-  const query = shard
-    .withSession('first-primary')
-    .prepare(
-      `SELECT ${ROW_COLUMNS} FROM ledger_transactions WHERE store_id = ? AND (at_ms, no) > (?, ?) ORDER BY at_ms, no LIMIT ?`,
-    )
-    .bind(storeId, ...placeOf(after), limit)
-  return (await timely(query.all<LedgerRow>())).results
 }
 
 /** In (after, end], other than `known`; some at a time until there are none. */

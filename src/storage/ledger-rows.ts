@@ -1,5 +1,4 @@
-import { sameBalances } from '../ledger/balances.ts'
-import type { Balances, Cause, LedgerEntry, Transaction } from '../ledger/types.ts'
+import type { Cause, LedgerEntry, Transaction } from '../ledger/types.ts'
 import { decodeJson, encodeJson } from '../lib/json.ts'
 
 /** One row of `ledger_transactions`, as D1 gives it. */
@@ -42,22 +41,6 @@ export function ledgerRow({ transaction, balances }: LedgerEntry): LedgerRow {
 export function transactionOf({ storeId, atMs, no, cause, invoiceId, body }: Omit<LedgerRow, 'balances'>): Transaction {
   const said = decodeJson<Omit<Transaction, InColumns>>(body)
   return { ...NULLS, ...said, storeId, atMs, no, cause: cause as Cause, invoiceId }
-}
-
-/** Whether D1's row is what the ledger says. False, too, for a row that cannot be read. */
-export function isCopyOf(row: LedgerRow, { transaction, balances }: LedgerEntry): boolean {
-  try {
-    const isSame = contentOf(transactionOf(row)) === contentOf(transaction)
-    return isSame && sameBalances(decodeJson<Balances>(row.balances), balances)
-  } catch {
-    return false
-  }
-}
-
-/** The same in whatever order the fields are. */
-function contentOf({ postings, ...fields }: Transaction): string {
-  const moved = postings.map(({ from, to, amount, asset }) => [from, to, amount, asset])
-  return encodeJson([moved, Object.entries(fields).sort(([a], [b]) => (a < b ? -1 : 1))])
 }
 
 /** Characters in one statement's parameter; D1 takes 2 MB, and a character is at most three bytes. */

@@ -38,7 +38,7 @@ export interface Merchant extends ProvisionedStore {
 
 let seeds = 0
 
-export async function newMerchant(env: EdgeEnv = apiEnv, api = createApi()): Promise<Merchant> {
+export async function newMerchant(env: EdgeEnv = apiEnv, api = createApi(), changes: object = {}): Promise<Merchant> {
   await migrateDatabases()
   const seed = `merchant ${seeds++}`
   const made = await provisionStore(
@@ -50,6 +50,7 @@ export async function newMerchant(env: EdgeEnv = apiEnv, api = createApi()): Pro
         { account: evmAccount(seed), assets: ['ETH', 'USDC'] },
       ],
       latePolicy: 'hold',
+      ...changes,
     },
     Date.now(),
   )
@@ -71,7 +72,12 @@ export async function newMerchant(env: EdgeEnv = apiEnv, api = createApi()): Pro
 
 export async function readReply(response: Response): Promise<Reply> {
   const text = await response.text()
-  return { status: response.status, headers: response.headers, text, json: text === '' ? null : JSON.parse(text) }
+  const isJson = text !== '' && !isCsv(response.headers)
+  return { status: response.status, headers: response.headers, text, json: isJson ? JSON.parse(text) : null }
+}
+
+function isCsv(headers: Headers): boolean {
+  return headers.get('content-type') === 'text/csv; charset=utf-8'
 }
 
 /** What holds for every answer of the API. */
@@ -80,7 +86,7 @@ export function checkReply({ status, headers, json }: Reply): void {
   expect(headers.get('cache-control')).toBe('no-store')
   expect(headers.get('x-content-type-options')).toBe('nosniff')
   if (status < 400) {
-    expect(headers.get('content-type')).toBe('application/json')
+    if (!isCsv(headers)) expect(headers.get('content-type')).toBe('application/json')
     return
   }
   expect(headers.get('content-type')).toBe('application/problem+json')

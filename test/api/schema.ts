@@ -1,5 +1,5 @@
 import { openApiDocument } from '../../src/api/openapi/document.ts'
-import type { Schema } from '../../src/api/openapi/schemas.ts'
+import type { Schema } from '../../src/api/openapi/json-schema.ts'
 
 /** Keywords this checker knows; another one in the document is a mistake here, not a pass. */
 const KNOWN = new Set(

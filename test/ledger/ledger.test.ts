@@ -15,7 +15,7 @@ describe('a ledger', () => {
   it('that nobody has written to says so and writes nothing', () => {
     const { sql } = openRows()
     const ledger = new Ledger(sql)
-    expect(ledger.balances(STORE)).toEqual({ no: 0, balances: {}, differences: [] })
+    expect(ledger.balances(STORE)).toEqual({ no: 0, balances: {}, differences: [], frozen: false })
     expect(ledger.standing()).toEqual({ no: 0, hash: GENESIS, segments: 1, shard: null, stores: [], differences: [] })
     expect(ledger.page(0, 10)).toEqual([])
     expect(ledger.unprojected()).toEqual([])

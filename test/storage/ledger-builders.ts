@@ -4,6 +4,7 @@ import { applyPostings } from '../../src/ledger/balances.ts'
 import type { LedgerRpc } from '../../src/ledger/rpc.ts'
 import type { Balances, Cause, LedgerEntry } from '../../src/ledger/types.ts'
 import { randomId } from '../../src/lib/ids.ts'
+import { type LedgerRow, ROW_COLUMNS } from '../../src/storage/ledger-rows.ts'
 import { consumeProjections } from '../../src/storage/projection.ts'
 import type { LedgerProjection, ProjectionMessage } from '../../src/storage/rpc.ts'
 import { testEnv } from './databases.ts'
@@ -126,4 +127,10 @@ export async function projectedMerchant(moves: readonly Move[]) {
   await projectLedgers([{ shard: 0, merchantId }], { [merchantId]: ledger })
   const ofStore = (storeId: string) => entries.filter(({ transaction }) => transaction.storeId === storeId)
   return { merchantId, stores, invoices, entries, ofStore }
+}
+
+/** All rows of a store in a shard, oldest first. */
+export async function rowsOf(storeId: string, shard = testEnv.SHARD_0): Promise<LedgerRow[]> {
+  const statement = shard.prepare(`SELECT ${ROW_COLUMNS} FROM ledger_transactions WHERE store_id = ? ORDER BY at_ms, no`)
+  return (await statement.bind(storeId).all<LedgerRow>()).results
 }

@@ -3,7 +3,6 @@ import { DatabaseSync } from 'node:sqlite'
 import { expect, test } from 'vitest'
 import { balancesAt, type LedgerFilter, listTransactions } from '../../src/storage/ledger.ts'
 import { accountFilter } from '../../src/storage/ledger-filter.ts'
-import { readRange } from '../../src/storage/ledger-rebuild.ts'
 import { statement } from '../../src/storage/ledger-statement.ts'
 
 type Read = (database: D1Database) => Promise<unknown>
@@ -56,7 +55,6 @@ test.each<[string, Read, string[]]>([
     (database) => statement(database, { storeId: 'st_a', fromMs: 1, toMs: 2, account: available ?? [], asset: null }),
     ['PRIMARY KEY (store_id=? AND at_ms<?)', 'PRIMARY KEY (store_id=? AND at_ms>? AND at_ms<?)'],
   ],
-  ['a comparison', (database) => readRange(database, 'st_a', after, 9), ['PRIMARY KEY (store_id=? AND (at_ms,no)>(?,?))']],
 ])('%s is read along the key or its index, and nothing is sorted', async (_which, read, searches) => {
   expect(await plansOf(read)).toEqual(searches.map((search) => `SEARCH ledger_transactions USING ${search}`))
 })

@@ -3,10 +3,9 @@ import { beforeAll, expect, test, vi } from 'vitest'
 import type { LedgerRpc } from '../../src/ledger/rpc.ts'
 import type { LedgerEntry } from '../../src/ledger/types.ts'
 import { randomId } from '../../src/lib/ids.ts'
-import { readRange } from '../../src/storage/ledger-rebuild.ts'
 import { ledgerRow } from '../../src/storage/ledger-rows.ts'
 import { migrateDatabases, testEnv } from './databases.ts'
-import { ledgerOf, type Move, move, projectableLedger, projectLedgers } from './ledger-builders.ts'
+import { ledgerOf, type Move, move, projectableLedger, projectLedgers, rowsOf } from './ledger-builders.ts'
 
 beforeAll(migrateDatabases)
 
@@ -24,7 +23,7 @@ function merchant(moves: readonly Move[]) {
 async function expectCopied(stores: readonly string[], entries: readonly LedgerEntry[], shard = testEnv.SHARD_0) {
   for (const storeId of stores) {
     const expected = entries.filter(({ transaction }) => transaction.storeId === storeId).map(ledgerRow)
-    expect(await readRange(shard, storeId, null, 1_000)).toEqual(expected)
+    expect(await rowsOf(storeId, shard)).toEqual(expected)
   }
 }
 

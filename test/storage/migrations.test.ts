@@ -70,6 +70,7 @@ test.each([
   ['directory', directory.merchants],
   ['directory', directory.wallets],
   ['shard', shard.invoices],
+  ['shard', shard.ledgerTransactions],
 ] as const)('migrations of %s make the table that the code believes in', (folder, table) => {
   const { name } = getTableConfig(table)
   expect(shapeInDatabase(migrated(`migrations/${folder}`), name)).toEqual(shapeInCode(table))
