@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ChainConfig } from '../../src/money/chain.ts'
 import { startShop } from '../shop/server.ts'
+import { type AdminDoor, startAdminDoor } from './admin-door.ts'
 import type { BitcoinNode } from './bitcoin/index.ts'
 import { demoAccounts } from './demo-store.ts'
 import { startDemoWalletService } from './demo-wallet-service.ts'
@@ -47,6 +48,8 @@ export interface Stack {
   readonly storeId: string
   readonly apiKey: string
   readonly shopOrigin: string | null
+  /** The core Worker's `/admin/…` for tools on this machine. */
+  readonly admin: Pick<AdminDoor, 'url' | 'token'>
   readonly wallets: DemoWallets
   readonly bitcoin: BitcoinNode
   readonly evm: EvmNode
@@ -158,6 +161,9 @@ async function raise(options: StackOptions, book: ProcessBook, closers: Closer[]
     },
   })
 
+  const admin = await startAdminDoor((path, init) => workers.dispatchCore(path, init))
+  closers.push({ name: 'admin door', close: admin.stop })
+
   const shopOrigin = shopPort === null ? null : `http://localhost:${shopPort}`
   await progress.step('Demo store', () => provision(workers, secrets, options.chains, shopOrigin))
   if (shopPort !== null && shopOrigin !== null) {
@@ -183,6 +189,7 @@ async function raise(options: StackOptions, book: ProcessBook, closers: Closer[]
     storeId: secrets.storeId,
     apiKey: secrets.apiKey,
     shopOrigin,
+    admin: { url: admin.url, token: admin.token },
     wallets,
     get bitcoin() {
       return nodes.bitcoin
@@ -211,6 +218,7 @@ async function raise(options: StackOptions, book: ProcessBook, closers: Closer[]
     bitcoin: { rpcUrl: nodes.bitcoin.rpcUrl, user: nodes.bitcoin.user, password: nodes.bitcoin.password },
     evm: { rpcUrl: nodes.evm.rpcUrl, chainId: nodes.evm.chainId, usdc: nodes.evm.usdc },
     shop: shopOrigin === null ? null : { origin: shopOrigin },
+    admin: { url: admin.url, token: admin.token },
     pids: { supervisor: process.pid, workers: workers.pid, bitcoin: nodes.bitcoin.pid, evm: nodes.evm.pid },
   })
   closers.push({ name: 'dev.json', close: () => rmSync(devFilePath(stateDir), { force: true }) })

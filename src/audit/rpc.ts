@@ -1,22 +1,31 @@
+/** The name of the one audit object. */
+export const AUDIT_NAME = 'system'
+
 /**
- * What the audit remembers between its runs: one object, named `system`. The audit itself (run.ts) is carried out by
+ * What the audit remembers between its runs: one object. The audit itself (run.ts) is carried out by
  * core's cron and reads everything it compares; this only keeps cursors, suspicions and the last result.
  */
 export interface AuditRpc {
   /** Starts a run; null while another one is under way. */
   begin(nowMs: number): Promise<AuditMemory | null>
   /** Ends the run that `begin` gave this memory to; one that was given up meanwhile changes nothing. */
-  finish(memory: AuditMemory, status: AuditStatus): Promise<void>
-  /** Of the last runs. Null before the first. Writes nothing. */
-  status(): Promise<AuditStatus | null>
+  finish(memory: AuditMemory): Promise<void>
   /** A person has looked at a merchant's differences: so many are left open. */
   looked(merchantId: string, open: number): Promise<void>
+  /** Of the last runs. Null before the first. */
+  status(): Promise<AuditStatus | null>
+  /** All that is remembered, for people. Null before the first run. */
+  read(): Promise<AuditMemory | null>
 }
 
 /** How far each rolling comparison has come, and what looked wrong once and has to be seen again. */
 export interface AuditMemory {
   /** Number of the run it was given to. */
   readonly run: number
+  /** When the last run ended that could look at all it wanted to; null before. */
+  readonly atMs: number | null
+  /** Why the last run could not, or null. */
+  readonly error: string | null
   /** `merchants`, and `<chain id> <part>` for each part of each chain's payments. Absent: from the beginning. */
   readonly cursors: Readonly<Record<string, string>>
   /** By `keyOf` (judge.ts), at most `SUSPECTS_MAX`. */
@@ -71,9 +80,8 @@ export interface Passed extends Pick<Pass, 'merchants' | 'payments' | 'accounts'
   readonly atMs: number
 }
 
-export interface AuditStatus {
-  /** When the last run ended that could look at all it wanted to; null before. */
-  readonly atMs: number | null
+/** What anybody may know: nothing that names a merchant. */
+export interface AuditStatus extends Pick<AuditMemory, 'atMs' | 'error'> {
   /** When the last whole pass over all merchants ended; null before. */
   readonly passedAtMs: number | null
   /** Looked at in the last whole pass, or so far in the first. */
@@ -81,6 +89,4 @@ export interface AuditStatus {
   readonly payments: number
   /** Differences that no person has looked at yet, over all merchants, and those of no merchant while they last. */
   readonly differences: number
-  /** Why the last run could not look at everything, or null. */
-  readonly error: string | null
 }

@@ -8,7 +8,18 @@ import type { ChainConfig } from '../money/chain.ts'
 import { registryOf } from '../money/registry.ts'
 import { confirmationsOf, follow, observationOf, type PaymentRow, type Place, placeOf } from './follow.ts'
 import { healthOf } from './health.ts'
-import type { ChainBatch, ChainHealth, ChainRpc, CommitRefusal, FollowState, PaymentObservation } from './rpc.ts'
+import { paymentFacts, paymentsPage } from './payment-facts.ts'
+import type {
+  ChainBatch,
+  ChainHealth,
+  ChainRpc,
+  CommitRefusal,
+  FollowState,
+  PaymentFact,
+  PaymentObservation,
+  PaymentsPage,
+  PaymentsPart,
+} from './rpc.ts'
 import {
   giveUpLost,
   migrate,
@@ -125,6 +136,14 @@ export class ChainObject extends DurableObject<CoreEnv> implements ChainRpc {
 
   async health(): Promise<ChainHealth> {
     return healthOf(this.#chain, readFacts(this.#sql), recentBlocks(this.#sql, 1)[0] ?? null, Date.now())
+  }
+
+  async paymentsPage(part: PaymentsPart, after: string | null, limit: number): Promise<PaymentsPage> {
+    return paymentsPage(this.#sql, this.#chainId, part, after, limit)
+  }
+
+  async paymentsAt(keys: readonly string[]): Promise<PaymentFact[]> {
+    return paymentFacts(this.#sql, this.#chainId, keys)
   }
 
   override async alarm(): Promise<void> {

@@ -14,6 +14,36 @@ export interface ChainRpc {
   /** A look failed; shown by /health, retried by the alarm. */
   fail(error: { reason: string; detail: string }): Promise<void>
   health(): Promise<ChainHealth>
+  /** A page of one part of all payments ever found, for who compares them with the books. Writes nothing. */
+  paymentsPage(part: PaymentsPart, after: string | null, limit: number): Promise<PaymentsPage>
+  /** Those of these keys (`<chainId>/<txid>/<index>`, at most `PAYMENTS_PAGE_MAX`) that the follower knows. Writes nothing. */
+  paymentsAt(keys: readonly string[]): Promise<PaymentFact[]>
+}
+
+/** The most payments in one page, or keys in one question. */
+export const PAYMENTS_PAGE_MAX = 1_000
+
+/**
+ * loose: in no block. near: from a few blocks before the one that makes them final, onwards with the chain. all: every
+ * one, by its key.
+ */
+export type PaymentsPart = 'loose' | 'near' | 'all'
+
+export interface PaymentsPage {
+  readonly payments: readonly PaymentFact[]
+  /** Where the next page of this part begins; null for its beginning. */
+  readonly next: string | null
+}
+
+/** What the follower knows of one payment, as it would tell the payment's invoice now. */
+export interface PaymentFact {
+  /** `<chainId>/<txid>/<index>` */
+  readonly key: string
+  readonly invoiceId: string
+  readonly assetCode: string
+  readonly units: bigint
+  readonly status: PaymentStatus
+  readonly confirmations: number
 }
 
 export interface FollowState {

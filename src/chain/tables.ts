@@ -255,7 +255,7 @@ function toTransactions(rows: Record<string, unknown>[]): TrackedTransaction[] {
   return [...byTxid.values()]
 }
 
-function toPayment(row: Record<string, unknown>): PaymentRow {
+export function toPayment(row: Record<string, unknown>): PaymentRow {
   return {
     txid: row.txid as string,
     index: row.idx as string,

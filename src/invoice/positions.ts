@@ -56,6 +56,8 @@ function overPayments(invoice: Invoice): Map<string, bigint> {
 }
 
 function positionOf(invoice: Invoice, payment: Payment, over: bigint): PaymentPosition[] {
+  // Somebody's output of nothing is seen and moves nothing.
+  if (payment.units === 0n) return []
   const method = methodOf(invoice, payment)
   // Only addresses on the chains of methods are watched: money elsewhere came to no wallet of this invoice.
   if (!method) return []

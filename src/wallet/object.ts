@@ -39,6 +39,11 @@ export class WalletObject extends DurableObject<CoreEnv> implements WalletRpc {
     return derived.ok ? ok({ ...derived.value, index }) : derived
   }
 
+  async ownerOf(index: number): Promise<string | null> {
+    const row = this.ctx.storage.sql.exec('SELECT invoice_id FROM addresses WHERE idx = ?', index).toArray()[0]
+    return (row?.invoice_id as string | undefined) ?? null
+  }
+
   /** The invoice's index, or the next one: the same for every chain of the wallet. */
   #indexOf(invoiceId: string): number {
     const { sql } = this.ctx.storage

@@ -10,6 +10,8 @@ export interface WalletRpc {
    * One index serves every EVM chain of the wallet.
    */
   allocate(chainId: string, invoiceId: string): Promise<Result<AllocatedAddress, AllocateRefusal>>
+  /** The invoice that an address index was given to; null when nobody has it. */
+  ownerOf(index: number): Promise<string | null>
 }
 
 export interface AllocatedAddress extends ReceivingAddress {

@@ -85,6 +85,11 @@ describe('where a payment is', () => {
     expect(resolved('refuse_late')).toEqual(['held'])
   })
 
+  test('of nothing has no place, and stands in no other’s way', () => {
+    const invoice = paid([final('t1', { units: 0n }), final('t2', { units: 100_000n })])
+    expect(positionsOf(invoice).payments.map(({ units, place }) => [units, place])).toEqual([[100_000n, 'available']])
+  })
+
   test('in an asset that was not offered, is held and late, in the wallet whose address was shown on that chain', () => {
     const { store } = createRequest()
     const methods = (['BTC', 'ETH', 'USDC'] as const).map((asset) => ({

@@ -87,3 +87,11 @@ test('what cannot be derived is refused, and an index once given stays given', a
 function twin<T extends { native: { code: string }; tokens: readonly unknown[] }>(chain: T): T {
   return { ...chain, native: { ...chain.native, code: 'ETH-TWO' }, tokens: [] }
 }
+
+test('who an index was given to can be asked, and asking gives none out', async () => {
+  const wallet = await walletOf('wal_owner', BITCOIN)
+  await wallet.allocate(BITCOIN_REGTEST, 'inv_a')
+  expect(await wallet.ownerOf(0)).toBe('inv_a')
+  expect(await wallet.ownerOf(1)).toBeNull()
+  expect(await wallet.allocate(BITCOIN_REGTEST, 'inv_b')).toMatchObject({ value: { index: 1 } })
+})

@@ -1,5 +1,7 @@
 /** The core Worker: every Durable Object class, the consumers of its queues, the cron sweep. Nothing outside reaches it. */
 
+import { createAdmin } from '../../src/audit/admin.ts'
+import { runAudit } from '../../src/audit/run.ts'
 import { consumeResults } from '../../src/delivery/results.ts'
 import type { AttemptResult } from '../../src/delivery/rpc.ts'
 import { logEvent } from '../../src/lib/log.ts'
@@ -18,13 +20,11 @@ export { InvoiceObject } from '../../src/invoice/object.ts'
 export { LedgerObject } from '../../src/ledger/object.ts'
 export { WalletObject } from '../../src/wallet/object.ts'
 
+const admin = createAdmin().post('/admin/stores', ({ req, env }) => handleProvision(req.raw, env))
+
 export default {
   /** Reached through a service binding or a local tool only: this Worker has no route and no workers.dev address. */
-  async fetch(request, env) {
-    const { pathname } = new URL(request.url)
-    if (pathname === '/admin/stores' && request.method === 'POST') return handleProvision(request, env)
-    return new Response('not found', { status: 404 })
-  },
+  fetch: (request, env) => admin.fetch(request, env),
 
   async queue(batch, env) {
     if (batch.queue.startsWith('projections')) return consumeProjections(batch as MessageBatch<ProjectionMessage>, env)
@@ -32,9 +32,13 @@ export default {
     logEvent('error', 'unknown_queue', { queue: batch.queue })
   },
 
-  /** Every minute: followers that fell asleep (a new chain, a lost alarm) are woken; those that run are not disturbed. */
+  /**
+   * Every minute: followers that fell asleep (a new chain, a lost alarm) are woken; those that run are not disturbed. And
+   * a run of the audit.
+   */
   async scheduled(_controller, env) {
     const { chains } = registryOf(env)
-    await Promise.all(chains.map(({ id }) => env.CHAINS_FOLLOWED.getByName(id).wake(id)))
+    const awake = chains.map(({ id }) => env.CHAINS_FOLLOWED.getByName(id).wake(id))
+    await Promise.all([...awake, runAudit(env, Date.now())])
   },
 } satisfies ExportedHandler<CoreEnv>

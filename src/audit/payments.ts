@@ -1,0 +1,99 @@
+import type { ChainRpc, PaymentFact } from '../chain/rpc.ts'
+import type { InvoiceRpc } from '../invoice/rpc.ts'
+import type { Invoice } from '../invoice/types.ts'
+import type { LedgerRpc } from '../ledger/rpc.ts'
+import { logEvent } from '../lib/log.ts'
+import type { ObjectNamespace } from '../lib/objects.ts'
+import type { WalletRpc } from '../wallet/rpc.ts'
+import { bookedPayments, faultOfPayment } from './compare.ts'
+import { keyOf } from './judge.ts'
+import type { Finding } from './rpc.ts'
+
+/** With so many transactions the answer about an invoice may be cut short (ledger.ts), and proves nothing. */
+const WHOLE_ANSWER = 250
+
+export interface PaymentsEnv {
+  readonly CHAINS_FOLLOWED: ObjectNamespace<ChainRpc>
+  readonly INVOICES: ObjectNamespace<InvoiceRpc>
+  readonly LEDGERS: ObjectNamespace<LedgerRpc>
+  readonly WALLETS: ObjectNamespace<WalletRpc>
+}
+
+/** Payments of one invoice to compare. */
+export interface InvoiceQuestion {
+  readonly invoiceId: string
+  /** In whose books it was met. */
+  readonly owners: readonly Owner[]
+  /** `<chainId>/<txid>/<index>` */
+  readonly payments: readonly string[]
+}
+
+export interface Owner {
+  readonly merchantId: string
+  readonly storeId: string
+}
+
+export interface InvoiceLook {
+  readonly findings: readonly Finding[]
+  /** `keyOf` of all that was looked at. */
+  readonly looked: readonly string[]
+}
+
+/**
+ * One invoice's payments on the chain against the books: its own, and any others it was met in, which are to have
+ * nothing of it. And its addresses against the wallets that gave them out.
+ */
+export async function lookAtInvoice(
+  env: PaymentsEnv,
+  { invoiceId, owners, payments }: InvoiceQuestion,
+  facts: ReadonlyMap<string, PaymentFact>,
+  graceMs: number,
+): Promise<InvoiceLook> {
+  const findings: Finding[] = []
+  const looked: string[] = []
+  const look = (kind: Finding['kind'], owner: Owner | null, id: string, detail: string | null) => {
+    const { merchantId, storeId } = owner ?? { merchantId: null, storeId: null }
+    looked.push(keyOf({ merchantId, id }))
+    if (detail !== null) findings.push({ id, kind, merchantId, storeId, invoiceId, detail, waitMs: graceMs })
+  }
+  const invoice = await env.INVOICES.getByName(invoiceId).read()
+  // Made before there were ledgers: it names no merchant, and is in nobody's books.
+  if (invoice && !invoice.terms.merchantId)
+    return { findings, looked: payments.map((key) => keyOf({ merchantId: null, id: `chain/${key}` })) }
+  // An invoice that is not there leaves its money with the books that say they have it.
+  const own = invoice ? { merchantId: invoice.terms.merchantId, storeId: invoice.terms.storeId } : (owners[0] ?? null)
+  for (const owner of [own, ...owners.filter((other) => !isSame(other, own))]) {
+    const entries = owner ? await env.LEDGERS.getByName(owner.merchantId).ofInvoice(owner.storeId, invoiceId) : []
+    if (entries.length >= WHOLE_ANSWER) {
+      logEvent('warn', 'audit_invoice_too_long', { invoiceId, transactions: entries.length })
+      continue
+    }
+    const booked = bookedPayments(entries)
+    for (const key of payments) {
+      const fact = facts.get(key)
+      const its = owner === own && fact?.invoiceId === invoiceId ? fact : null
+      look('chain', owner, `chain/${key}`, faultOfPayment(key, its, owner === own ? invoice : null, booked.get(key)))
+    }
+  }
+  if (invoice) for (const [id, detail] of await addressFaults(env, invoice)) look('wallet', own, id, detail)
+  // What was met on the chain without an invoice may have one by now.
+  return { findings, looked: [...looked, ...payments.map((key) => keyOf({ merchantId: null, id: `chain/${key}` }))] }
+}
+
+/** Each address index that the invoice shows belongs to it. */
+async function addressFaults(env: PaymentsEnv, { terms, activations }: Invoice): Promise<Map<string, string | null>> {
+  const faults = new Map<string, string | null>()
+  for (const { asset, index } of activations) {
+    const walletId = terms.methods.find((method) => method.asset === asset)?.walletId
+    const id = `wallet/${walletId}/${index}`
+    if (walletId === undefined || faults.has(id)) continue
+    const owner = await env.WALLETS.getByName(walletId).ownerOf(index)
+    const words = `invoice ${terms.id} shows address ${index} of wallet ${walletId}, which was given to ${owner ?? 'nobody'}`
+    faults.set(id, owner === terms.id ? null : words)
+  }
+  return faults
+}
+
+function isSame(one: Owner, other: Owner | null): boolean {
+  return one.merchantId === other?.merchantId && one.storeId === other.storeId
+}

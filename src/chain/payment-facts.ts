@@ -1,0 +1,73 @@
+import type { Sql } from '../lib/outbox.ts'
+import { confirmationsOf, type PaymentRow } from './follow.ts'
+import { PAYMENTS_PAGE_MAX, type PaymentFact, type PaymentsPage, type PaymentsPart } from './rpc.ts'
+import { recentBlocks, toPayment } from './tables.ts'
+
+/** So many blocks before the tip the part `near` begins again: what they made final is looked at more than once. */
+const NEAR_BLOCKS = 10
+
+/**
+ * A page of payments in the order of an index the table has anyway; `after` is what the page before answered as `next`.
+ * The part `near` has no end: it goes on from shortly before the tip, so that each payment passes by once it is final.
+ */
+export function paymentsPage(sql: Sql, chainId: string, part: PaymentsPart, after: string | null, limit: number): PaymentsPage {
+  const tip = tipOf(sql)
+  const most = Math.min(Math.max(1, limit), PAYMENTS_PAGE_MAX)
+  const rows = rowsOf(sql, part, after, tip, most)
+  const last = rows.length < most ? undefined : rows.at(-1)
+  const end = part === 'near' ? `${tip - NEAR_BLOCKS}//` : null
+  return { payments: rows.map((row) => factOf(chainId, toPayment(row), tip)), next: last ? cursorOf(part, last) : end }
+}
+
+/** Payments by their keys; those of other chains, and keys that are none, find nothing. */
+export function paymentFacts(sql: Sql, chainId: string, keys: readonly string[]): PaymentFact[] {
+  const places = keys
+    .slice(0, PAYMENTS_PAGE_MAX)
+    .map((key) => key.split('/'))
+    .filter(([chain, , , more]) => chain === chainId && more === undefined)
+  const rows = sql
+    .exec(
+      `SELECT payments.* FROM json_each(?) AS asked JOIN payments
+         ON txid = json_extract(asked.value, '$[1]') AND idx = json_extract(asked.value, '$[2]')`,
+      JSON.stringify(places),
+    )
+    .toArray()
+  const tip = tipOf(sql)
+  return rows.map((row) => factOf(chainId, toPayment(row), tip))
+}
+
+type Row = Record<string, unknown>
+
+function rowsOf(sql: Sql, part: PaymentsPart, after: string | null, tip: number, limit: number): Row[] {
+  if (part === 'near') {
+    const [height, txid = '', index = ''] = (after ?? `${tip - NEAR_BLOCKS}//`).split('/')
+    return sql
+      .exec(
+        `SELECT * FROM payments WHERE touch_height IS NOT NULL AND (touch_height, txid, idx) > (?, ?, ?)
+           ORDER BY touch_height, txid, idx LIMIT ?`,
+        Number(height),
+        txid,
+        index,
+        limit,
+      )
+      .toArray()
+  }
+  const [txid = '', index = ''] = (after ?? '').split('/')
+  const where = part === 'loose' ? 'tracked = 1 AND' : ''
+  return sql
+    .exec(`SELECT * FROM payments WHERE ${where} (txid, idx) > (?, ?) ORDER BY txid, idx LIMIT ?`, txid, index, limit)
+    .toArray()
+}
+
+function cursorOf(part: PaymentsPart, row: Row): string {
+  return part === 'near' ? `${row.touch_height}/${row.txid}/${row.idx}` : `${row.txid}/${row.idx}`
+}
+
+function factOf(chainId: string, row: PaymentRow, tip: number): PaymentFact {
+  const { txid, index, invoiceId, assetCode, units, status } = row
+  return { key: `${chainId}/${txid}/${index}`, invoiceId, assetCode, units, status, confirmations: confirmationsOf(row, tip) }
+}
+
+function tipOf(sql: Sql): number {
+  return recentBlocks(sql, 1)[0]?.height ?? 0
+}
