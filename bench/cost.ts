@@ -163,7 +163,16 @@ function priced(per: (start: string) => number, requests: number, cpuMs: number)
 }
 
 function callList(per: (start: string) => number): string {
-  const classes = ['InvoiceObject', 'WalletObject', 'WatchObject', 'ChainObject', 'DeliveryObject', 'RatesObject']
+  const classes = [
+    'InvoiceObject',
+    'WalletObject',
+    'WatchObject',
+    'ChainObject',
+    'DeliveryObject',
+    'RatesObject',
+    'LedgerObject',
+    'AuditObject',
+  ]
   const rows = classes.map((name) => {
     const written = per(`rows written ${name}`)
     return `${name} ${(per(`calls ${name}`) + per(`alarms run ${name}`)).toFixed(1)} (${written.toFixed(1)} rows written, ${per(`alarms set ${name}`).toFixed(1)} of them alarms)`

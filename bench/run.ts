@@ -12,9 +12,10 @@ import { checkout } from './checkout.ts'
 import { cost } from './cost.ts'
 import { createInvoice } from './create-invoice.ts'
 import { detection } from './detection.ts'
+import { ledger } from './ledger.ts'
 import { type Bench, type BenchResult, figureTable } from './lib/figure.ts'
 
-const BENCHES: readonly Bench[] = [blockScan, createInvoice, checkout, detection, cost]
+const BENCHES: readonly Bench[] = [blockScan, createInvoice, checkout, detection, cost, ledger]
 const DOCUMENT = join(dirname(dirname(fileURLToPath(import.meta.url))), 'docs', 'benchmarks.md')
 const START = '<!-- figures: written by `npm run bench -- --write` -->'
 const END = '<!-- end of figures -->'

@@ -1,5 +1,3 @@
-/** The core Worker with everything counted that Cloudflare counts: calls, alarms, rows, messages. `GET /bench/counts` tells. */
-
 import type { CoreEnv } from '../../workers/core/env.ts'
 /** The core Worker with everything counted that Cloudflare counts: calls, alarms, rows, messages. `GET /bench/counts` tells. */
 import core, * as objects from '../../workers/core/index.ts'
@@ -41,9 +39,29 @@ export class DeliveryObject extends objects.DeliveryObject {
   }
 }
 
-for (const [name, base] of Object.entries({ InvoiceObject, WalletObject, ChainObject, WatchObject, RatesObject, DeliveryObject })) {
-  countMethods(name, Object.getPrototypeOf(base).prototype)
+export class LedgerObject extends objects.LedgerObject {
+  constructor(ctx: DurableObjectState, env: CoreEnv) {
+    super(watchStorage('LedgerObject', ctx), countedEnv(env))
+  }
 }
+
+export class AuditObject extends objects.AuditObject {
+  constructor(ctx: DurableObjectState, env: CoreEnv) {
+    super(watchStorage('AuditObject', ctx), countedEnv(env))
+  }
+}
+
+const classes = {
+  InvoiceObject,
+  WalletObject,
+  ChainObject,
+  WatchObject,
+  RatesObject,
+  DeliveryObject,
+  LedgerObject,
+  AuditObject,
+}
+for (const [name, base] of Object.entries(classes)) countMethods(name, Object.getPrototypeOf(base).prototype)
 
 export default {
   async fetch(request, env) {

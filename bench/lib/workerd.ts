@@ -16,10 +16,14 @@ export interface BenchWorker {
 }
 
 /**
- * One Worker of the bench folder in a workerd of its own, its objects on disk as the whole system's are. It stands
- * behind the same static files: locally their router is one more Worker that every request passes.
+ * One Worker of the bench folder in a workerd of its own, its objects and databases on disk as the whole system's are.
+ * It stands behind the same static files: locally their router is one more Worker that every request passes.
  */
-export async function startBenchWorker(entry: string, objects: Readonly<Record<string, string>>): Promise<BenchWorker> {
+export async function startBenchWorker(
+  entry: string,
+  objects: Readonly<Record<string, string>>,
+  d1Databases: Readonly<Record<string, string>> = {},
+): Promise<BenchWorker> {
   const folder = mkdtempSync(join(tmpdir(), 'paytomat-bench-'))
   const durableObjects = Object.fromEntries(
     Object.entries(objects).map(([binding, className]) => [binding, { className, useSQLite: true }]),
@@ -33,6 +37,7 @@ export async function startBenchWorker(entry: string, objects: Readonly<Record<s
           compatibilityDate: '2026-10-01',
           modules: [{ type: 'ESModule', path: 'bench.mjs', contents: await bundleWorker(join(BENCH_FOLDER, entry)) }],
           durableObjects,
+          d1Databases,
           assets,
         } as V4WorkerOptions,
       ],

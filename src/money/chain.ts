@@ -8,6 +8,8 @@ export interface ChainConfig {
   /** CAIP-2, for example `bip122:000000000019d6689c085ae165831e93` or `eip155:8453`. */
   readonly id: string
   readonly gateway: 'bitcoin' | 'evm'
+  /** Bitcoin family: whose addresses, account keys and payment links these are. Absent: Bitcoin's. */
+  readonly coin?: 'bitcoin' | 'litecoin'
   readonly name: string
   /** Bitcoin family: which address forms are valid. EVM chains say `mainnet` or `testnet` for display only. */
   readonly network: 'mainnet' | 'testnet' | 'regtest'

@@ -33,7 +33,7 @@ async function copies(storeIds: readonly string[]) {
 const DAMAGE = {
   missing: 'DELETE FROM ledger_transactions WHERE store_id = ?1 AND no = ?2',
   'another balance': `UPDATE ledger_transactions SET balances = '{}' WHERE store_id = ?1 AND no = ?2 AND balances <> '{}'`,
-  'another body': `UPDATE ledger_transactions SET body = json_set(body, '$.key', 'x') WHERE store_id = ?1 AND no = ?2`,
+  'another body': `UPDATE ledger_transactions SET body = json_set(body, '$.key', 'x') WHERE store_id = ?1 AND no = ?2 AND json_valid(body)`,
   'no JSON': `UPDATE ledger_transactions SET body = 'x' WHERE store_id = ?1 AND no = ?2`,
   'another cause': `UPDATE ledger_transactions SET cause = 'treasury' WHERE store_id = ?1 AND no = ?2 AND cause <> 'treasury'`,
   'another invoice': `UPDATE ledger_transactions SET invoice_id = 'inv_x' WHERE store_id = ?1 AND no = ?2`,

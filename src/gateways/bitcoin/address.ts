@@ -1,20 +1,27 @@
 import { HARDENED_OFFSET, HDKey } from '@scure/bip32'
-import { NETWORK, p2tr, p2wpkh, TEST_NETWORK } from '@scure/btc-signer'
+import { p2tr, p2wpkh } from '@scure/btc-signer'
 import { assert, err, ok, type Result } from '../../lib/result.ts'
 import { formatDecimal } from '../../money/amount.ts'
 import type { ChainConfig } from '../../money/chain.ts'
 import type { AccountKey, AddressBook, AddressRefusal, PaymentRequest, ReceivingAddress } from '../gateway.ts'
+import { coinOf, mistakenCoin } from './coins.ts'
 
 /**
- * Bitcoin addresses of an account key: BIP 84 (segwit v0) and BIP 86 (taproot), external branch, by BIP 32.
+ * Addresses of an account key on a chain of Bitcoin's family: BIP 84 (segwit v0) and BIP 86 (taproot), external branch, by BIP 32.
  * `watchKey` is the scriptPubKey.
  */
 export const bitcoinAddresses: AddressBook = { derive, paymentUri }
 
-const NETWORKS = { mainnet: NETWORK, testnet: TEST_NETWORK, regtest: { ...TEST_NETWORK, bech32: 'bcrt' } }
+interface Prefix {
+  readonly version: number
+  readonly test: boolean
+  readonly script: 'any' | 'p2wpkh' | 'other'
+  /** Absent: of every coin of the family. Litecoin Core and Electrum-LTC write xpub and zpub, as Bitcoin's wallets do. */
+  readonly coin?: 'litecoin'
+}
 
 /** Extended public keys by prefix: BIP 32 version bytes, and what SLIP-132 says they are for. */
-const PREFIXES: Record<string, { version: number; test: boolean; script: 'any' | 'p2wpkh' | 'other' }> = {
+const PREFIXES: Record<string, Prefix> = {
   xpub: { version: 0x0488b21e, test: false, script: 'any' },
   ypub: { version: 0x049d7cb2, test: false, script: 'other' },
   zpub: { version: 0x04b24746, test: false, script: 'p2wpkh' },
@@ -25,6 +32,9 @@ const PREFIXES: Record<string, { version: number; test: boolean; script: 'any' |
   vpub: { version: 0x045f1cf6, test: true, script: 'p2wpkh' },
   Upub: { version: 0x024289ef, test: true, script: 'other' },
   Vpub: { version: 0x02575483, test: true, script: 'other' },
+  Ltub: { version: 0x019da462, test: false, script: 'any', coin: 'litecoin' },
+  Mtub: { version: 0x01b26ef6, test: false, script: 'other', coin: 'litecoin' },
+  ttub: { version: 0x0436f6e1, test: true, script: 'any', coin: 'litecoin' },
 }
 
 /** Parsing a key and deriving its branch cost as much as an address, so branches are kept: some 1 KB each. */
@@ -42,7 +52,7 @@ function derive(chain: ChainConfig, account: AccountKey, index: number): Result<
   if (!branch.ok) return branch
   const publicKey = branch.value.deriveChild(index).publicKey
   assert(publicKey, 'a derived key has its public half')
-  const network = NETWORKS[chain.network]
+  const network = coinOf(chain).networks[chain.network]
   const output = account.script === 'p2wpkh' ? p2wpkh(publicKey, network) : p2tr(publicKey.subarray(1), undefined, network)
   assert(output.address, 'a single-key output has an address')
   return ok({ address: output.address, watchKey: output.script })
@@ -51,14 +61,24 @@ function derive(chain: ChainConfig, account: AccountKey, index: number): Result<
 /** The key of `<account>/0`, from the cache when it has been asked for lately. */
 function externalBranch(chain: ChainConfig, xpub: string, script: 'p2wpkh' | 'p2tr'): Result<HDKey, AddressRefusal> {
   const refuse = (detail: string) => err({ reason: 'bad_account_key', detail } as const)
+  const mistaken = mistakenCoin(chain)
+  if (mistaken) {
+    return err({
+      reason: 'wrong_network',
+      detail: `${chain.id} is ${mistaken.name}'s and is configured as ${coinOf(chain).name}'s`,
+    })
+  }
   const prefix = PREFIXES[xpub.slice(0, 4)]
   if (!prefix) {
-    const secret = /^[xyztuvYZUV]prv/.test(xpub)
+    const secret = /^([xyztuvYZUV]prv|[LMt]tpv)/.test(xpub)
     return refuse(secret ? 'this is a private key; give the public one (xpub)' : 'not an extended public key (xpub or tpub)')
   }
   if (prefix.test !== (chain.network !== 'mainnet')) {
     const detail = `the key is for ${prefix.test ? 'test networks' : 'mainnet'}, the chain is ${chain.network}`
     return err({ reason: 'wrong_network', detail })
+  }
+  if (prefix.coin && prefix.coin !== chain.coin) {
+    return err({ reason: 'wrong_network', detail: `${xpub.slice(0, 4)} keys are Litecoin's, the chain is ${coinOf(chain).name}'s` })
   }
   if (prefix.script !== 'any' && prefix.script !== script) {
     return refuse(`its prefix says that ${xpub.slice(0, 4)} is not for ${script} addresses (SLIP-132)`)
@@ -95,7 +115,7 @@ function paymentUri(chain: ChainConfig, request: PaymentRequest): string {
   const fields = [`amount=${formatDecimal(request.units, chain.native.decimals, 0)}`]
   if (request.label) fields.push(`label=${percentEncode(request.label)}`)
   if (request.message) fields.push(`message=${percentEncode(request.message)}`)
-  return `bitcoin:${request.address}?${fields.join('&')}`
+  return `${coinOf(chain).uriScheme}:${request.address}?${fields.join('&')}`
 }
 
 /** RFC 3986 percent-encoding of UTF-8; half a surrogate pair (text cut by length) becomes U+FFFD instead of throwing. */

@@ -97,3 +97,13 @@ export class Growing {
 export function reversedHex(hash: Uint8Array): string {
   return toHex(Uint8Array.from(hash).reverse())
 }
+
+export function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    whole.set(part, at)
+    at += part.length
+  }
+  return whole
+}

@@ -1,6 +1,8 @@
 import { err, ok, type Result } from '../../lib/result.ts'
 import type { ChainConfig } from '../../money/chain.ts'
 import type { MempoolScan, NodeError } from '../gateway.ts'
+import { concat } from './cursor.ts'
+import { canonicalPart } from './mweb.ts'
 import { ask, BATCH_MAX, type BitcoinRpc, decodeHex, isHash, type RpcCall, refusalError, toNodeError } from './rpc.ts'
 import { conflictsIn, scanTransactions, transfersAt } from './scan.ts'
 
@@ -104,21 +106,12 @@ async function fetchRaw(rpc: BitcoinRpc, txids: readonly string[]): Promise<Resu
       }
       done.push(txid)
       const raw = decodeHex(answer.value)
-      // What we cannot read alone (Litecoin's MWEB) must not hide the others. If it pays us, its block will tell.
-      if (!raw || !scanTransactions(raw).ok) continue
-      readable.push({ txid, raw })
-      bytes += raw.length
+      const canonical = raw && canonicalPart(raw)
+      // What we cannot read alone must not hide the others. If it pays us, its block will tell.
+      if (!canonical || !scanTransactions(canonical).ok) continue
+      readable.push({ txid, raw: canonical })
+      bytes += canonical.length
     }
   }
   return ok({ readable, done, tried })
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.length
-  }
-  return whole
 }

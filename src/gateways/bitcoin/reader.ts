@@ -3,6 +3,7 @@ import type { ChainConfig } from '../../money/chain.ts'
 import type { Block, BlockRef, ChainReader, NodeEndpoint, NodeError, ReaderFactory } from '../gateway.ts'
 import { merkleFault, readHeader, scanBlock } from './block.ts'
 import { readMempool } from './mempool.ts'
+import { pegOutConflicts, withPegOuts } from './mweb.ts'
 import {
   ask,
   type BitcoinRpc,
@@ -98,6 +99,7 @@ function toBlock(chain: ChainConfig, ref: BlockRef, raw: Uint8Array): Result<Blo
     return err({ reason: 'node_lied', detail: `instead of block ${ref.hash} came ${scanned.value.header.hash}` })
   }
   const { transactions } = scanned.value
+  const hasPegOuts = chain.coin === 'litecoin'
   // The header is proven, its transactions are not yet: the merkle root is computed when there is something to credit.
   let fault: string | null | undefined
   const proven = (): Result<void, NodeError> => {
@@ -110,10 +112,12 @@ function toBlock(chain: ChainConfig, ref: BlockRef, raw: Uint8Array): Result<Blo
     async resolve(positions) {
       if (positions.length === 0) return ok([])
       const proof = proven()
-      return proof.ok ? ok(transfersAt(transactions, positions, chain.native.code)) : proof
+      if (!proof.ok) return proof
+      const transfers = transfersAt(transactions, positions, chain.native.code)
+      return ok(hasPegOuts ? withPegOuts(transactions, positions, transfers) : transfers)
     },
     conflicts(tracked) {
-      const found = conflictsIn(transactions, tracked)
+      const found = [...conflictsIn(transactions, tracked), ...(hasPegOuts ? pegOutConflicts(transactions, tracked) : [])]
       return found.length > 0 && proven().ok ? found : []
     },
   })

@@ -27,8 +27,8 @@ const OUTPUT_BYTES_MIN = 9
 const TRANSACTION_BYTES_MIN = 4 + 1 + INPUT_BYTES_MIN + 1 + OUTPUT_BYTES_MIN + 4
 
 /** BIP 144 flag bits: witness data follows the outputs; Litecoin's MWEB part follows that. */
-const FLAG_WITNESS = 1
-const FLAG_MWEB = 8
+export const FLAG_WITNESS = 1
+export const FLAG_MWEB = 8
 
 /** Walks transactions that stand one after another up to the end (BIP 144). The error says what is wrong with the bytes. */
 export function scanTransactions(raw: Uint8Array): Result<Transactions, string> {
@@ -197,7 +197,7 @@ function walk(cursor: Cursor, count: number | null): Transactions {
     if (flags & FLAG_WITNESS) {
       for (let i = 0; i < inputs; i++) for (let left = cursor.count(1); left > 0; left--) cursor.skip(cursor.varint())
     }
-    // Only the empty MWEB part (of the block's last transaction) is read; the other kind never pays a script of ours.
+    // Only the empty MWEB part, of a block's last transaction, is read; what waits with one has had it cut out (mweb.ts).
     if (flags & FLAG_MWEB && cursor.byte() !== 0) throw new Malformed('a transaction with MWEB data')
     cursor.skip(4)
     ends.push(cursor.at)
@@ -218,7 +218,7 @@ function walk(cursor: Cursor, count: number | null): Transactions {
   }
 }
 
-function skipInput(cursor: Cursor): void {
+export function skipInput(cursor: Cursor): void {
   cursor.skip(36)
   cursor.skip(cursor.varint())
   cursor.skip(4)
