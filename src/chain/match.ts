@@ -31,7 +31,8 @@ export async function matchScan(scan: Scan, shards: WatchShards): Promise<Result
   return ok(
     resolved.value.flatMap(({ watchKey, ...transfer }) => {
       const invoiceId = invoiceOfKey.get(toHex(watchKey))
-      return invoiceId === undefined ? [] : [{ transfer, invoiceId }]
+      // Anybody can send nothing to any address, as often as they like: it is no payment.
+      return invoiceId === undefined || transfer.units === 0n ? [] : [{ transfer, invoiceId }]
     }),
   )
 }

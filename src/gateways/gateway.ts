@@ -62,7 +62,10 @@ export interface Transfer {
   readonly watchKey: Uint8Array
   readonly assetCode: string
   readonly units: bigint
-  /** What only one transaction can ever spend: `txid:vout` outpoints, or one `from:nonce`. For finding conflicts. */
+  /**
+   * What only one transaction can ever spend: `txid:vout` outpoints, or one `from:nonce`; of a Litecoin peg-out, what is
+   * paid out. For finding conflicts.
+   */
   readonly spends: readonly string[]
 }
 

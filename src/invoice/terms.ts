@@ -140,9 +140,12 @@ function confirmationsFor(price: bigint, tiers: readonly ConfirmationTier[] | nu
   return tier?.confirmations ?? Math.max(chain.confirmations, tiers.at(-1)?.confirmations ?? 0)
 }
 
-/** Bitcoin Core's dust limit of a pay-to-taproot output (330 sat; segwit v0's is lower): nodes relay nothing under it. */
-const BITCOIN_DUST_SATS = 330n
+/**
+ * Dust limits of a pay-to-taproot output (segwit v0's is lower): nodes relay nothing under it. Litecoin Core's dust fee
+ * is ten times Bitcoin Core's.
+ */
+const DUST_UNITS = { bitcoin: 330n, litecoin: 3_300n } as const
 
-function smallestPayment(chain: ChainConfig): bigint {
-  return chain.gateway === 'bitcoin' ? BITCOIN_DUST_SATS : 1n
+function smallestPayment({ gateway, coin }: ChainConfig): bigint {
+  return gateway === 'bitcoin' ? DUST_UNITS[coin ?? 'bitcoin'] : 1n
 }

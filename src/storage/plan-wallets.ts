@@ -50,7 +50,7 @@ export async function planWallets(
 
 /** What must be the same for two address indices to be one: on EVM chains one index serves them all. */
 function spaceOf(chain: ChainConfig): string {
-  return chain.gateway === 'evm' ? 'evm' : `${chain.gateway} ${chain.network}`
+  return chain.gateway === 'evm' ? 'evm' : `${chain.coin ?? chain.gateway} ${chain.network}`
 }
 
 function refuse(param: string, detail: string): Result<never, FieldRefusal> {

@@ -45,6 +45,16 @@ function setting(options: { blocks?: number; hasMempool?: boolean; mempoolMax?: 
   }
 }
 
+test('an output of nothing is no payment, waiting or in a block', async () => {
+  const at = setting()
+  const nothing = pay('a', 4, 0n)
+  at.node.broadcast(nothing)
+  await at.look()
+  at.node.mine([nothing])
+  await at.look()
+  expect(at.follower.payments.size).toBe(0)
+})
+
 test('a payment is seen in the mempool, then confirmed by its block, once', async () => {
   const at = setting()
   expect(await at.look()).toBe('synced')
