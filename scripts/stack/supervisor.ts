@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
+import type { NodeEndpoint } from '../../src/gateways/gateway.ts'
 import type { ChainConfig } from '../../src/money/chain.ts'
 import { startShop } from '../shop/server.ts'
 import { type AdminDoor, startAdminDoor } from './admin-door.ts'
@@ -28,6 +29,8 @@ export interface StackOptions {
   readonly shards: number
   readonly chains: readonly ChainConfig[]
   readonly fixedRates: Readonly<Record<string, string>>
+  /** Nodes that somebody else keeps, by CAIP-2 id of a chain among `chains`. */
+  readonly otherNodes?: Readonly<Record<string, readonly NodeEndpoint[]>>
   /** Seconds between blocks of the EVM node; 0: only when a test mines. */
   readonly evmBlockSeconds: number
   /** Mine Bitcoin blocks as a shopper needs them. */
@@ -136,7 +139,7 @@ async function raise(options: StackOptions, book: ProcessBook, closers: Closer[]
       port,
       origin,
       chains: options.chains,
-      nodes: nodeEndpoints(options.chains, nodes.bitcoin, nodes.evm),
+      nodes: { ...nodeEndpoints(options.chains, nodes.bitcoin, nodes.evm), ...options.otherNodes },
       shards: options.shards,
       idSecret: secrets.idSecret,
       webhookSecret: secrets.webhookSecret,

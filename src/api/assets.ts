@@ -1,13 +1,12 @@
 import { ok, type Result } from '../lib/result.ts'
 import { type Asset, FIAT_ASSETS } from '../money/asset.ts'
-import { assetsOf } from '../money/chain.ts'
 import { registryOf } from '../money/registry.ts'
 import type { Answer, Call } from './call.ts'
 import type { Problem } from './problems.ts'
 
 /** Everything an invoice can be priced in. */
 export async function listAssets(call: Call): Promise<Result<Answer, Problem>> {
-  const assets = [...FIAT_ASSETS, ...registryOf(call.env).chains.flatMap(assetsOf)]
+  const assets = [...FIAT_ASSETS, ...registryOf(call.env).payable.filter(({ kind }) => kind !== 'fiat')]
   return ok({ status: 200, body: { data: assets.map(showAsset) } })
 }
 

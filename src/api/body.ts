@@ -47,9 +47,10 @@ export function readQuery<T>(request: Request, known: readonly string[], build: 
   return readFields(Object.fromEntries(pairs), known, build)
 }
 
-async function readText(request: Request): Promise<Result<string, Problem>> {
-  const tooLarge = err({ reason: 'body_too_large', detail: `the body may have ${BODY_BYTES_MAX} bytes` } as const)
-  if (Number(request.headers.get('content-length') ?? 0) > BODY_BYTES_MAX) return tooLarge
+/** At most so many bytes are taken from the network. */
+export async function readText(request: Request, bytesMax: number = BODY_BYTES_MAX): Promise<Result<string, Problem>> {
+  const tooLarge = err({ reason: 'body_too_large', detail: `the body may have ${bytesMax} bytes` } as const)
+  if (Number(request.headers.get('content-length') ?? 0) > bytesMax) return tooLarge
   if (!request.body) return ok('')
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false })
   let text = ''
@@ -57,7 +58,7 @@ async function readText(request: Request): Promise<Result<string, Problem>> {
   try {
     for await (const chunk of request.body as ReadableStream<Uint8Array>) {
       bytes += chunk.byteLength
-      if (bytes > BODY_BYTES_MAX) return tooLarge
+      if (bytes > bytesMax) return tooLarge
       text += decoder.decode(chunk, { stream: true })
     }
     return ok(text + decoder.decode())

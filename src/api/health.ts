@@ -34,8 +34,8 @@ async function healthOf(env: EdgeEnv, chainId: string, name: string): Promise<Ch
   try {
     return await env.CHAINS_FOLLOWED.getByName(chainId).health()
   } catch (thrown) {
-    const unknown = { height: null, hash: null, headHeight: null, lagBlocks: null, headAdvancedAtMs: null, syncedAtMs: null }
-    return { chainId, name, status: 'down', ...unknown, error: reasonOf(thrown) }
+    const unknown = { height: null, hash: null, headHeight: null, finalHeight: null, lagBlocks: null }
+    return { chainId, name, status: 'down', ...unknown, headAdvancedAtMs: null, syncedAtMs: null, error: reasonOf(thrown) }
   }
 }
 
@@ -73,6 +73,7 @@ function chainResource(health: ChainHealth) {
     status: health.status,
     height: health.height,
     headHeight: health.headHeight,
+    finalHeight: health.finalHeight,
     lagBlocks: health.lagBlocks,
     headAdvancedAt: health.headAdvancedAtMs === null ? null : rfc3339(health.headAdvancedAtMs),
     syncedAt: health.syncedAtMs === null ? null : rfc3339(health.syncedAtMs),

@@ -1,7 +1,10 @@
 import type { KeyRefusal } from '../auth/api-keys.ts'
+import type { AssignRefusal, ImportRefusal } from '../bank/rpc.ts'
 import type { EndpointRefusal } from '../delivery/rpc.ts'
+import type { CamtRefusal } from '../gateways/sepa/camt.ts'
 import type { ActivateRefusal, CreateRefusal, ResolveRefusal } from '../invoice/rpc.ts'
 import type { FieldRefusal } from '../lib/fields.ts'
+import type { RefreshRefusal } from '../wallet/rpc.ts'
 
 /** What the API itself refuses. */
 type RequestRefusal =
@@ -23,6 +26,12 @@ export type Reason =
   | ActivateRefusal['reason']
   | ResolveRefusal['reason']
   | EndpointRefusal['reason']
+  | RefreshRefusal['reason']
+  | CamtRefusal['reason']
+  | ImportRefusal['reason']
+  | AssignRefusal['reason']
+  | 'wallet_not_found'
+  | 'address_not_found'
   | 'period_too_long'
 
 interface Wire {
@@ -35,6 +44,7 @@ interface Wire {
 
 const INVALID = { status: 400, code: 'invalid_request', title: 'The request is not valid' } as const
 const WALLET = { status: 409, code: 'wallet_unusable', title: 'The store’s wallet cannot make an address' } as const
+const STATEMENT = { status: 422, code: 'statement_not_readable', title: 'The file is no statement that can be read' } as const
 const UNAVAILABLE = { status: 503, code: 'temporarily_unavailable', title: 'Try again in a moment', retryAfterSeconds: 1 } as const
 
 /** The one table from reason to wire. A reason without a row does not compile. */
@@ -49,14 +59,19 @@ export const PROBLEMS = {
   route_not_found: { status: 404, code: 'route_not_found', title: 'There is nothing at this address' },
   invoice_not_found: { status: 404, code: 'invoice_not_found', title: 'There is no such invoice' },
   asset_not_offered: { status: 404, code: 'asset_not_offered', title: 'The invoice cannot be paid in this asset' },
+  wallet_not_found: { status: 404, code: 'wallet_not_found', title: 'There is no such wallet' },
+  entry_not_found: { status: 404, code: 'entry_not_found', title: 'There is no such entry on the account' },
+  address_not_found: { status: 404, code: 'address_not_found', title: 'There is no such address in the wallet' },
   method_not_allowed: { status: 405, code: 'method_not_allowed', title: 'This method is not allowed here' },
   invoice_closed: { status: 409, code: 'invoice_closed', title: 'The invoice takes no payment any more' },
   nothing_to_resolve: { status: 409, code: 'nothing_to_resolve', title: 'There is nothing this action could change' },
   too_many_endpoints: { status: 409, code: 'too_many_endpoints', title: 'The store has as many webhook endpoints as it may' },
+  too_many_addresses: { status: 409, code: 'too_many_addresses', title: 'The wallet has more addresses than can be read' },
   bad_account_key: WALLET,
   wrong_network: WALLET,
   index_out_of_range: WALLET,
   not_configured: WALLET,
+  entry_not_open: { status: 409, code: 'entry_not_open', title: 'The entry has its place already' },
   body_too_large: { status: 413, code: 'body_too_large', title: 'The body is too large' },
   unsupported_media_type: { status: 415, code: 'unsupported_media_type', title: 'The body must be application/json' },
   idempotency_key_reused: {
@@ -69,6 +84,14 @@ export const PROBLEMS = {
   amount_too_large: { status: 422, code: 'amount_too_large', title: 'The amount is too large' },
   period_too_long: { status: 422, code: 'period_too_long', title: 'The period has more than one statement can hold' },
   address_not_allowed: { status: 422, code: 'address_not_allowed', title: 'Webhooks cannot be sent to this address' },
+  not_xml: STATEMENT,
+  xml_not_allowed: STATEMENT,
+  xml_too_large: STATEMENT,
+  not_a_statement: STATEMENT,
+  other_currency: STATEMENT,
+  too_many_entries: STATEMENT,
+  account_not_found: { status: 422, code: 'bank_account_not_found', title: 'The statement is of none of the store’s accounts' },
+  balance_mismatch: { status: 422, code: 'balance_mismatch', title: 'The statement does not add up' },
   defect: { status: 500, code: 'internal_error', title: 'Something went wrong on our side' },
   rates_unavailable: {
     status: 503,

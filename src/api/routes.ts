@@ -1,10 +1,12 @@
 import { listAssets, listPaymentMethods } from './assets.ts'
 import { readBalances } from './balances.ts'
+import { assignEntry, importStatements, listBankAccounts, listUnmatched } from './bank.ts'
 import type { Route } from './call.ts'
 import { createInvoice } from './create-invoice.ts'
 import { activateMethod, listEvents, listInvoices, readInvoice, resolveInvoice } from './invoices.ts'
 import { listPostings, listTransactions } from './ledger.ts'
 import { readStatement } from './statement.ts'
+import { listAddresses, listWallets, readAddressBalance, readWalletBalance } from './wallets.ts'
 import { createEndpoint, listDeliveries, listEndpoints } from './webhooks.ts'
 
 /** The merchant API, every route of it; all need an API key. */
@@ -22,6 +24,14 @@ export const ROUTES: readonly Route[] = [
   { method: 'GET', path: '/balances', handle: readBalances },
   { method: 'GET', path: '/ledger/transactions', handle: listTransactions },
   { method: 'GET', path: '/ledger/statement', handle: readStatement },
+  { method: 'GET', path: '/wallets', handle: listWallets },
+  { method: 'GET', path: '/wallets/:id/balance', handle: readWalletBalance },
+  { method: 'GET', path: '/wallets/:id/addresses', handle: listAddresses },
+  { method: 'GET', path: '/wallets/:id/addresses/:address/balance', handle: readAddressBalance },
+  { method: 'POST', path: '/bank/statements', handle: importStatements },
+  { method: 'GET', path: '/bank/accounts', handle: listBankAccounts },
+  { method: 'GET', path: '/bank/unmatched', handle: listUnmatched },
+  { method: 'POST', path: '/bank/unmatched/:id/assignment', handle: assignEntry },
   { method: 'GET', path: '/payment_methods', handle: listPaymentMethods },
   { method: 'GET', path: '/assets', handle: listAssets },
 ]

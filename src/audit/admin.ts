@@ -12,7 +12,7 @@ import { faultOfBalances } from './compare.ts'
 import { statusOf } from './memory.ts'
 import { type MerchantPlace, merchantsAfter, merchantsOf, storesOf } from './merchants.ts'
 import { AUDIT_NAME } from './rpc.ts'
-import { runAudit } from './run.ts'
+import { AT_ONCE, runAudit } from './run.ts'
 import { comparePage, rebuildAfter, type WholeLedger } from './whole.ts'
 
 type Bindings = { Bindings: CoreEnv }
@@ -42,7 +42,7 @@ export function createAdmin(clock: Clock = systemClock): Hono<Bindings> {
     return answer(memory && { status: statusOf(memory), passed: memory.passed, suspects })
   })
   app.post('/admin/audit', async (c) => {
-    const report = await runAudit(c.env, clock())
+    const report = await runAudit(c.env, clock(), AT_ONCE)
     return report ? answer(report) : problem(409, 'audit_running', 'another run is under way; try again in a minute')
   })
   app.get('/admin/ledgers', async (c) => {

@@ -17,12 +17,14 @@ export interface BooksEnv {
   readonly LEDGERS: ObjectNamespace<LedgerRpc>
 }
 
-/** How long a difference outside of the books may last before it counts. */
+/** How long a difference outside of the books may last before it counts, and how often what is costly is looked at. */
 export interface Patience {
   /** Words between objects that are under way. */
   readonly graceMs: number
   /** D1 behind the ledger. */
   readonly lagMs: number
+  /** From the beginning of one pass over the wallets of the platform to that of the next: reading them costs nodes. */
+  readonly walletsMs: number
 }
 
 export interface BooksLook {

@@ -1,6 +1,6 @@
 import type { PaymentFact } from '../chain/rpc.ts'
 import { MAX_PAYMENTS } from '../invoice/decide.ts'
-import type { Invoice } from '../invoice/types.ts'
+import type { Invoice, MethodTerms } from '../invoice/types.ts'
 import { accountKind, signOf } from '../ledger/accounts.ts'
 import { trialBalance } from '../ledger/balances.ts'
 import type { Balances, LedgerEntry } from '../ledger/types.ts'
@@ -105,9 +105,16 @@ function expectedOf(key: string, fact: PaymentFact | null, invoice: Invoice | nu
   // Past its limit an invoice takes no payment in: a stranger could send any number of crumbs.
   if (invoice && !known && invoice.payments.length >= MAX_PAYMENTS) return NOTHING
   const method = invoice?.terms.methods.find(({ asset }) => asset === fact.assetCode)
-  const wanted = known?.confirmationsWanted ?? method?.confirmationsWanted ?? 1
-  const isFinal = wanted === 0 || (fact.status === 'confirmed' && fact.confirmations >= wanted)
-  return isFinal ? `${fact.units} ${fact.assetCode}` : `${fact.units} ${fact.assetCode} pending`
+  return isFinal(fact, known ?? method) ? `${fact.units} ${fact.assetCode}` : `${fact.units} ${fact.assetCode} pending`
+}
+
+/** By the invoice's own policy, from what the chain says. An asset that was not offered is final in a block. */
+function isFinal(
+  { status, confirmations, final }: PaymentFact,
+  policy: Pick<MethodTerms, 'confirmationsWanted' | 'finalityWanted'> = { confirmationsWanted: 1 },
+): boolean {
+  if (policy.finalityWanted) return status === 'confirmed' && final === true
+  return policy.confirmationsWanted === 0 || (status === 'confirmed' && confirmations >= policy.confirmationsWanted)
 }
 
 function placed({ pending, final }: Booked): string {

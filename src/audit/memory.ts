@@ -8,6 +8,8 @@ export const NOTHING_REMEMBERED: AuditMemory = {
   cursors: {},
   suspects: {},
   open: {},
+  wallets: {},
+  walletsFromMs: 0,
   pass: newPass(1),
   passed: null,
 }

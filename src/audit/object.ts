@@ -45,7 +45,10 @@ export class AuditObject extends DurableObject<CoreEnv> implements AuditRpc {
     const { sql } = this.ctx.storage
     if (sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'audit'").toArray().length === 0) return null
     const row = sql.exec('SELECT leased_until_ms, memory FROM audit').one()
-    return { memory: decodeJson<AuditMemory>(row.memory as string), leasedUntilMs: row.leased_until_ms as number }
+    return {
+      memory: { ...NOTHING_REMEMBERED, ...decodeJson<Partial<AuditMemory>>(row.memory as string) },
+      leasedUntilMs: row.leased_until_ms as number,
+    }
   }
 
   #save(memory: AuditMemory, leasedUntilMs: number): void {

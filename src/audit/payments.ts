@@ -1,3 +1,5 @@
+import { ownerOf } from '../bank/receive.ts'
+import type { BankRpc } from '../bank/rpc.ts'
 import type { ChainRpc, PaymentFact } from '../chain/rpc.ts'
 import type { InvoiceRpc } from '../invoice/rpc.ts'
 import type { Invoice } from '../invoice/types.ts'
@@ -17,6 +19,7 @@ export interface PaymentsEnv {
   readonly INVOICES: ObjectNamespace<InvoiceRpc>
   readonly LEDGERS: ObjectNamespace<LedgerRpc>
   readonly WALLETS: ObjectNamespace<WalletRpc>
+  readonly BANKS: ObjectNamespace<BankRpc>
 }
 
 /** Payments of one invoice to compare. */
@@ -84,10 +87,10 @@ export async function lookAtInvoice(
 async function addressFaults(env: PaymentsEnv, { terms, activations }: Invoice): Promise<Map<string, string | null>> {
   const faults = new Map<string, string | null>()
   for (const { asset, index } of activations) {
-    const walletId = terms.methods.find((method) => method.asset === asset)?.walletId
+    const { walletId, chainId = '' } = terms.methods.find((method) => method.asset === asset) ?? {}
     const id = `wallet/${walletId}/${index}`
     if (walletId === undefined || faults.has(id)) continue
-    const owner = await env.WALLETS.getByName(walletId).ownerOf(index)
+    const owner = await ownerOf(env, { chainId, walletId }, index)
     const words = `invoice ${terms.id} shows address ${index} of wallet ${walletId}, which was given to ${owner ?? 'nobody'}`
     faults.set(id, owner === terms.id ? null : words)
   }

@@ -1,3 +1,4 @@
+import { isBankRail } from '../bank/receive.ts'
 import { PAYMENTS_PAGE_MAX, type PaymentFact, type PaymentsPart } from '../chain/rpc.ts'
 import type { LedgerEntry } from '../ledger/types.ts'
 import { registryOf } from '../money/registry.ts'
@@ -115,9 +116,18 @@ async function askChains(
     answered.add(chainId)
     for (const fact of found) facts.set(fact.key, fact)
   }
+  // A payment by bank transfer ends in the wallet id of its account.
+  const ofBanks = [...unknown].filter((key) => isBankRail(chainOf(key)))
+  for (const [walletId, keys] of Map.groupBy(ofBanks, (key) => key.slice(key.lastIndexOf('/') + 1))) {
+    const some = keys.slice(0, PAYMENTS_PAGE_MAX)
+    const found = await trouble.around('payments of books', { walletId }, () => env.BANKS.getByName(walletId).paymentsAt(some))
+    if (found === null) continue
+    for (const key of some) answered.add(key)
+    for (const fact of found) facts.set(fact.key, fact)
+  }
   return questions.map((question) => ({
     ...question,
-    payments: question.payments.filter((key) => facts.has(key) || answered.has(chainOf(key))),
+    payments: question.payments.filter((key) => facts.has(key) || answered.has(chainOf(key)) || answered.has(key)),
   }))
 }
 

@@ -26,16 +26,31 @@ export interface AuditMemory {
   readonly atMs: number | null
   /** Why the last run could not, or null. */
   readonly error: string | null
-  /** `merchants`, and `<chain id> <part>` for each part of each chain's payments. Absent: from the beginning. */
+  /** `merchants`, `wallets`, and `<chain id> <part>` for each part of each chain's payments. Absent: from the beginning. */
   readonly cursors: Readonly<Record<string, string>>
   /** By `keyOf` (judge.ts), at most `SUSPECTS_MAX`. */
   readonly suspects: Readonly<Record<string, Suspect>>
   /** Open differences by merchant, where there are any. */
   readonly open: Readonly<Record<string, number>>
+  /** Wallets of the platform whose reading is waited for. */
+  readonly wallets: Readonly<Record<string, WaitingWallet>>
+  /** When the pass over them that is under way, or was the last, began; 0 before. */
+  readonly walletsFromMs: number
   /** The pass over all merchants that is under way. */
   readonly pass: Pass
   /** The last whole one. */
   readonly passed: Passed | null
+}
+
+/** What the books said of a wallet before it was read: the first half of a look. */
+export interface WaitingWallet {
+  readonly atMs: number
+  /** In whose books the wallet is. */
+  readonly merchants: readonly string[]
+  /** By chain: when a reading had last been asked for. One that begins later is what is waited for. */
+  readonly askedAtMs: Readonly<Record<string, number>>
+  readonly inWallet: Sums
+  readonly inTransit: Sums
 }
 
 /** What does not agree, found by one look. */

@@ -6,14 +6,17 @@ import { statusOf } from './memory.ts'
 import type { PaymentsEnv } from './payments.ts'
 import { type MerchantsEnv, roundOfMerchants } from './round-merchants.ts'
 import { roundOfPayments } from './round-payments.ts'
+import { roundOfWallets, type WalletsEnv } from './round-wallets.ts'
 import { AUDIT_NAME, type AuditRpc, type AuditStatus, type Pass, type Passed, type Suspect } from './rpc.ts'
 import { endOfPass, newPass } from './totals.ts'
 import { Trouble } from './trouble.ts'
 
 /** Well over the longest pause between two tries to tell: a minute between objects, five from the ledger to D1. */
-const PATIENCE: Patience = { graceMs: 100_000, lagMs: 15 * 60_000 }
+const PATIENCE: Patience = { graceMs: 100_000, lagMs: 15 * 60_000, walletsMs: 60 * 60_000 }
+/** For a run that a person asks for: wallets too, whenever they were looked at. */
+export const AT_ONCE: Patience = { ...PATIENCE, walletsMs: 0 }
 
-export interface AuditEnv extends MerchantsEnv, PaymentsEnv {
+export interface AuditEnv extends MerchantsEnv, PaymentsEnv, WalletsEnv {
   readonly CHAINS: string
   readonly AUDITS: ObjectNamespace<AuditRpc>
 }
@@ -27,7 +30,8 @@ export interface AuditReport {
 }
 
 /**
- * One run of the audit: the books of the next merchants, the next payments of each chain, and all that is suspected.
+ * One run of the audit: the books of the next merchants, the next payments of each chain, the next wallets of the
+ * platform, and all that is suspected.
  * What has not agreed for long enough is raised with its merchant's ledger, which then lets no money out. Carried out by
  * cron each minute; answers null when another run is under way. Bounded, whatever there is to look at.
  */
@@ -38,11 +42,12 @@ export async function runAudit(env: AuditEnv, nowMs: number, patience: Patience 
   const trouble = new Trouble()
   const merchants = await roundOfMerchants(env, memory, patience, trouble)
   const payments = await roundOfPayments(env, memory, merchants.entries, patience.graceMs, trouble)
+  const wallets = await roundOfWallets(env, memory, nowMs, patience, trouble)
   const pass = { ...merchants.pass, payments: merchants.pass.payments + payments.payments }
   const end = merchants.isPassed ? endOfPass(pass, Object.values(memory.suspects), patience.graceMs) : null
 
-  const findings = [...merchants.findings, ...payments.findings, ...(end?.findings ?? [])]
-  const looked = new Set([...merchants.looked, ...payments.looked, ...(end?.looked ?? [])])
+  const findings = [...merchants.findings, ...payments.findings, ...wallets.findings, ...(end?.findings ?? [])]
+  const looked = new Set([...merchants.looked, ...payments.looked, ...wallets.looked, ...(end?.looked ?? [])])
   const { suspects, raise } = judge(memory.suspects, findings, looked, nowMs)
   const { heard, open } = await raiseAll(env, raise, trouble)
   for (const suspect of raise) if (!heard.includes(suspect)) suspects[keyOf(suspect)] = { ...suspect, raised: false }
@@ -51,9 +56,15 @@ export async function runAudit(env: AuditEnv, nowMs: number, patience: Patience 
     run: memory.run,
     atMs: trouble.first === null ? nowMs : memory.atMs,
     error: trouble.first,
-    cursors: { ...payments.cursors, ...(merchants.cursor === undefined ? {} : { merchants: merchants.cursor }) },
+    cursors: {
+      ...payments.cursors,
+      ...(merchants.cursor === undefined ? {} : { merchants: merchants.cursor }),
+      ...(wallets.cursor === undefined ? {} : { wallets: wallets.cursor }),
+    },
     suspects,
     open: { ...merchants.open, ...open },
+    wallets: wallets.waiting,
+    walletsFromMs: wallets.fromMs,
     pass: end ? newPass(pass.no + 1) : pass,
     passed: end ? passedOf(pass, nowMs) : memory.passed,
   }

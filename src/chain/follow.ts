@@ -179,8 +179,18 @@ export function confirmationsOf(row: PaymentRow, tipHeight: number): number {
   return row.height === null ? 0 : tipHeight - row.height + 1
 }
 
+/** What of a chain decides how deep a payment is: its tip, and up to where its own policy holds blocks final. */
+export interface Depth {
+  readonly tipHeight: number
+  readonly finalHeight: number | null
+}
+
+export function isFinalAt(row: PaymentRow, { finalHeight }: Depth): boolean {
+  return row.height !== null && finalHeight !== null && row.height <= finalHeight
+}
+
 /** The whole truth of a payment as its invoice is told it. */
-export function observationOf(chainId: string, row: PaymentRow, tipHeight: number, revision: number): PaymentObservation {
+export function observationOf(chainId: string, row: PaymentRow, depth: Depth, revision: number): PaymentObservation {
   return {
     key: `${chainId}/${row.txid}/${row.index}`,
     revision,
@@ -190,7 +200,8 @@ export function observationOf(chainId: string, row: PaymentRow, tipHeight: numbe
     assetCode: row.assetCode,
     units: row.units,
     status: row.status,
-    confirmations: confirmationsOf(row, tipHeight),
+    confirmations: confirmationsOf(row, depth.tipHeight),
+    final: isFinalAt(row, depth),
     height: row.height,
     blockHash: row.blockHash,
     seenAtMs: row.seenAtMs,

@@ -1,4 +1,5 @@
 import type { ChainConfig } from '../money/chain.ts'
+import { finalHeightOf } from './finality.ts'
 import type { ChainHealth } from './rpc.ts'
 import type { FollowerFacts } from './tables.ts'
 
@@ -21,6 +22,7 @@ export function healthOf(
     height: cursor?.height ?? null,
     hash: cursor?.hash ?? null,
     headHeight: facts?.headHeight ?? null,
+    finalHeight: finalHeightOf(chain, cursor?.height ?? null, facts?.tagHeight ?? null),
     lagBlocks,
     headAdvancedAtMs: facts?.headAdvancedAtMs ?? null,
     syncedAtMs: facts?.syncedAtMs ?? null,

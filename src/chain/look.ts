@@ -1,4 +1,4 @@
-import type { BlockRef, ChainReader, MempoolScan, NodeError } from '../gateways/gateway.ts'
+import type { ChainReader, Head, MempoolScan, NodeError } from '../gateways/gateway.ts'
 import type { Clock } from '../lib/clock.ts'
 import { ok, type Result } from '../lib/result.ts'
 import { matchScan, type WatchShards } from './match.ts'
@@ -75,7 +75,7 @@ async function takeIn(ports: LookPorts, begun: FollowState, startedAtMs: number)
 async function takeBlocks(
   ports: LookPorts,
   begun: FollowState,
-  head: BlockRef,
+  head: Head,
   startedAtMs: number,
 ): Promise<Result<FollowState | null, LookError>> {
   const { follower, watch, reader, clock } = ports
@@ -117,18 +117,20 @@ async function takeMempool(
   { follower, watch }: LookPorts,
   state: FollowState,
   { scan, waiting, missing }: Glance,
-  { head, startedAtMs, more }: { head: BlockRef; startedAtMs: number; more: boolean },
+  { head, startedAtMs, more }: { head: Head; startedAtMs: number; more: boolean },
 ): Promise<Result<FollowState, LookError>> {
   const payments = scan ? await matchScan(scan, watch) : ok([])
   if (!payments.ok) return payments
   const conflicts = scan ? scan.conflicts(state.unconfirmed) : []
   const mempool = { payments: payments.value, conflicts, waiting, missing }
-  const committed = await follower.commit({ ...place(state, head, startedAtMs), rollbackTo: null, blocks: [], mempool, more })
+  const here = place(state, head, startedAtMs)
+  // What is final is told at the head only: then every block up to it is known, and its hash can be compared with ours.
+  const committed = await follower.commit({ ...here, rollbackTo: null, blocks: [], mempool, more, final: head.final ?? null })
   // Only now: what is marked as seen and not committed would never be told.
   if (committed.ok) scan?.seen()
   return committed
 }
 
-function place(state: FollowState, head: BlockRef, startedAtMs: number): Pick<ChainBatch, 'base' | 'head' | 'startedAtMs'> {
+function place(state: FollowState, head: Head, startedAtMs: number): Pick<ChainBatch, 'base' | 'head' | 'startedAtMs'> {
   return { base: state.recent[0] ?? null, head: { height: head.height, hash: head.hash }, startedAtMs }
 }

@@ -6,7 +6,8 @@ import { nextDueMs } from '../lib/outbox.ts'
 import { err, ok, type Result } from '../lib/result.ts'
 import type { ChainConfig } from '../money/chain.ts'
 import { registryOf } from '../money/registry.ts'
-import { confirmationsOf, follow, observationOf, type PaymentRow, type Place, placeOf } from './follow.ts'
+import { finalHeightOf, moveTag } from './finality.ts'
+import { confirmationsOf, type Depth, follow, observationOf, type PaymentRow, type Place, placeOf } from './follow.ts'
 import { healthOf } from './health.ts'
 import { paymentFacts, paymentsPage } from './payment-facts.ts'
 import type {
@@ -22,6 +23,7 @@ import type {
 } from './rpc.ts'
 import {
   giveUpLost,
+  hashAt,
   migrate,
   newFollower,
   paymentAt,
@@ -29,6 +31,7 @@ import {
   paymentsOf,
   paymentsReplacedBy,
   paymentsToldAfter,
+  paymentsUnderTag,
   putBlocks,
   putNotifyUntil,
   putPayment,
@@ -50,6 +53,7 @@ const SEND_RETRY_MS = 1_000
 /** The most confirmations an invoice is told of. */
 const CONFIRMATIONS_MAX = 10_000
 const ERROR_TEXT_MAX = 300
+const NO_BLOCKS: Depth = { tipHeight: 0, finalHeight: null }
 
 /**
  * The follower of one chain, named by its CAIP-2 id: the cursor, every payment found, and what invoices are to hear.
@@ -139,11 +143,11 @@ export class ChainObject extends DurableObject<CoreEnv> implements ChainRpc {
   }
 
   async paymentsPage(part: PaymentsPart, after: string | null, limit: number): Promise<PaymentsPage> {
-    return paymentsPage(this.#sql, this.#chainId, part, after, limit)
+    return paymentsPage(this.#sql, this.#chainId, this.#depth ?? NO_BLOCKS, part, after, limit)
   }
 
   async paymentsAt(keys: readonly string[]): Promise<PaymentFact[]> {
-    return paymentFacts(this.#sql, this.#chainId, keys)
+    return paymentFacts(this.#sql, this.#chainId, this.#depth ?? NO_BLOCKS, keys)
   }
 
   override async alarm(): Promise<void> {
@@ -174,15 +178,16 @@ export class ChainObject extends DurableObject<CoreEnv> implements ChainRpc {
     const revision = facts.revision + 1
 
     const { changed, told } = follow(chain, place, batch, this.#touched(place, batch), facts.syncedAtMs)
-    for (const row of changed) putPayment(sql, row, revision, batch.startedAtMs)
+    for (const row of changed) putPayment(sql, row, revision, batch.startedAtMs, Boolean(chain.finality))
     if (batch.blocks.length > 0) {
       const refs = batch.blocks.map(({ ref }) => ref)
       putBlocks(sql, place.floor, refs, revision, chain.reorgDepthMax)
       giveUpLost(sql, batch.startedAtMs)
     }
+    const tagHeight = chain.finality ? this.#takeFinal(facts.tagHeight, place, batch, revision, nowMs) : null
     const toTell = this.#held(
       told.map((row) => ({ row, revision })),
-      place.tip.height,
+      { tipHeight: place.tip.height, finalHeight: finalHeightOf(chain, place.tip.height, tagHeight) },
       nowMs,
     )
     if (place.rolledBack)
@@ -201,8 +206,25 @@ export class ChainObject extends DurableObject<CoreEnv> implements ChainRpc {
       headHash: batch.head.hash,
       headAdvancedAtMs: batch.head.hash === facts.headHash ? facts.headAdvancedAtMs : batch.startedAtMs,
       syncedAtMs: finished ? batch.startedAtMs : facts.syncedAtMs,
+      tagHeight,
     })
     return ok(toTell)
+  }
+
+  /**
+   * Takes in how far the finality tag has come, and answers it. Invoices hear by the outbox of the payments that have come
+   * under it: no block says so, from which it could be told again.
+   */
+  #takeFinal(before: number | null, place: Place, batch: ChainBatch, revision: number, nowMs: number): number | null {
+    const { from, to, undone, disagrees } = moveTag(before, place, batch.final, (height) => hashAt(this.#sql, height))
+    const chainId = this.#chainId
+    if (undone) logEvent('error', 'final_blocks_left', { chainId, finalHeight: before, rolledBackTo: from })
+    if (disagrees) logEvent('warn', 'final_block_unknown', { chainId, height: batch.final?.height, hash: batch.final?.hash })
+    if (to === null || to === from) return to
+    const { rows, reached } = paymentsUnderTag(this.#sql, from ?? -1, to)
+    const depth = { tipHeight: place.tip.height, finalHeight: reached }
+    for (const row of rows) this.#teller.keep(row.invoiceId, observationOf(chainId, row, depth, revision), nowMs)
+    return reached
   }
 
   /** From the beginning of one look to that of the next, unless that is past: then a slow node is given the whole pause. */
@@ -227,9 +249,9 @@ export class ChainObject extends DurableObject<CoreEnv> implements ChainRpc {
   }
 
   /** What the teller can hold is answered, the rest put into the outbox. Runs in a transaction. */
-  #held(told: readonly { row: PaymentRow; revision: number }[], tipHeight: number, nowMs: number): Told[] {
+  #held(told: readonly { row: PaymentRow; revision: number }[], depth: Depth, nowMs: number): Told[] {
     const toTell = told.map(({ row, revision }): Told => {
-      return { invoiceId: row.invoiceId, observation: observationOf(this.#chainId, row, tipHeight, revision) }
+      return { invoiceId: row.invoiceId, observation: observationOf(this.#chainId, row, depth, revision) }
     })
     for (const { invoiceId, observation } of toTell.splice(this.#teller.room)) this.#teller.keep(invoiceId, observation, nowMs)
     return toTell
@@ -240,25 +262,25 @@ export class ChainObject extends DurableObject<CoreEnv> implements ChainRpc {
     if (this.#tookOver) return
     this.#tookOver = true
     const facts = readFacts(this.#sql)
-    const tip = recentBlocks(this.#sql, 1)[0]
-    if (!facts || !tip || facts.toldRevision >= facts.revision) return
+    const depth = this.#depth
+    if (!facts || !depth || facts.toldRevision >= facts.revision) return
     const told = paymentsToldAfter(this.#sql, facts.toldRevision)
-    this.#teller.tell(this.ctx.storage.transactionSync(() => this.#held(told, tip.height, Date.now())))
+    this.#teller.tell(this.ctx.storage.transactionSync(() => this.#held(told, depth, Date.now())))
   }
 
   /** Keeps how many confirmations an invoice wants; if it has been told of fewer than there are by now, tells again. */
   #heed(told: PaymentObservation, wanted: number): void {
     const row = paymentAt(this.#sql, told.txid, told.index)
-    const tip = recentBlocks(this.#sql, 1)[0]
+    const depth = this.#depth
     const notifyUntil = Math.min(Math.max(1, Math.floor(wanted)), CONFIRMATIONS_MAX)
-    if (!row || !tip || row.notifyUntil === notifyUntil) return
+    if (!row || !depth || row.notifyUntil === notifyUntil) return
     putNotifyUntil(this.#sql, { ...row, notifyUntil })
-    if (row.status !== 'confirmed' || told.confirmations >= Math.min(notifyUntil, confirmationsOf(row, tip.height))) return
+    if (row.status !== 'confirmed' || told.confirmations >= Math.min(notifyUntil, confirmationsOf(row, depth.tipHeight))) return
     const nowMs = Date.now()
     const facts = readFacts(this.#sql) ?? newFollower(nowMs)
     const revision = facts.revision + 1
     writeFacts(this.#sql, { ...facts, revision })
-    this.#teller.keep(row.invoiceId, observationOf(this.#chainId, row, tip.height, revision), nowMs)
+    this.#teller.keep(row.invoiceId, observationOf(this.#chainId, row, depth, revision), nowMs)
   }
 
   async #sendLook(chain: ChainConfig, nowMs: number): Promise<void> {
@@ -298,6 +320,15 @@ export class ChainObject extends DurableObject<CoreEnv> implements ChainRpc {
       unconfirmed: trackedTransactions(this.#sql),
       replacements: replacements(this.#sql),
     }
+  }
+
+  /** Null before the first commit. */
+  get #depth(): Depth | null {
+    const tip = recentBlocks(this.#sql, 1)[0]
+    if (!tip) return null
+    const chain = this.#findChain()
+    const tagHeight = readFacts(this.#sql)?.tagHeight ?? null
+    return { tipHeight: tip.height, finalHeight: chain && finalHeightOf(chain, tip.height, tagHeight) }
   }
 
   get #sql(): SqlStorage {

@@ -1,7 +1,7 @@
 import type { Sql } from '../lib/outbox.ts'
-import { confirmationsOf, type PaymentRow } from './follow.ts'
+import { confirmationsOf, type Depth, isFinalAt, type PaymentRow } from './follow.ts'
 import { PAYMENTS_PAGE_MAX, type PaymentFact, type PaymentsPage, type PaymentsPart } from './rpc.ts'
-import { recentBlocks, toPayment } from './tables.ts'
+import { toPayment } from './tables.ts'
 
 /** So many blocks before the tip the part `near` begins again: what they made final is looked at more than once. */
 const NEAR_BLOCKS = 10
@@ -10,17 +10,24 @@ const NEAR_BLOCKS = 10
  * A page of payments in the order of an index the table has anyway; `after` is what the page before answered as `next`.
  * The part `near` has no end: it goes on from shortly before the tip, so that each payment passes by once it is final.
  */
-export function paymentsPage(sql: Sql, chainId: string, part: PaymentsPart, after: string | null, limit: number): PaymentsPage {
-  const tip = tipOf(sql)
+export function paymentsPage(
+  sql: Sql,
+  chainId: string,
+  depth: Depth,
+  part: PaymentsPart,
+  after: string | null,
+  limit: number,
+): PaymentsPage {
+  const tip = depth.tipHeight
   const most = Math.min(Math.max(1, limit), PAYMENTS_PAGE_MAX)
   const rows = rowsOf(sql, part, after, tip, most)
   const last = rows.length < most ? undefined : rows.at(-1)
   const end = part === 'near' ? `${tip - NEAR_BLOCKS}//` : null
-  return { payments: rows.map((row) => factOf(chainId, toPayment(row), tip)), next: last ? cursorOf(part, last) : end }
+  return { payments: rows.map((row) => factOf(chainId, toPayment(row), depth)), next: last ? cursorOf(part, last) : end }
 }
 
 /** Payments by their keys; those of other chains, and keys that are none, find nothing. */
-export function paymentFacts(sql: Sql, chainId: string, keys: readonly string[]): PaymentFact[] {
+export function paymentFacts(sql: Sql, chainId: string, depth: Depth, keys: readonly string[]): PaymentFact[] {
   const places = keys
     .slice(0, PAYMENTS_PAGE_MAX)
     .map((key) => key.split('/'))
@@ -32,8 +39,7 @@ export function paymentFacts(sql: Sql, chainId: string, keys: readonly string[])
       JSON.stringify(places),
     )
     .toArray()
-  const tip = tipOf(sql)
-  return rows.map((row) => factOf(chainId, toPayment(row), tip))
+  return rows.map((row) => factOf(chainId, toPayment(row), depth))
 }
 
 type Row = Record<string, unknown>
@@ -63,11 +69,8 @@ function cursorOf(part: PaymentsPart, row: Row): string {
   return part === 'near' ? `${row.touch_height}/${row.txid}/${row.idx}` : `${row.txid}/${row.idx}`
 }
 
-function factOf(chainId: string, row: PaymentRow, tip: number): PaymentFact {
+function factOf(chainId: string, row: PaymentRow, depth: Depth): PaymentFact {
   const { txid, index, invoiceId, assetCode, units, status } = row
-  return { key: `${chainId}/${txid}/${index}`, invoiceId, assetCode, units, status, confirmations: confirmationsOf(row, tip) }
-}
-
-function tipOf(sql: Sql): number {
-  return recentBlocks(sql, 1)[0]?.height ?? 0
+  const confirmations = confirmationsOf(row, depth.tipHeight)
+  return { key: `${chainId}/${txid}/${index}`, invoiceId, assetCode, units, status, confirmations, final: isFinalAt(row, depth) }
 }

@@ -44,6 +44,8 @@ export interface PaymentFact {
   readonly units: bigint
   readonly status: PaymentStatus
   readonly confirmations: number
+  /** In a block that is final by the chain's own policy. */
+  readonly final?: boolean
 }
 
 export interface FollowState {
@@ -83,6 +85,8 @@ export interface ChainBatch {
     readonly waiting: readonly string[]
     readonly missing: readonly string[]
   } | null
+  /** The newest block under the chain's finality tag, as the node named it beside its head. Null or absent: not told. */
+  readonly final?: { readonly height: number; readonly hash: string } | null
   /** This look will commit again: no other need be sent meanwhile. */
   readonly more: boolean
   /** The node's head as this look found it, and when the look started. */
@@ -100,6 +104,8 @@ export interface ChainHealth {
   readonly height: number | null
   readonly hash: string | null
   readonly headHeight: number | null
+  /** Payments in blocks up to here are final by the chain's own policy. Null before the first one is. */
+  readonly finalHeight: number | null
   /** Blocks the node has and we have not read. */
   readonly lagBlocks: number | null
   /** When the head last moved: the measure of health. */
@@ -139,6 +145,11 @@ export interface PaymentObservation {
   readonly status: PaymentStatus
   /** 0 while not in a block of the best chain. */
   readonly confirmations: number
+  /**
+   * In a block that is final by the chain's own policy: deep enough, or under its finality tag. Not told one by one like
+   * confirmations, but once. Absent in what was told before this field was.
+   */
+  readonly final?: boolean
   readonly height: number | null
   readonly blockHash: string | null
   /** When the network first showed it to us; the block's time when it was found catching up after an outage. */
@@ -149,9 +160,10 @@ export interface PaymentObservation {
 
 /**
  * unconfirmed: in the mempool. confirmed: in a block of the best chain. missing: in neither, nothing conflicts.
- * replaced: an unconfirmed transaction spends the same coins. double_spent: a confirmed one does.
+ * replaced: an unconfirmed transaction spends the same coins. double_spent: a confirmed one does. returned: a bank has
+ * taken back what it had booked.
  */
-export type PaymentStatus = 'unconfirmed' | 'confirmed' | 'missing' | 'replaced' | 'double_spent'
+export type PaymentStatus = 'unconfirmed' | 'confirmed' | 'missing' | 'replaced' | 'double_spent' | 'returned'
 
 /** What the follower asks a gateway Worker to do. Sent by the chain object's alarm, one at a time per chain. */
 export interface LookMessage {

@@ -4,7 +4,8 @@ import { isLoose, type PaymentRow, touchHeight } from './follow.ts'
 
 /**
  * The tables of a chain's follower. Payments stay for ever; two partial indexes hold just those a batch can touch:
- * the loose ones (their coins are followed) and those near enough to the tip (see `touchHeight`).
+ * the loose ones (their coins are followed) and those near enough to the tip (see `touchHeight`). On chains with a finality
+ * tag a third one finds, by height, those in blocks (`tag_height`) that come under it.
  */
 const MIGRATIONS: readonly string[] = [
   `CREATE TABLE follower (
@@ -26,12 +27,17 @@ const MIGRATIONS: readonly string[] = [
   'ALTER TABLE blocks ADD COLUMN revision INTEGER NOT NULL DEFAULT 0',
   'ALTER TABLE payments ADD COLUMN revision INTEGER NOT NULL DEFAULT 0',
   'ALTER TABLE payments ADD COLUMN lost_at_ms INTEGER',
+  'ALTER TABLE follower ADD COLUMN tag_height INTEGER',
+  'ALTER TABLE payments ADD COLUMN tag_height INTEGER',
+  'CREATE INDEX payments_tagged ON payments (tag_height) WHERE tag_height IS NOT NULL',
 ]
 
 /** Bounds what each look carries. Past it the oldest are still found in blocks, but no longer watched for conflicts. */
 export const TRACKED_MAX = 5_000
 /** A lost payment is given up so long after it was lost. Should it come in a block after all, it is taken as ever. */
 const LOST_KEPT_MS = 30 * 24 * 3_600_000
+/** Payments that come under the tag in one commit, about. What is more follows with the next look. */
+const TAGGED_MAX = 1_000
 /** Transaction ids in one query. */
 const TXIDS_PAGE = 1_000
 
@@ -67,6 +73,8 @@ export interface FollowerFacts {
   readonly headHash: string | null
   readonly headAdvancedAtMs: number | null
   readonly syncedAtMs: number | null
+  /** How far the chain's finality tag has come; null on chains without one. */
+  readonly tagHeight: number | null
 }
 
 export function newFollower(nowMs: number): FollowerFacts {
@@ -82,6 +90,7 @@ export function newFollower(nowMs: number): FollowerFacts {
     headHash: null,
     headAdvancedAtMs: null,
     syncedAtMs: null,
+    tagHeight: null,
   }
 }
 
@@ -100,13 +109,14 @@ export function readFacts(sql: Sql): FollowerFacts | null {
     headHash: row.head_hash as string | null,
     headAdvancedAtMs: row.head_advanced_at_ms as number | null,
     syncedAtMs: row.synced_at_ms as number | null,
+    tagHeight: row.tag_height as number | null,
   }
 }
 
 export function writeFacts(sql: Sql, facts: FollowerFacts): void {
   sql.exec(
     `INSERT OR REPLACE INTO follower (id, revision, told_revision, next_look_at_ms, heard_at_ms, at_head, failures, error,
-       head_height, head_hash, head_advanced_at_ms, synced_at_ms) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       head_height, head_hash, head_advanced_at_ms, synced_at_ms, tag_height) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     facts.revision,
     facts.toldRevision,
     facts.nextLookAtMs,
@@ -118,6 +128,7 @@ export function writeFacts(sql: Sql, facts: FollowerFacts): void {
     facts.headHash,
     facts.headAdvancedAtMs,
     facts.syncedAtMs,
+    facts.tagHeight,
   )
 }
 
@@ -168,17 +179,37 @@ export function paymentAt(sql: Sql, txid: string, index: string): PaymentRow | n
   return row ? toPayment(row) : null
 }
 
-/** Writes a payment as the commit with this revision has it, which began at `atMs` by the clock of looks. */
-export function putPayment(sql: Sql, row: PaymentRow, revision: number, atMs: number): void {
+/**
+ * The next payments to come under the finality tag as it goes from one height to another: whole blocks, and so many that a
+ * commit can take them. `reached` is how far they are all of them.
+ */
+export function paymentsUnderTag(sql: Sql, from: number, to: number): { rows: PaymentRow[]; reached: number } {
+  const under = 'FROM payments WHERE tag_height > ? AND tag_height <= ?'
+  const last = sql.exec(`SELECT tag_height ${under} ORDER BY tag_height LIMIT 1 OFFSET ?`, from, to, TAGGED_MAX - 1).toArray()[0]
+  const reached = (last?.tag_height as number | undefined) ?? to
+  return { rows: sql.exec(`SELECT * ${under}`, from, reached).toArray().map(toPayment), reached }
+}
+
+/** The hash of a block we keep; null when it is older than those. */
+export function hashAt(sql: Sql, height: number): string | null {
+  const row = sql.exec('SELECT hash FROM blocks WHERE height = ?', height).toArray()[0]
+  return (row?.hash as string | undefined) ?? null
+}
+
+/**
+ * Writes a payment as the commit with this revision has it, which began at `atMs` by the clock of looks. `tagged`: the
+ * chain has a finality tag, so that the payment is to be found when its block comes under it.
+ */
+export function putPayment(sql: Sql, row: PaymentRow, revision: number, atMs: number, tagged: boolean): void {
   sql.exec(
     `INSERT INTO payments (txid, idx, invoice_id, asset, units, spends, status, height, block_hash, seen_at_ms,
-       replaced_by, conflict_height, notify_until, touch_height, tracked, revision, lost_at_ms)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       replaced_by, conflict_height, notify_until, touch_height, tracked, revision, lost_at_ms, tag_height)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT (txid, idx) DO UPDATE SET asset = excluded.asset, units = excluded.units, spends = excluded.spends,
        status = excluded.status, height = excluded.height, block_hash = excluded.block_hash,
        replaced_by = excluded.replaced_by, conflict_height = excluded.conflict_height,
        notify_until = excluded.notify_until, touch_height = excluded.touch_height, tracked = excluded.tracked,
-       revision = excluded.revision,
+       revision = excluded.revision, tag_height = excluded.tag_height,
        lost_at_ms = CASE WHEN excluded.lost_at_ms IS NOT NULL THEN COALESCE(lost_at_ms, excluded.lost_at_ms) END`,
     row.txid,
     row.index,
@@ -197,6 +228,7 @@ export function putPayment(sql: Sql, row: PaymentRow, revision: number, atMs: nu
     isLoose(row.status) ? 1 : 0,
     revision,
     row.status === 'missing' || row.status === 'replaced' ? atMs : null,
+    tagged ? row.height : null,
   )
 }
 

@@ -3,12 +3,13 @@ import { unreachable } from '../lib/result.ts'
 import { css, script } from './built/assets.ts'
 import { LANGUAGES, type Language } from './language.ts'
 import { Sign } from './parts.tsx'
+import { PayByBank } from './stages/bank.tsx'
 import { Choose } from './stages/choose.tsx'
 import { Confirming } from './stages/confirming.tsx'
 import { Closing, Expired, Invalid } from './stages/over.tsx'
 import { Paid } from './stages/paid.tsx'
 import { Pay } from './stages/pay.tsx'
-import { headline, linkTo, type View } from './view.ts'
+import { clockOf, headline, linkTo, railOf, type View } from './view.ts'
 
 const MARK = 'M11.5 25V8.5h5.8a5 5 0 0 1 0 10h-2.6'
 const ICON = `data:image/svg+xml,${encodeURIComponent(
@@ -114,7 +115,7 @@ export function Card({ view }: { view: View }) {
       data-status={invoice.status}
       data-stage={stage.kind}
       data-now={view.nowMs}
-      data-expires={stage.kind === 'choose' || stage.kind === 'pay' ? invoice.terms.expiresAtMs : undefined}
+      data-expires={clockOf(view)?.isCounted ? invoice.terms.expiresAtMs : undefined}
       data-title={headline(view)}
     >
       {view.problem && (
@@ -135,7 +136,11 @@ function StageOf({ view }: { view: View }) {
     case 'choose':
       return <Choose view={view} />
     case 'pay':
-      return <Pay view={view} stage={stage} />
+      return railOf(view, stage.method.chainId).gateway === 'sepa' ? (
+        <PayByBank view={view} stage={stage} />
+      ) : (
+        <Pay view={view} stage={stage} />
+      )
     case 'closing':
       return <Closing view={view} />
     case 'confirming':

@@ -22,6 +22,15 @@ export function money(asset: Asset, units: bigint, language: string): string {
   return priceFormat(language, asset).format(numeric(formatDecimal(units, asset.decimals)))
 }
 
+/** As a bank's form takes it, in the language's own way and without grouping: `1234,56`. Exact. */
+export function transferAmount(units: bigint, decimals: number, language: string): string {
+  const key = `${language} transfer ${decimals}`
+  const digits = { useGrouping: false, minimumFractionDigits: decimals, maximumFractionDigits: decimals }
+  const made = priceFormats.get(key) ?? new Intl.NumberFormat(language, digits)
+  priceFormats.set(key, made)
+  return made.format(numeric(formatDecimal(units, decimals)))
+}
+
 /** For a list to choose from: at most eight digits after the point, rounded up, and marked when that is not exact. */
 export function roughAmount(asset: Asset, units: bigint): string {
   const step = 10n ** BigInt(Math.max(0, asset.decimals - ROUGH_DIGITS))
@@ -44,6 +53,14 @@ export function timeText(atMs: number, language: string): string {
   const made = timeFormats.get(language) ?? new Intl.DateTimeFormat(language, TIME_STYLE)
   timeFormats.set(language, made)
   return `${made.format(atMs)} UTC`
+}
+
+/** A day in UTC, without a time. */
+export function dayText(atMs: number, language: string): string {
+  const key = `${language} day`
+  const made = timeFormats.get(key) ?? new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeZone: 'UTC' })
+  timeFormats.set(key, made)
+  return made.format(atMs)
 }
 
 /** Groups of four, so that two addresses can be compared by eye. `0x` goes with the first group. */

@@ -4,7 +4,7 @@ import type { Payment } from '../invoice/types.ts'
 import { isAlive, isFinal } from '../invoice/view.ts'
 import { unreachable } from '../lib/result.ts'
 import { shortId } from './format.ts'
-import { chainOf, isTestNetwork, showMoney, type View } from './view.ts'
+import { isTestNetwork, railOf, showMoney, type View } from './view.ts'
 
 type Tone = 'good' | 'busy' | 'warn' | 'bad'
 
@@ -67,6 +67,8 @@ function coinShape(ticker: string) {
       return (
         <path d="M19.3 13c-.5-1.3-1.7-2-3.3-2-1.9 0-3.2 1-3.2 2.5 0 3.5 6.6 1.6 6.6 5 0 1.6-1.4 2.5-3.4 2.5-1.8 0-3.1-.8-3.5-2.1M16 9v2m0 10v2M12.2 7.3a9.5 9.5 0 0 0 0 17.4m7.6-17.4a9.5 9.5 0 0 1 0 17.4" />
       )
+    case 'EUR':
+      return <path d="M21 11.2a6 6 0 1 0 0 9.6M9 14.6h8.4M9 17.4h8.4" />
     default:
       return (
         <text x="16" y="21.5" text-anchor="middle">
@@ -139,7 +141,7 @@ export function Payments({ view }: { view: View }) {
 
 function PaymentRow({ view, payment }: { view: View; payment: Payment }) {
   const asset = view.registry.findAsset(payment.asset)
-  const chain = chainOf(view, payment.chainId)
+  const rail = railOf(view, payment.chainId)
   const short = <code translate="no">{shortId(payment.txid)}</code>
   return (
     <li class={isAlive(payment) ? undefined : 'gone'}>
@@ -147,19 +149,22 @@ function PaymentRow({ view, payment }: { view: View; payment: Payment }) {
       <div>
         <p>
           <strong>{asset ? showMoney(view, payment.asset, payment.units) : payment.asset}</strong>{' '}
-          {isTestNetwork(chain) && <small class="tag">{view.t.testNetwork}</small>}
+          {isTestNetwork(rail) && <small class="tag">{view.t.testNetwork}</small>}
         </p>
         <p class="soft">{paymentState(view, payment)}</p>
-        <p class="id">
-          {chain.explorer ? (
-            <a href={chain.explorer.replace('{txid}', payment.txid)} target="_blank" rel="noreferrer">
-              {short}
-            </a>
-          ) : (
-            short
-          )}
-          <Copy view={view} value={payment.txid} label={view.t.copyTransaction} />
-        </p>
+        {/* What a bank calls a transfer means nothing to who sent it. */}
+        {rail.gateway !== 'sepa' && (
+          <p class="id">
+            {rail.explorer ? (
+              <a href={rail.explorer.replace('{txid}', payment.txid)} target="_blank" rel="noreferrer">
+                {short}
+              </a>
+            ) : (
+              short
+            )}
+            <Copy view={view} value={payment.txid} label={view.t.copyTransaction} />
+          </p>
+        )}
       </div>
     </li>
   )
@@ -173,6 +178,8 @@ function paymentState({ t }: View, payment: Payment): string {
       return t.statusReplaced
     case 'double_spent':
       return t.statusDoubleSpent
+    case 'returned':
+      return t.statusReturned
     case 'unconfirmed':
     case 'confirmed':
       if (payment.decision === 'held') return t.statusHeld
@@ -209,5 +216,5 @@ export function ReturnLink({ view, quiet = false }: { view: View; quiet?: boolea
 }
 
 export function isTest(view: View): boolean {
-  return view.invoice.terms.methods.every((method) => isTestNetwork(chainOf(view, method.chainId)) || method.rate?.fixed === true)
+  return view.invoice.terms.methods.every((method) => isTestNetwork(railOf(view, method.chainId)) || method.rate?.fixed === true)
 }

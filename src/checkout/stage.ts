@@ -11,7 +11,10 @@ export type Stage =
   | { readonly kind: 'confirming'; readonly have: number; readonly want: number }
   | { readonly kind: 'paid' }
   | { readonly kind: 'expired'; readonly because: 'unpaid' | 'part' | 'held' | 'refused' }
-  | { readonly kind: 'invalid'; readonly because: 'replaced' | 'double_spent' | 'missing' | 'marked' }
+  | { readonly kind: 'invalid'; readonly because: LostStatus | 'marked' }
+
+/** How a payment that had been seen can be gone. */
+export type LostStatus = 'replaced' | 'double_spent' | 'returned' | 'missing'
 
 export function stageOf(invoice: Invoice, asset: string | null, nowMs: number): Stage {
   switch (invoice.status) {
@@ -39,15 +42,16 @@ export function selectedMethod(invoice: Invoice, asset: string | null): MethodTe
 }
 
 /** The newest payment that had been seen and is gone, with nothing of this invoice in its place (a fee bump is no loss). */
-export function lostPayment(invoice: Invoice): (Payment & { readonly status: 'replaced' | 'double_spent' | 'missing' }) | null {
+export function lostPayment(invoice: Invoice): (Payment & { readonly status: LostStatus }) | null {
   const alive = new Set(invoice.payments.filter(isAlive).map((payment) => payment.txid))
   const lost = invoice.payments.findLast((payment) => !isAlive(payment) && !alive.has(payment.replacedBy ?? ''))
   return (lost as ReturnType<typeof lostPayment> | undefined) ?? null
 }
 
 function openStage(invoice: Invoice, asset: string | null, nowMs: number): Stage {
-  if (nowMs >= invoice.terms.expiresAtMs) return { kind: 'closing' }
-  const method = selectedMethod(invoice, asset)
+  const isLate = nowMs >= invoice.terms.expiresAtMs
+  const method = isLate ? lastMethod(invoice, nowMs) : selectedMethod(invoice, asset)
+  if (isLate && !method) return { kind: 'closing' }
   const activation = invoice.activations.find((shown) => shown.asset === method?.asset)
   if (!method || !activation) return { kind: 'choose' }
   return { kind: 'pay', method, activation, due: methodDue(invoice, method) }
@@ -58,4 +62,10 @@ function expiredBecause(invoice: Invoice): 'unpaid' | 'part' | 'held' | 'refused
   if (alive.some((payment) => payment.decision === 'held')) return 'held'
   if (alive.some((payment) => payment.decision === 'refused')) return 'refused'
   return alive.some((payment) => payment.decision === 'counted') ? 'part' : 'unpaid'
+}
+
+/** What can still be paid to when the invoice's own time is over: the bank details that were shown before. */
+function lastMethod({ terms, activations }: Invoice, nowMs: number): MethodTerms | null {
+  const open = terms.methods.filter(({ transitMs = 0 }) => nowMs < terms.expiresAtMs + transitMs)
+  return open.find(({ asset }) => activations.some((shown) => shown.asset === asset)) ?? null
 }

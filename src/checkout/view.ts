@@ -1,8 +1,7 @@
-import type { Invoice } from '../invoice/types.ts'
+import type { Invoice, MethodTerms } from '../invoice/types.ts'
 import { figuresOf, type InvoiceFigures } from '../invoice/view.ts'
 import type { Asset } from '../money/asset.ts'
-import type { ChainConfig } from '../money/chain.ts'
-import type { Registry } from '../money/registry.ts'
+import type { Rail, Registry } from '../money/registry.ts'
 import { money } from './format.ts'
 import { LANGUAGES, type Language, type Messages } from './language.ts'
 import { type Stage, stageOf } from './stage.ts'
@@ -72,12 +71,21 @@ export function assetOf(view: View, code: string): Asset {
   return view.registry.asset(code)
 }
 
-export function chainOf(view: View, chainId: string): ChainConfig {
-  return view.registry.chain(chainId)
+export function railOf(view: View, chainId: string): Rail {
+  return view.registry.rail(chainId)
 }
 
-export function isTestNetwork(chain: ChainConfig): boolean {
-  return chain.network !== 'mainnet'
+/** What a shopper chooses: a coin, or a way to move money. */
+export function methodName(view: View, { asset, chainId }: Pick<MethodTerms, 'asset' | 'chainId'>): string {
+  return railOf(view, chainId).gateway === 'sepa' ? view.t.bankTransfer : assetOf(view, asset).name
+}
+
+export function networkName(view: View, rail: Rail): string {
+  return rail.gateway === 'sepa' ? view.t.bankNetwork : view.t.onNetwork({ network: rail.name })
+}
+
+export function isTestNetwork(rail: Rail): boolean {
+  return rail.network !== 'mainnet'
 }
 
 export function showMoney(view: View, asset: string, units: bigint): string {
@@ -86,6 +94,13 @@ export function showMoney(view: View, asset: string, units: bigint): string {
 
 export function paidText(view: View): string {
   return showMoney(view, view.invoice.terms.currency, view.figures.paid)
+}
+
+/** When what is shown ends: counted down by the minute, or for a bank transfer named as a day. Null for other stages. */
+export function clockOf({ stage, invoice }: View): { readonly endsAtMs: number; readonly isCounted: boolean } | null {
+  if (stage.kind !== 'choose' && stage.kind !== 'pay') return null
+  const transitMs = stage.kind === 'pay' ? (stage.method.transitMs ?? 0) : 0
+  return { endsAtMs: invoice.terms.expiresAtMs + transitMs, isCounted: transitMs === 0 }
 }
 
 /** The headline of the stage: the page's one h1, its title, and what a screen reader is told when it changes. */
@@ -104,9 +119,13 @@ export function headline(view: View): string {
     case 'expired':
       return { unpaid: t.expiredTitle, part: t.expiredPartTitle, held: t.heldTitle, refused: t.refusedTitle }[stage.because]
     case 'invalid':
-      return { replaced: t.replacedTitle, double_spent: t.doubleSpentTitle, missing: t.missingTitle, marked: t.markedTitle }[
-        stage.because
-      ]
+      return {
+        replaced: t.replacedTitle,
+        double_spent: t.doubleSpentTitle,
+        returned: t.returnedTitle,
+        missing: t.missingTitle,
+        marked: t.markedTitle,
+      }[stage.because]
   }
 }
 

@@ -2,8 +2,8 @@ import type { Result } from '../lib/result.ts'
 import type { ChainConfig } from '../money/chain.ts'
 
 /**
- * The contract of a gateway: one folder per family of chains. Two halves:
- * addresses (pure, used by wallet objects) and a reader of the chain (I/O, used in the gateways Worker alone).
+ * The contract of a gateway: one folder per family of chains. Addresses (pure, used by wallet objects), a reader of the
+ * chain and a reader of balances (I/O, used in the gateways Worker alone).
  */
 export interface AddressBook {
   /**
@@ -51,13 +51,22 @@ export interface BlockRef {
   readonly timeMs: number
 }
 
+/** The newest block of a node. */
+export interface Head extends BlockRef {
+  /** The newest block under the chain's `finality` tag; null when the node names none. Absent where there is no tag to ask for. */
+  readonly final?: { readonly height: number; readonly hash: string } | null
+}
+
 /** Eight bytes of each output's watch key, concatenated: what the watch list filters by. See `fingerprintOf`. */
 export type Fingerprints = Uint8Array
 
 /** A movement of an asset to one watch key. Its natural key is (chain, txid, index). */
 export interface Transfer {
   readonly txid: string
-  /** Bitcoin: the output number. EVM: `native`, or `<contract>:<n>`, the n-th Transfer log of that contract in the transaction. */
+  /**
+   * Bitcoin: the output number. EVM: `native`; `<contract>:<n>`, the n-th Transfer log of that contract in the transaction;
+   * `internal:<recipient>:<n>`, the n-th transfer of the chain's own asset that contracts make to the recipient in it.
+   */
   readonly index: string
   readonly watchKey: Uint8Array
   readonly assetCode: string
@@ -104,13 +113,64 @@ export interface MempoolScan extends Scan {
 
 /** Reads one chain from its nodes. Verifies what a node says as far as the data proves itself. */
 export interface ChainReader {
-  head(): Promise<Result<BlockRef, NodeError>>
+  head(): Promise<Result<Head, NodeError>>
   /** The hash at a height of the node's best chain, or null above its head. */
   hashAt(height: number): Promise<Result<string | null, NodeError>>
   block(hash: string): Promise<Result<Block, NodeError>>
   /** Transactions waiting and not yet marked seen; null where the chain has no mempool to read. Bounded per call. */
   mempool(): Promise<Result<MempoolScan | null, NodeError>>
 }
+
+/** A place in a chain that balances are told as of. */
+export interface BlockStamp {
+  readonly height: number
+  readonly hash: string
+  /** The block's own time. */
+  readonly timeMs: number
+}
+
+/** What one address has of one asset, in base units. */
+export interface AddressBalance {
+  /** Of the watch key in the list that was asked about. */
+  readonly position: number
+  readonly assetCode: string
+  /** Over zero: what is zero is left out. */
+  readonly confirmed: bigint
+  /** The part of `confirmed` that waiting transactions spend, where the chain can tell. */
+  readonly leaving: bigint
+  /** Bitcoin's family: `confirmed` coin by coin, what sends select from. Empty on chains that keep accounts. */
+  readonly coins: readonly UnspentOutput[]
+}
+
+export interface UnspentOutput {
+  readonly txid: string
+  readonly vout: number
+  readonly units: bigint
+  readonly height: number
+  /** Made by mining, hence not to be spent before it is 100 blocks deep; null when the node does not say. */
+  readonly coinbase: boolean | null
+  /** A waiting transaction spends it; null where nobody has looked. */
+  readonly leaving: boolean | null
+}
+
+export interface BalanceSight {
+  /** All of it is as of this one block. */
+  readonly block: BlockStamp
+  readonly balances: readonly AddressBalance[]
+}
+
+/** Tells what addresses have. An answer is of one block, whole, or it is refused. */
+export interface BalanceReader {
+  /** The most watch keys in one `read`. */
+  readonly keysMax: number
+  /**
+   * As of the block `at` where nodes answer for the past (EVM); else, and with null, as of the newest one: the caller
+   * compares. Refusals other than `protocol` pass by themselves, a node that is busy among them.
+   */
+  read(keys: readonly Uint8Array[], at: Pick<BlockStamp, 'height' | 'hash'> | null): Promise<Result<BalanceSight, NodeError>>
+}
+
+export type BalanceReaderFactory = (chain: ChainConfig, nodes: readonly NodeEndpoint[], fetcher: typeof fetch) => BalanceReader
 
 /** Every node of the chain failed. `retry` kinds pass by themselves; `protocol` needs a person. */
 export type NodeError = {
@@ -128,6 +188,11 @@ export interface NodeEndpoint {
   readonly rest?: boolean
   /** EVM: the node serves a `pending` block worth reading (own nodes and anvil; most hosted ones do not). */
   readonly pending?: boolean
+  /**
+   * EVM: `false` asks this node for no traces, which hosted ones charge much for. Without any, payments that contracts
+   * make in the chain's own asset are not found.
+   */
+  readonly trace?: boolean
 }
 
 /** Makes a reader; `cache` lives as long as the isolate and holds what has been seen of the mempool. */

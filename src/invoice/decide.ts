@@ -15,7 +15,7 @@ import type {
   PaymentDecision,
   StatusCause,
 } from './types.ts'
-import { isAlive, isFinal, shareOf } from './view.ts'
+import { deadlineOf, isAlive, isFinal, shareOf } from './view.ts'
 
 /**
  * What an invoice does with what it is told. Pure: (invoice, command, now) -> events. The status follows from the
@@ -63,7 +63,7 @@ export function decide(invoice: Invoice, command: Command, nowMs: number): Resul
       bodies.value.forEach(apply)
     }
     inheritedTimes(state).forEach(apply)
-    const isOver = command.deadlineRead === true && nowMs >= invoice.terms.expiresAtMs && !state.deadlinePassed
+    const isOver = command.deadlineRead === true && nowMs >= deadlineOf(invoice) && !state.deadlinePassed
     if (isOver && statusOf(state) === 'new') apply({ type: 'deadline_passed' })
   } else {
     const bodies = bodiesOf(state, command, nowMs)
@@ -94,7 +94,7 @@ function bodiesOf(
     case 'activate':
       return ok(isActive(invoice, command.activation.asset) ? [] : [{ type: 'method_activated', activation: command.activation }])
     case 'deadline':
-      return ok(invoice.deadlinePassed || nowMs < invoice.terms.expiresAtMs ? [] : [{ type: 'deadline_passed' }])
+      return ok(invoice.deadlinePassed || nowMs < deadlineOf(invoice) ? [] : [{ type: 'deadline_passed' }])
     case 'resolve':
       return resolve(invoice, command.action, command.by)
     default:
@@ -127,6 +127,8 @@ function observe(
     status: seen.status,
     confirmations: seen.confirmations,
     confirmationsWanted: standing.confirmationsWanted,
+    ...(standing.finalityWanted && { finalityWanted: true }),
+    ...(seen.final !== undefined && { final: seen.final }),
     height: seen.height,
     blockHash: seen.blockHash,
     seenAtMs: known?.seenAtMs ?? seen.seenAtMs,
@@ -161,25 +163,26 @@ function inheritedTimes(invoice: Invoice): InvoiceEventBody[] {
   })
 }
 
-type Standing = Pick<Payment, 'confirmationsWanted' | 'late' | 'decision' | 'whole' | 'rate'>
+type Standing = Pick<Payment, 'confirmationsWanted' | 'finalityWanted' | 'late' | 'decision' | 'whole' | 'rate'>
 
 /** How a payment stands to the invoice when it is first seen; kept from then on, so that no later rate changes it. */
 function firstStanding(invoice: Invoice, seen: PaymentObservation, lateRates: LateRates, nowMs: number): Standing {
   const { terms } = invoice
   const method = terms.methods.find(({ asset }) => asset === seen.assetCode)
-  const late = seen.seenAtMs > terms.expiresAtMs
+  const late = seen.seenAtMs > terms.expiresAtMs + (method?.transitMs ?? 0)
   if (!method) return { confirmationsWanted: 1, late, decision: 'unexpected', whole: null, rate: null }
-  const { confirmationsWanted, whole } = method
-  if (!late) return { confirmationsWanted, late, decision: 'counted', whole, rate: null }
+  const { whole } = method
+  const wanted = { confirmationsWanted: method.confirmationsWanted, finalityWanted: method.finalityWanted }
+  if (!late) return { ...wanted, late, decision: 'counted', whole, rate: null }
   let decision: PaymentDecision = 'counted'
   if (terms.latePolicy === 'hold' || nowMs > terms.watchUntilMs) decision = 'held'
   if (terms.latePolicy === 'accept_current_rate') {
     const lateRate = lateRates[seen.assetCode]
     // Without a usable rate right now nobody's money is guessed at: a person decides.
     if (!lateRate) decision = 'held'
-    else return { confirmationsWanted, late, decision, whole: lateRate.whole, rate: lateRate.rate }
+    else return { ...wanted, late, decision, whole: lateRate.whole, rate: lateRate.rate }
   }
-  return { confirmationsWanted, late, decision, whole, rate: null }
+  return { ...wanted, late, decision, whole, rate: null }
 }
 
 function changeOf(before: Payment | null, after: Payment): PaymentChange {
@@ -189,6 +192,7 @@ function changeOf(before: Payment | null, after: Payment): PaymentChange {
       if (wasIn) return 'reorged'
       return before ? 'reappeared' : 'seen'
     case 'confirmed':
+      if (before && after.units < before.units) return 'returned'
       if (isFinal(after) && !(before && isFinal(before))) return 'confirmed'
       if (!wasIn) return 'included'
       return after.confirmations < (before?.confirmations ?? 0) ? 'reorged' : 'progressed'
@@ -196,6 +200,7 @@ function changeOf(before: Payment | null, after: Payment): PaymentChange {
       return wasIn ? 'reorged' : 'missing'
     case 'replaced':
     case 'double_spent':
+    case 'returned':
       return after.status
     default:
       return unreachable(after.status)
@@ -227,6 +232,7 @@ function causeOf(before: Invoice, after: Invoice, to: InvoiceStatus, command: Co
   if (command.type === 'deadline') return 'deadline'
   if (to === 'settled') return 'enough_confirmed'
   // Where no confirmation was wanted, a payment can be lost after settlement without any block having left the chain.
+  if (before.status === 'settled' && hasReturned(before, after)) return 'bank_return'
   if (before.status === 'settled') return hasLeftBlock(before, after) ? 'reorg' : 'payment_lost'
   return to === 'processing' ? 'enough_seen' : 'payment_lost'
 }
@@ -237,4 +243,12 @@ function hasLeftBlock(before: Invoice, after: Invoice): boolean {
   return included.some(({ key, confirmations }) =>
     after.payments.some((now) => now.key === key && (now.status !== 'confirmed' || now.confirmations < confirmations)),
   )
+}
+
+/** Whether a bank has taken a payment back, or a part of one. */
+function hasReturned(before: Invoice, after: Invoice): boolean {
+  return before.payments.some(({ key, units }) => {
+    const now = after.payments.find((payment) => payment.key === key)
+    return now?.status === 'returned' || (now !== undefined && now.units < units)
+  })
 }

@@ -1,7 +1,7 @@
 import { DurableObject } from 'cloudflare:workers'
 import type { CoreEnv } from '../../workers/core/env.ts'
+import { openAddress, type Place, readUntil } from '../bank/receive.ts'
 import type { PaymentObservation } from '../chain/rpc.ts'
-import { watchAddress } from '../chain/watch.ts'
 import { ratesSnapshot } from '../exchange/cache.ts'
 import { logEvent, reasonOf } from '../lib/log.ts'
 import { assert, err, ok, type Result } from '../lib/result.ts'
@@ -21,6 +21,7 @@ import type {
 import { appendCommit, insertInvoice, loadEvents, loadFingerprint, loadInvoice } from './store.ts'
 import { buildTerms, priceNow } from './terms.ts'
 import type { Invoice, InvoiceEvent } from './types.ts'
+import { deadlineOf } from './view.ts'
 
 /** Browsers that may watch one invoice live; more fall back to polling. */
 const SOCKETS_MAX = 64
@@ -73,15 +74,13 @@ export class InvoiceObject extends DurableObject<CoreEnv> implements InvoiceRpc 
     const method = invoice.terms.methods.find((offered) => offered.asset === asset)
     if (!method) return err({ reason: 'asset_not_offered', asset })
     if (isActive(invoice, asset)) return ok(invoice)
-    if (invoice.status !== 'new') return err({ reason: 'invoice_closed', status: invoice.status })
+    // An invoice that waits for a bank is open for longer than its rates hold.
+    if (invoice.status !== 'new' || Date.now() >= invoice.terms.expiresAtMs)
+      return err({ reason: 'invoice_closed', status: invoice.status })
 
-    const { id } = invoice.terms
-    const allocated = await this.env.WALLETS.getByName(method.walletId).allocate(method.chainId, id)
-    if (!allocated.ok) return allocated
-    // Watched before shown: who sees the address can pay it, and a payment to it is found.
-    await watchAddress(this.env, registryOf(this.env).chain(method.chainId), allocated.value.watchKey, id)
-
-    const { address, index } = allocated.value
+    const opened = await openAddress(this.env, method, invoice.terms.id)
+    if (!opened.ok) return opened
+    const { address, index } = opened.value
     const nowMs = Date.now()
     const after = this.#apply({ type: 'activate', activation: { asset, address, index, atMs: nowMs } }, nowMs)
     return ok(after)
@@ -187,7 +186,7 @@ export class InvoiceObject extends DurableObject<CoreEnv> implements InvoiceRpc 
   /** Passes the deadline once every chain an address was shown on has been read up to it. */
   async #lookAtDeadline(): Promise<void> {
     const invoice = this.#load()
-    if (!invoice || !awaitsDeadline(invoice) || Date.now() < invoice.terms.expiresAtMs) return
+    if (!invoice || !awaitsDeadline(invoice) || Date.now() < deadlineOf(invoice)) return
     if (await this.#isReadToDeadline(invoice)) {
       this.#deadlineTries = 0
       this.#apply({ type: 'deadline' }, Date.now())
@@ -199,17 +198,17 @@ export class InvoiceObject extends DurableObject<CoreEnv> implements InvoiceRpc 
   /** Whether every chain on which this invoice showed an address has been read up to its deadline. */
   async #isReadToDeadline({ activations, terms }: Invoice): Promise<boolean> {
     const shown = terms.methods.filter(({ asset }) => activations.some((active) => active.asset === asset))
-    const chainIds = [...new Set(shown.map(({ chainId }) => chainId))]
-    const read = await Promise.all(chainIds.map((chainId) => this.#isReadUpTo(chainId, terms.expiresAtMs)))
+    const places = [...new Map(shown.map((method) => [`${method.chainId} ${method.walletId}`, method])).values()]
+    const read = await Promise.all(places.map((place) => this.#isReadUpTo(place, terms.expiresAtMs + (place.transitMs ?? 0))))
     return read.every(Boolean)
   }
 
-  async #isReadUpTo(chainId: string, atMs: number): Promise<boolean> {
+  async #isReadUpTo(place: Place, atMs: number): Promise<boolean> {
     try {
-      const health = await this.env.CHAINS_FOLLOWED.getByName(chainId).health()
-      return health.syncedAtMs !== null && health.syncedAtMs >= atMs
+      const untilMs = await readUntil(this.env, place)
+      return untilMs !== null && untilMs >= atMs
     } catch (thrown) {
-      logEvent('warn', 'chain_health_unknown', { chainId, reason: reasonOf(thrown) })
+      logEvent('warn', 'chain_health_unknown', { chainId: place.chainId, reason: reasonOf(thrown) })
       return false
     }
   }
@@ -239,8 +238,11 @@ export class InvoiceObject extends DurableObject<CoreEnv> implements InvoiceRpc 
   #arm(nowMs: number): void {
     const invoice = this.#load()
     assert(invoice, 'only an existing invoice has an alarm')
-    const backoffMs = Math.min(DEADLINE_RETRY_MS * 2 ** Math.max(0, this.#deadlineTries - 1), DEADLINE_RETRY_MAX_MS)
-    const deadlineMs = this.#deadlineTries > 0 ? nowMs + backoffMs : invoice.terms.expiresAtMs
+    const deadlineAtMs = deadlineOf(invoice)
+    // The longer nobody brings news, the less often they are asked for: a bank's statement may be days late.
+    const retryMaxMs = Math.max(DEADLINE_RETRY_MAX_MS, Math.floor((nowMs - deadlineAtMs) / 10))
+    const backoffMs = Math.min(DEADLINE_RETRY_MS * 2 ** Math.max(0, this.#deadlineTries - 1), retryMaxMs)
+    const deadlineMs = this.#deadlineTries > 0 ? nowMs + backoffMs : deadlineAtMs
     const times = [this.#announcer.dueAtMs, awaitsDeadline(invoice) ? deadlineMs : null].filter((time) => time !== null)
     const next = times.length > 0 ? Math.min(...times) : null
     if (next === null || (typeof this.#alarmAtMs === 'number' && this.#alarmAtMs <= next)) return
@@ -256,7 +258,7 @@ function awaitsDeadline(invoice: Invoice): boolean {
 
 /** Whether this would open a paid invoice again though its time is over. Then it is over at once, in the same commit. */
 function reopensAfterDeadline(invoice: Invoice, command: Command, nowMs: number): boolean {
-  if (invoice.status === 'new' || invoice.deadlinePassed || nowMs < invoice.terms.expiresAtMs) return false
+  if (invoice.status === 'new' || invoice.deadlinePassed || nowMs < deadlineOf(invoice)) return false
   const events = decide(invoice, command, nowMs)
   return events.ok && events.value.reduce<Invoice>(evolve, invoice).status === 'new'
 }

@@ -1,5 +1,6 @@
 import type { FeePosition, InvoicePositions, PaymentPosition, Place } from '../ledger/types.ts'
 import { lesser } from '../money/amount.ts'
+import { shareAddresses } from '../money/chain.ts'
 import { feeOn, partnerShare } from '../money/fee.ts'
 import { type Part, sumShares, unitsOver } from '../money/share.ts'
 import type { Invoice, MethodTerms, Payment } from './types.ts'
@@ -59,7 +60,7 @@ function positionOf(invoice: Invoice, payment: Payment, over: bigint): PaymentPo
   // Somebody's output of nothing is seen and moves nothing.
   if (payment.units === 0n) return []
   const method = methodOf(invoice, payment)
-  // Only addresses on the chains of methods are watched: money elsewhere came to no wallet of this invoice.
+  // Only addresses of methods are watched: money elsewhere came to no wallet of this invoice.
   if (!method) return []
   const { key, asset, units, confirmationsWanted } = payment
   return [
@@ -73,6 +74,7 @@ function positionOf(invoice: Invoice, payment: Payment, over: bigint): PaymentPo
       late: payment.late || payment.decision === 'unexpected',
       over,
       zeroConfirmation: confirmationsWanted === 0,
+      ...(method.transitMs === undefined ? {} : { bank: true as const }),
     },
   ]
 }
@@ -83,11 +85,11 @@ function placeOf(payment: Payment): Place {
   return payment.decision === 'counted' ? 'available' : 'held'
 }
 
-/** The method that was paid by; for an asset that was not offered, the first whose address was shown on its chain. */
+/** The method that was paid by; for an asset that was not offered, the first whose address was shown and is one of its chain. */
 function methodOf({ terms, activations }: Invoice, { asset, chainId }: Payment): MethodTerms | undefined {
   const own = terms.methods.find((method) => method.asset === asset)
   if (own) return own
-  const onChain = terms.methods.filter((method) => method.chainId === chainId)
+  const onChain = terms.methods.filter((method) => shareAddresses(method.chainId, chainId))
   const shown = activations.find((activation) => onChain.some((method) => method.asset === activation.asset))
   return onChain.find((method) => method.asset === shown?.asset) ?? onChain[0]
 }

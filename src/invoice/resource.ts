@@ -1,4 +1,4 @@
-import { addressBookOf } from '../gateways/registry.ts'
+import { paymentUri } from '../gateways/registry.ts'
 import type { Custody } from '../ledger/types.ts'
 import { rfc3339 } from '../lib/clock.ts'
 import { formatDecimal } from '../money/amount.ts'
@@ -8,7 +8,7 @@ import type { Rate } from '../money/rate.ts'
 import type { Registry } from '../money/registry.ts'
 import { feesOf } from './positions.ts'
 import type { Invoice, InvoiceStatus, LatePolicy, MethodTerms, Payment, PaymentDecision } from './types.ts'
-import { figuresOf, methodDue } from './view.ts'
+import { figuresOf, isFinal, methodDue } from './view.ts'
 
 /**
  * An invoice as merchants see it, in the API and in webhooks. Amounts are decimals with all digits of their asset,
@@ -72,9 +72,9 @@ export interface PaymentMethodResource {
   /** Who holds the wallet's key: the merchant, or the platform. */
   readonly custody: Custody
   readonly confirmationsRequired: number
-  /** Null until the method is activated. */
+  /** Null until the method is activated. At a bank a payto URI (RFC 8905) without an amount. */
   readonly address: string | null
-  /** BIP 21 or EIP-681, for what is due; null when there is no address or nothing should be sent to it any more. */
+  /** BIP 21, EIP-681 or RFC 8905, for what is due; null when there is no address or nothing should be sent to it any more. */
   readonly uri: string | null
 }
 
@@ -105,6 +105,8 @@ export interface PaymentResource {
   readonly status: Payment['status']
   readonly confirmations: number
   readonly confirmationsRequired: number
+  /** By the invoice's own policy: enough confirmations, or the chain's finality tag where that is waited for. */
+  readonly final: boolean
   readonly height: number | null
   readonly seenAt: string
   readonly late: boolean
@@ -166,6 +168,7 @@ export function paymentResource(payment: Payment, registry: Registry): PaymentRe
     status: payment.status,
     confirmations: payment.confirmations,
     confirmationsRequired: payment.confirmationsWanted,
+    final: isFinal(payment),
     height: payment.height,
     seenAt: rfc3339(payment.seenAtMs),
     late: payment.late,
@@ -176,7 +179,7 @@ export function paymentResource(payment: Payment, registry: Registry): PaymentRe
 
 function methodResource(invoice: Invoice, method: MethodTerms, registry: Registry): PaymentMethodResource {
   const asset = registry.asset(method.asset)
-  const chain = registry.chain(method.chainId)
+  const rail = registry.rail(method.chainId)
   const address = invoice.activations.find((activation) => activation.asset === method.asset)?.address ?? null
   // Within the tolerance something may be missing for ever; nobody owes it.
   const enough = invoice.status === 'processing' || invoice.status === 'settled'
@@ -193,7 +196,7 @@ function methodResource(invoice: Invoice, method: MethodTerms, registry: Registr
     custody: method.custody,
     confirmationsRequired: method.confirmationsWanted,
     address,
-    uri: payable ? addressBookOf(chain).paymentUri(chain, { address, assetCode: method.asset, units: due }) : null,
+    uri: payable ? paymentUri(rail, { address, assetCode: method.asset, units: due }) : null,
   }
 }
 

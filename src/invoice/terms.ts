@@ -1,10 +1,9 @@
 import { err, ok, type Result } from '../lib/result.ts'
 import { MAX_UNITS } from '../money/amount.ts'
 import type { Asset } from '../money/asset.ts'
-import type { ChainConfig } from '../money/chain.ts'
 import { feeRule, methodFee, withMargin } from '../money/fee.ts'
 import { crossRate, quoteUnits, type Rate } from '../money/rate.ts'
-import type { Registry } from '../money/registry.ts'
+import type { Rail, Registry } from '../money/registry.ts'
 import type { LateRate } from './decide.ts'
 import type { CreateInvoice, CreateRefusal } from './rpc.ts'
 import type { ConfirmationTier, InvoiceTerms, MethodTerms } from './types.ts'
@@ -31,15 +30,16 @@ export function buildTerms(
     const accepted = store.methods.find((method) => method.asset === code)
     const asset = registry.findAsset(code)
     if (!accepted || !asset?.chainId) return err({ reason: 'asset_not_accepted', asset: code })
-    const chain = registry.chain(asset.chainId)
+    const rail = registry.rail(asset.chainId)
     const priced = priceMethod(request, asset, registry, rates)
     if (!priced.ok) withoutRate.push(priced.error)
     else if (priced.value.whole > MAX_UNITS) tooLarge = true
-    else if (priced.value.whole < smallestPayment(chain)) tooSmall = true
+    else if (priced.value.whole < smallestPayment(rail)) tooSmall = true
     else {
-      const confirmationsWanted = confirmationsFor(request.price, request.confirmationTiers, chain)
+      const finality = finalityFor(request.price, request.confirmationTiers, rail)
       const { walletId, custody } = accepted
-      methods.push({ asset: code, chainId: chain.id, walletId, custody, ...priced.value, confirmationsWanted })
+      const transit = 'transitMs' in rail ? { transitMs: rail.transitMs } : {}
+      methods.push({ asset: code, chainId: rail.id, walletId, custody, ...priced.value, ...finality, ...transit })
     }
   }
 
@@ -133,11 +133,20 @@ function rateBetween(rates: readonly Rate[], base: string, quote: string): Rate 
   return undefined
 }
 
-/** The first tier that reaches the price; over all tiers, the most careful of the last tier and the chain's own. */
-function confirmationsFor(price: bigint, tiers: readonly ConfirmationTier[] | null, chain: ChainConfig): number {
-  if (tiers === null) return chain.confirmations
-  const tier = tiers.find(({ upTo }) => upTo === null || price <= upTo)
-  return tier?.confirmations ?? Math.max(chain.confirmations, tiers.at(-1)?.confirmations ?? 0)
+/**
+ * The number of the first tier that reaches the price. Without tiers the chain's own policy; over all tiers, the most
+ * careful of the last tier and the chain's own, of which a finality tag is more careful than any number. A bank books once.
+ */
+function finalityFor(
+  price: bigint,
+  tiers: readonly ConfirmationTier[] | null,
+  chain: Rail,
+): Pick<MethodTerms, 'confirmationsWanted' | 'finalityWanted'> {
+  if (!('confirmations' in chain)) return { confirmationsWanted: 1 }
+  const tier = tiers?.find(({ upTo }) => upTo === null || price <= upTo)
+  if (tier) return { confirmationsWanted: tier.confirmations }
+  const confirmationsWanted = Math.max(chain.confirmations, tiers?.at(-1)?.confirmations ?? 0)
+  return chain.finality ? { confirmationsWanted, finalityWanted: true } : { confirmationsWanted }
 }
 
 /**
@@ -146,6 +155,6 @@ function confirmationsFor(price: bigint, tiers: readonly ConfirmationTier[] | nu
  */
 const DUST_UNITS = { bitcoin: 330n, litecoin: 3_300n } as const
 
-function smallestPayment({ gateway, coin }: ChainConfig): bigint {
-  return gateway === 'bitcoin' ? DUST_UNITS[coin ?? 'bitcoin'] : 1n
+function smallestPayment(rail: Rail): bigint {
+  return rail.gateway === 'bitcoin' ? DUST_UNITS[rail.coin ?? 'bitcoin'] : 1n
 }

@@ -61,6 +61,13 @@ export interface MethodTerms {
   /** What it costs the merchant; null when nothing. */
   readonly fee: MethodFee | null
   readonly confirmationsWanted: number
+  /**
+   * The chain's own finality tag decides when a payment is final, and `confirmationsWanted` only how many confirmations are
+   * told on the way. Absent: they decide.
+   */
+  readonly finalityWanted?: true
+  /** Of banks: how long a payment that was made in time may be on its way before it is booked. Absent on chains. */
+  readonly transitMs?: number
 }
 
 /** An address was allocated, is watched, and may be shown. */
@@ -89,6 +96,10 @@ export interface Payment {
   readonly status: PaymentStatus
   readonly confirmations: number
   readonly confirmationsWanted: number
+  /** As of its method. */
+  readonly finalityWanted?: true
+  /** In a block that is final by the chain's own policy. Absent in payments seen before this was told. */
+  readonly final?: boolean
   readonly height: number | null
   readonly blockHash: string | null
   readonly seenAtMs: number
@@ -139,11 +150,12 @@ export type PaymentChange =
   | 'reappeared'
   | 'replaced'
   | 'double_spent'
+  | 'returned'
   | 'reorged'
   | 'accepted'
   | 'refused'
 
-export type StatusCause = 'enough_seen' | 'enough_confirmed' | 'deadline' | 'payment_lost' | 'reorg' | 'person'
+export type StatusCause = 'enough_seen' | 'enough_confirmed' | 'deadline' | 'payment_lost' | 'reorg' | 'bank_return' | 'person'
 
 /** What the store says when an invoice is created; resolved by the API from the key's store. */
 export interface StoreTerms {
@@ -172,4 +184,6 @@ export interface StoreMethod {
 /** A store as its key opens it. */
 export interface StoreConfig extends StoreTerms {
   readonly wallets: readonly { readonly id: string; readonly account: AccountKey }[]
+  /** Absent in stores that were made before there were any. */
+  readonly bankAccounts?: readonly { readonly id: string; readonly iban: string }[]
 }

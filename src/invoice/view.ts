@@ -8,8 +8,15 @@ export function isAlive(payment: Payment): boolean {
 
 /** Whether a payment is final by the invoice's own policy. */
 export function isFinal(payment: Payment): boolean {
+  if (payment.finalityWanted) return payment.status === 'confirmed' && payment.final === true
   if (payment.confirmationsWanted === 0) return isAlive(payment)
   return payment.status === 'confirmed' && payment.confirmations >= payment.confirmationsWanted
+}
+
+/** When the invoice's time is over: once bank details were shown, a transfer made in time is waited for. */
+export function deadlineOf({ terms, activations }: Invoice): number {
+  const shown = terms.methods.filter(({ asset }) => activations.some((active) => active.asset === asset))
+  return terms.expiresAtMs + Math.max(0, ...shown.map(({ transitMs = 0 }) => transitMs))
 }
 
 /** The share of the price paid by counted payments that pass `which`. */
@@ -63,14 +70,16 @@ export function methodDue(invoice: Invoice, method: MethodTerms): bigint {
 
 /** Confirmations so far and wanted over everything that counts: the slowest payment decides. Null when none is alive. */
 export function confirmationProgress(invoice: Invoice): { have: number; want: number } | null {
+  // What waits for the chain's own finality has its last step still before it.
+  const stepsOf = (payment: Payment) =>
+    payment.finalityWanted && !isFinal(payment)
+      ? Math.min(payment.confirmations, payment.confirmationsWanted - 1)
+      : payment.confirmations
   const waiting = invoice.payments.filter((payment) => payment.decision === 'counted' && isAlive(payment))
   let slowest: Payment | null = null
   for (const payment of waiting) {
-    if (
-      slowest === null ||
-      payment.confirmationsWanted - payment.confirmations > slowest.confirmationsWanted - slowest.confirmations
-    )
+    if (slowest === null || payment.confirmationsWanted - stepsOf(payment) > slowest.confirmationsWanted - stepsOf(slowest))
       slowest = payment
   }
-  return slowest && { have: Math.min(slowest.confirmations, slowest.confirmationsWanted), want: slowest.confirmationsWanted }
+  return slowest && { have: Math.min(stepsOf(slowest), slowest.confirmationsWanted), want: slowest.confirmationsWanted }
 }

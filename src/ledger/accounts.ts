@@ -129,7 +129,7 @@ export const CAUSES: Readonly<Record<Cause, readonly string[]>> = {
   refund: MONEY_OUT,
   payout: MONEY_OUT,
   conversion: ['available', 'reserved', 'exchange'],
-  bank_return: [...MONEY_OUT, 'shortfall'],
+  bank_return: [...new Set([...MONEY_OUT, ...FINAL, ...FEES]), 'partner'],
   treasury: ['fees', 'treasury', 'wallet'],
   adjustment: CORRECTABLE,
 }

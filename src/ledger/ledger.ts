@@ -75,6 +75,8 @@ export class Ledger {
     if (replay) return replay
     if (this.#hasTables && tables.findReservation(this.#sql, request.key))
       return err({ reason: 'ledger_key_reused', detail: `the key ${request.key} was used for another reservation` })
+    if (request.expiresAtMs !== null && request.expiresAtMs <= nowMs)
+      return err({ reason: 'bad_posting', detail: 'the time of this reservation is over already' })
     const differences = this.#differences()
     if (differences.length > 0) return err({ reason: 'ledger_frozen', differences: differences.map(({ id }) => id) })
     const committed = this.#commit(operationKey(draft), request, [draft], null, nowMs)

@@ -124,8 +124,7 @@ class Writer {
       this.#write('payment_lost', postings, { now: before, phase: 'void', of })
       return
     }
-    const cause = before.zeroConfirmation ? 'payment_lost' : 'reorg'
-    this.#write(cause, this.#outOf(accounts, before), { now: before })
+    this.#write(causeOfLoss(before), this.#outOf(accounts, before), { now: before })
   }
 
   #outOf(accounts: PaymentAccounts, { place, units, asset, custody }: PaymentPosition): Posting[] {
@@ -212,8 +211,24 @@ function sameMoney(one: PaymentPosition, other: PaymentPosition): boolean {
   return one.asset === other.asset && one.units === other.units && one.walletId === other.walletId && one.custody === other.custody
 }
 
-/** Why fees come back: a reorganisation, unless what went away had never been in a block. */
+/** Why final money is gone again. */
+function causeOfLoss({ bank, zeroConfirmation }: PaymentPosition): Cause {
+  if (bank) return 'bank_return'
+  return zeroConfirmation ? 'payment_lost' : 'reorg'
+}
+
+/** Why fees come back: why what went away did; a reorganisation when there is more than one reason. */
 function lossCauseOf(before: readonly PaymentPosition[], now: readonly PaymentPosition[]): Cause {
-  const left = before.filter((was) => was.place === 'available' && now.find(({ key }) => key === was.key)?.place !== 'available')
-  return left.length > 0 && left.every(({ zeroConfirmation }) => zeroConfirmation) ? 'payment_lost' : 'reorg'
+  const isLess = (was: PaymentPosition, is: PaymentPosition | undefined) => is?.place !== 'available' || is.units < was.units
+  const left = before.filter(
+    (was) =>
+      was.place === 'available' &&
+      isLess(
+        was,
+        now.find(({ key }) => key === was.key),
+      ),
+  )
+  const causes = new Set(left.map(causeOfLoss))
+  const [only = 'reorg'] = causes
+  return causes.size > 1 ? 'reorg' : only
 }

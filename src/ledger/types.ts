@@ -40,6 +40,7 @@ export type Cause =
   | 'refund'
   | 'payout'
   | 'conversion'
+  /** A bank sent money back that we had sent, or took back what it had booked. */
   | 'bank_return'
   /** The platform's own money: put in, taken out, or fees taken over. */
   | 'treasury'
@@ -109,6 +110,8 @@ export interface PaymentPosition {
   readonly over: bigint
   /** It counted as final before any block: its going away is no reorganisation. */
   readonly zeroConfirmation: boolean
+  /** It came through a bank: its going away after it was booked is a return. */
+  readonly bank?: true
 }
 
 /** What the invoice owes in fees so far, in one asset. */

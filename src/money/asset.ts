@@ -1,3 +1,5 @@
+import { BANK_RAILS } from './bank.ts'
+
 /**
  * What money is counted in. Crypto assets are named by CAIP-19 and live on a chain named by CAIP-2;
  * fiat currencies by ISO 4217. People and the API use the short `code`; it is unique in one installation.
@@ -8,7 +10,7 @@ export interface Asset {
   /** CAIP-19 (`eip155:8453/erc20:0x…`, `bip122:…/slip44:0`) or `iso4217:EUR`. */
   readonly id: string
   readonly kind: 'native' | 'erc20' | 'fiat'
-  /** CAIP-2 of the chain, null for fiat. */
+  /** CAIP-2 of the chain, or the bank rail's id; null where nothing can be paid in it, only priced. */
   readonly chainId: string | null
   /** Base units in one whole: 10 ** decimals. */
   readonly decimals: number
@@ -34,7 +36,7 @@ export const FIAT_ASSETS: readonly Asset[] = FIAT.map(([code, decimals, name]) =
   code,
   id: `iso4217:${code}`,
   kind: 'fiat',
-  chainId: null,
+  chainId: BANK_RAILS.find(({ assetCode }) => assetCode === code)?.id ?? null,
   decimals,
   name,
   ticker: code,

@@ -18,6 +18,11 @@ export interface ChainConfig {
   readonly tokens: readonly (ChainAsset & { readonly contract: string })[]
   /** Confirmations at which a payment is final unless the invoice's policy says otherwise. 1 = in a block. */
   readonly confirmations: number
+  /**
+   * EVM: the tag of the node that a payment's block must have come under to be final, unless the invoice asks for a number
+   * of confirmations. `confirmations` then only says how many of them are told on the way. Null or absent: they decide.
+   */
+  readonly finality?: 'safe' | 'finalized' | null
   /** Depth to which reorganisations are followed; deeper ones stop the follower for a person to look. */
   readonly reorgDepthMax: number
   /** From the beginning of one look at the node to that of the next. */
@@ -54,4 +59,9 @@ export function assetsOf(chain: ChainConfig): Asset[] {
     return { ...token, contract, id: `${chain.id}/erc20:${contract}`, kind: 'erc20', chainId: chain.id }
   })
   return [native, ...tokens]
+}
+
+/** Whether an address is the same account on both chains (by CAIP-2), so that who can pay it on one can on the other: all EVM chains. */
+export function shareAddresses(one: string, other: string): boolean {
+  return one === other || [one, other].every((id) => id.startsWith('eip155:'))
 }

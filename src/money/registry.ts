@@ -1,40 +1,53 @@
 import { type Asset, FIAT_ASSETS } from './asset.ts'
+import { BANK_RAILS, type BankRail } from './bank.ts'
 import { assetsOf, type ChainConfig } from './chain.ts'
+import { expandChains } from './presets.ts'
 
-/** All chains and assets of this installation, by their names. */
+/** Where an asset is paid in: a chain that is followed, or a bank rail that is told. */
+export type Rail = ChainConfig | BankRail
+
+/** All chains, rails and assets of this installation, by their names. */
 export interface Registry {
   readonly chains: readonly ChainConfig[]
+  /** All that an invoice can be paid in. */
+  readonly payable: readonly Asset[]
   /** Throws on an unknown code: callers check what comes from outside with `findAsset`. */
   asset(code: string): Asset
   findAsset(code: string): Asset | null
   chain(id: string): ChainConfig
   findChain(id: string): ChainConfig | null
+  /** The chain or bank rail that an asset is paid on. */
+  rail(id: string): Rail
 }
 
 /** Throws when the configuration names one code or chain twice. */
 export function createRegistry(chains: readonly ChainConfig[]): Registry {
   const byCode = new Map<string, Asset>()
-  for (const asset of [...FIAT_ASSETS, ...chains.flatMap(assetsOf)]) {
+  const assets = [...FIAT_ASSETS, ...chains.flatMap(assetsOf)]
+  for (const asset of assets) {
     if (!/^[A-Z0-9-]{2,20}$/.test(asset.code)) throw new Error(`asset code ${asset.code} is not of the form A-Z, 0-9, -`)
     if (byCode.has(asset.code)) throw new Error(`asset code ${asset.code} is configured twice`)
     byCode.set(asset.code, asset)
   }
   const byId = new Map(chains.map((chain) => [chain.id, chain]))
   if (byId.size !== chains.length) throw new Error('a chain is configured twice')
+  const byRail = new Map<string, Rail>([...byId, ...BANK_RAILS.map((rail) => [rail.id, rail] as const)])
   return {
     chains,
+    payable: assets.filter(({ chainId }) => chainId !== null),
     asset: (code) => found(byCode.get(code), `asset ${code}`),
     findAsset: (code) => byCode.get(code) ?? null,
     chain: (id) => found(byId.get(id), `chain ${id}`),
     findChain: (id) => byId.get(id) ?? null,
+    rail: (id) => found(byRail.get(id), `chain ${id}`),
   }
 }
 
 let cached: { text: string; registry: Registry } | null = null
 
-/** The registry of the `CHAINS` variable, parsed once per isolate. Throws on text that is not a list of chains. */
+/** The registry of the `CHAINS` variable, parsed once per isolate, presets filled in. Throws on text that is not a list of chains. */
 export function registryOf(env: { CHAINS: string }): Registry {
-  if (cached?.text !== env.CHAINS) cached = { text: env.CHAINS, registry: createRegistry(JSON.parse(env.CHAINS) as ChainConfig[]) }
+  if (cached?.text !== env.CHAINS) cached = { text: env.CHAINS, registry: createRegistry(expandChains(JSON.parse(env.CHAINS))) }
   return cached.registry
 }
 

@@ -1,4 +1,4 @@
-import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import { integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 
 /**
  * The directory: one small database that knows every merchant, store and API key, and in which shard their rows are.
@@ -19,6 +19,13 @@ export const wallets = sqliteTable('wallets', {
   /** `Custody` */
   custody: text('custody').notNull(),
 })
+
+/** Which stores have, or once had, which wallet: in whose books its money may be. */
+export const walletStores = sqliteTable(
+  'wallet_stores',
+  { walletId: text('wallet_id').notNull(), storeId: text('store_id').notNull() },
+  (table) => [primaryKey({ columns: [table.walletId, table.storeId] })],
+)
 
 export const stores = sqliteTable('stores', {
   id: text('id').primaryKey(),

@@ -1,31 +1,39 @@
 import { addressBookOf } from '../gateways/registry.ts'
+import type { BankAccount } from '../gateways/sepa/address.ts'
 import type { StoreConfig, StoreMethod } from '../invoice/types.ts'
 import type { Custody } from '../ledger/types.ts'
 import { toHex } from '../lib/bytes.ts'
 import type { FieldRefusal } from '../lib/fields.ts'
 import { keyedId } from '../lib/ids.ts'
 import { err, ok, type Result } from '../lib/result.ts'
+import { SEPA } from '../money/bank.ts'
 import type { ChainConfig } from '../money/chain.ts'
 import type { Registry } from '../money/registry.ts'
 import type { WalletRequest } from './provision-request.ts'
 
-export type PlannedWallet = StoreConfig['wallets'][number] & {
+interface Planned {
+  readonly id: string
   readonly custody: Custody
   /** Path of the field that says so. */
   readonly param: string
 }
 
+export type PlannedWallet = Planned & StoreConfig['wallets'][number]
+
+export type PlannedBank = Planned & { readonly account: BankAccount }
+
 /**
  * The wallets and payment methods of a store. A wallet's id is made from its account's first address, so one account is
  * one wallet however often, in whichever store, under whichever custody and with whichever xpub prefix it is given: two
  * objects counting indices of one account would hand out the same address twice. Refuses accounts that cannot make
- * addresses for their assets.
+ * addresses for their assets. A bank account is a wallet too, named by its IBAN; its money is the merchant's own.
  */
 export async function planWallets(
   requests: readonly WalletRequest[],
   registry: Registry,
-): Promise<Result<{ wallets: PlannedWallet[]; methods: StoreMethod[] }, FieldRefusal>> {
+): Promise<Result<{ wallets: PlannedWallet[]; banks: PlannedBank[]; methods: StoreMethod[] }, FieldRefusal>> {
   const wallets = new Map<string, PlannedWallet>()
+  const banks: PlannedBank[] = []
   const methods: StoreMethod[] = []
   for (const [index, { account, assets, custody }] of requests.entries()) {
     for (const [position, code] of assets.entries()) {
@@ -33,11 +41,20 @@ export async function planWallets(
       const chainId = registry.findAsset(code)?.chainId
       if (!chainId) return refuse(asset, `${code} is not an asset of a chain configured here`)
       if (methods.some((method) => method.asset === code)) return refuse(asset, `${code} has a wallet already`)
-      const chain = registry.chain(chainId)
+      const param = `wallets[${index}].custody`
+      if ('iban' in account) {
+        if (chainId !== SEPA.id) return refuse(asset, `a bank account takes ${SEPA.assetCode} only`)
+        if (custody !== 'self') return refuse(param, 'what comes to a merchant’s bank account is in their own custody: self')
+        const id = await keyedId('wal', 'account', [SEPA.id, account.iban])
+        banks.push({ id, account, custody, param })
+        methods.push({ asset: code, walletId: id, custody })
+        continue
+      }
+      const chain = registry.findChain(chainId)
+      if (!chain) return refuse(asset, `${code} comes to a bank account, which has an iban`)
       const first = addressBookOf(chain).derive(chain, account, 0)
       if (!first.ok) return refuse(`wallets[${index}].account`, `${first.error.reason}: ${first.error.detail} (for ${code})`)
       const id = await keyedId('wal', 'account', [spaceOf(chain), account.script, toHex(first.value.watchKey)])
-      const param = `wallets[${index}].custody`
       const known = wallets.get(id)
       if (known && known.custody !== custody)
         return refuse(param, `this account has the custody ${known.custody} in ${known.param}`)
@@ -45,7 +62,7 @@ export async function planWallets(
       methods.push({ asset: code, walletId: id, custody })
     }
   }
-  return ok({ wallets: [...wallets.values()], methods })
+  return ok({ wallets: [...wallets.values()], banks, methods })
 }
 
 /** What must be the same for two address indices to be one: on EVM chains one index serves them all. */

@@ -1,5 +1,7 @@
 import { isApiKey } from '../auth/api-keys.ts'
 import type { AccountKey } from '../gateways/gateway.ts'
+import type { BankAccount } from '../gateways/sepa/address.ts'
+import { isBic, isSepaCountry, readIban } from '../gateways/sepa/iban.ts'
 import type { LatePolicy } from '../invoice/types.ts'
 import type { Custody } from '../ledger/types.ts'
 import { type FieldRefusal, type Fields, readFields } from '../lib/fields.ts'
@@ -26,7 +28,7 @@ export interface StoreRequest {
 }
 
 export interface WalletRequest {
-  readonly account: AccountKey
+  readonly account: AccountKey | BankAccount
   readonly assets: readonly string[]
   readonly custody: Custody
 }
@@ -39,6 +41,8 @@ export type ProvisionRefusal =
 const WALLETS_MAX = 50
 const ASSETS_MAX = 100
 const ORIGINS_MAX = 50
+/** Characters of a name in a SEPA transfer. */
+const HOLDER_MAX = 70
 const DAY_MS = 86_400_000
 /** Money that comes within a month of expiry still finds its invoice by itself. */
 const WATCH_MS_DEFAULT = 30 * DAY_MS
@@ -78,12 +82,27 @@ export function parseStoreRequest(input: unknown, shards: number, registry: Regi
 
 function readWallet(items: Fields, name: string): WalletRequest {
   const wallet = items.object(name, ['account', 'assets', 'custody'])
-  const account = wallet.object('account', ['xpub', 'script'])
+  const isBank = Object.hasOwn(Object(wallet.value('account')), 'iban')
   return {
-    account: { xpub: account.text('xpub', { max: 200 }), script: account.choice('script', ['p2wpkh', 'p2tr', 'evm']) },
+    account: isBank ? readBankAccount(wallet) : readAccountKey(wallet),
     assets: wallet.texts('assets', 1, ASSETS_MAX, { max: 20 }),
     custody: wallet.optional('custody', (custody) => wallet.choice(custody, ['self', 'platform'])) ?? 'self',
   }
+}
+
+function readAccountKey(wallet: Fields): AccountKey {
+  const account = wallet.object('account', ['xpub', 'script'])
+  return { xpub: account.text('xpub', { max: 200 }), script: account.choice('script', ['p2wpkh', 'p2tr', 'evm']) }
+}
+
+function readBankAccount(wallet: Fields): BankAccount {
+  const account = wallet.object('account', ['iban', 'bic', 'holder'])
+  const iban = readIban(account.text('iban', { max: 60 }))
+  if (iban === null) account.refuse('iban', 'must be an IBAN with the right length and check digits', '')
+  else if (!isSepaCountry(iban)) account.refuse('iban', 'must be of a country of SEPA', '')
+  const bic = account.optional('bic', (name) => account.text(name, { max: 11 }).toUpperCase())
+  if (bic !== null && !isBic(bic)) account.refuse('bic', 'must be a BIC of 8 or 11 characters', '')
+  return { iban: iban ?? '', bic, holder: account.text('holder', { max: HOLDER_MAX, pattern: /^[^\r\n\t]+$/, form: 'one line' }) }
 }
 
 function readId(fields: Fields, prefix: 'mer' | 'st', name: string): string {

@@ -1,15 +1,18 @@
 import { and, eq, inArray, sql } from 'drizzle-orm'
 import { type DrizzleD1Database, drizzle } from 'drizzle-orm/d1'
 import { createApiKey, hashApiKey, shownPart } from '../auth/api-keys.ts'
+import type { BankRpc } from '../bank/rpc.ts'
+import type { Custody } from '../ledger/types.ts'
 import { randomId } from '../lib/ids.ts'
 import { encodeJson } from '../lib/json.ts'
 import type { ObjectNamespace } from '../lib/objects.ts'
 import { err, ok, type Result } from '../lib/result.ts'
 import { type FeePlan, NO_FEES } from '../money/fee.ts'
 import { registryOf } from '../money/registry.ts'
+import { type WalletChain, walletChains } from '../wallet/chains.ts'
 import type { WalletRpc } from '../wallet/rpc.ts'
-import { apiKeys, merchants, stores, wallets } from './directory-schema.ts'
-import { type PlannedWallet, planWallets } from './plan-wallets.ts'
+import { apiKeys, merchants, stores, walletStores, wallets } from './directory-schema.ts'
+import { type PlannedBank, type PlannedWallet, planWallets } from './plan-wallets.ts'
 import { type ProvisionRefusal, parseStoreRequest, type StoreRequest } from './provision-request.ts'
 import { shardCount } from './shards.ts'
 import type { StoredStore } from './stores.ts'
@@ -19,6 +22,7 @@ export interface ProvisionEnv {
   readonly ENVIRONMENT: string
   readonly DIRECTORY: D1Database
   readonly WALLETS: ObjectNamespace<WalletRpc>
+  readonly BANKS: ObjectNamespace<BankRpc>
 }
 
 export interface ProvisionedStore {
@@ -27,6 +31,14 @@ export interface ProvisionedStore {
   readonly shard: number
   /** Shown here and never again, unless the caller chose it. */
   readonly apiKey: string
+  /** Those with an account key; whoever gave one compares the addresses with their own wallet's before anything is paid. */
+  readonly wallets: readonly ProvisionedWallet[]
+}
+
+export interface ProvisionedWallet {
+  readonly id: string
+  readonly custody: Custody
+  readonly chains: readonly WalletChain[]
 }
 
 /**
@@ -63,25 +75,38 @@ export async function provisionStore(
   const storeId = request.storeId ?? randomId('st')
   const place = await placeOf(directory, env, storeId, request)
   if (!place.ok) return place
-  const claimed = await claimWallets(directory, planned.value.wallets)
+  const { wallets, banks } = planned.value
+  const claimed = await claimWallets(directory, [...wallets, ...banks])
   if (!claimed.ok) return claimed
   // Wallets first: no store may name a wallet that cannot hand out addresses. A refusal means that the wallet has this
   // very account already, spelled with another prefix, since its id is made from the account's first address.
-  for (const { id, account } of planned.value.wallets) await env.WALLETS.getByName(id).configure(account)
+  for (const { id, account } of wallets) await env.WALLETS.getByName(id).configure(account)
+  for (const { id, account, param } of banks) {
+    // Who brings its statements says what is paid: nobody but the merchant who had the account first.
+    const configured = await env.BANKS.getByName(id).configure(account, place.value.merchantId)
+    if (!configured.ok) return conflict(param.replace(/custody$/, 'account.iban'), 'another merchant has this bank account')
+  }
 
   const config: StoredStore = {
     storeId,
     storeName: request.name,
     ...place.value,
     methods: planned.value.methods,
-    wallets: planned.value.wallets.map(({ id, account }) => ({ id, account })),
+    wallets: wallets.map(({ id, account }) => ({ id, account })),
+    bankAccounts: banks.map(({ id, account }) => ({ id, iban: account.iban })),
     allowedOrigins: request.allowedOrigins,
     watchMs: request.watchMs,
     latePolicy: request.latePolicy,
     toleranceBps: request.toleranceBps,
   }
   const apiKey = request.apiKey ?? createApiKey(env.ENVIRONMENT === 'production' ? 'live' : 'test')
-  return save(directory, config, request.plan, apiKey, nowMs)
+  const saved = await save(directory, config, request.plan, apiKey, nowMs)
+  if (!saved.ok) return saved
+  const shown = wallets.map(({ id, custody, account }): ProvisionedWallet => {
+    const codes = config.methods.filter(({ walletId }) => walletId === id).map(({ asset }) => asset)
+    return { id, custody, chains: walletChains(registry, account, codes) }
+  })
+  return ok({ ...saved.value, wallets: shown })
 }
 
 /** Where a store is: with its merchant, whose shard is the one asked for at first, else the one with the fewest stores. */
@@ -113,7 +138,7 @@ async function emptiestShard(directory: DrizzleD1Database, env: ProvisionEnv): P
  */
 async function claimWallets(
   directory: DrizzleD1Database,
-  planned: readonly PlannedWallet[],
+  planned: readonly (PlannedWallet | PlannedBank)[],
 ): Promise<Result<null, ProvisionRefusal>> {
   const claims = planned.map(({ id, custody }) => directory.insert(wallets).values({ id, custody }).onConflictDoNothing())
   const [first, ...others] = claims
@@ -125,8 +150,8 @@ async function claimWallets(
 }
 
 /**
- * Merchant, store and key in one batch. Two callers at once with one id: the first one's merchant and shard stay, the
- * other is told, and has made neither store nor key.
+ * Merchant, store, its wallets and key in one batch. Two callers at once with one id: the first one's merchant and shard
+ * stay, the other is told, and has made neither store nor key.
  */
 async function save(
   directory: DrizzleD1Database,
@@ -134,7 +159,7 @@ async function save(
   plan: FeePlan | null,
   apiKey: string,
   nowMs: number,
-): Promise<Result<ProvisionedStore, ProvisionRefusal>> {
+): Promise<Result<Omit<ProvisionedStore, 'wallets'>, ProvisionRefusal>> {
   const { storeId, merchantId, shard, storeName: name } = config
   const text = encodeJson(config)
   const hash = await hashApiKey(apiKey)
@@ -160,6 +185,7 @@ async function save(
         set: { name, config: text },
         setWhere: sql`${stores.shard} = excluded.shard AND ${stores.merchantId} = excluded.merchant_id`,
       }),
+    ...config.wallets.map(({ id }) => directory.insert(walletStores).values({ walletId: id, storeId }).onConflictDoNothing()),
     directory
       .insert(apiKeys)
       .select(

@@ -1,5 +1,4 @@
 import type { Fields } from '../lib/fields.ts'
-import { assetsOf } from '../money/chain.ts'
 import { FEE_BPS_MAX, type FeePartner, type FeePlan, type FeeRule } from '../money/fee.ts'
 import { readAmount } from '../money/read-amount.ts'
 import type { Registry } from '../money/registry.ts'
@@ -23,7 +22,7 @@ export function readPlan(fields: Fields, name: string, registry: Registry): FeeP
 }
 
 function readMethods(plan: Fields, name: string, decimals: number, registry: Registry): Record<string, FeeRule> {
-  const codes = registry.chains.flatMap(assetsOf).map(({ code }) => code)
+  const codes = registry.payable.map(({ code }) => code)
   const methods = plan.object(name, codes)
   const rules: Record<string, FeeRule> = {}
   for (const code of codes) {

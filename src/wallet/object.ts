@@ -2,59 +2,153 @@ import { DurableObject } from 'cloudflare:workers'
 import type { CoreEnv } from '../../workers/core/env.ts'
 import type { AccountKey } from '../gateways/gateway.ts'
 import { addressBookOf } from '../gateways/registry.ts'
+import { logEvent, reasonOf } from '../lib/log.ts'
 import { err, ok, type Result } from '../lib/result.ts'
+import type { ChainConfig } from '../money/chain.ts'
 import { registryOf } from '../money/registry.ts'
-import type { AllocatedAddress, AllocateRefusal, WalletRpc } from './rpc.ts'
+import { give, givenFrom, givenKey, indexOf, indicesOfInvoices, keysFrom, migrateAddresses, nextIndex } from './addresses.ts'
+import { BALANCE_TABLES, balanceOn, beginReading, endReading, holdingsOn, nextPage, takePage } from './balances.ts'
+import {
+  ADDRESSES_MAX,
+  type AllocatedAddress,
+  type AllocateRefusal,
+  type GivenIndex,
+  type Holding,
+  type ReadingPage,
+  type ReadingRefusal,
+  type ReadPage,
+  type Refresh,
+  type RefreshRefusal,
+  type WalletBalance,
+  type WalletRpc,
+} from './rpc.ts'
 
-/** An index belongs to one invoice for ever: rows are never changed and never deleted. */
-const TABLES = `
-  CREATE TABLE IF NOT EXISTS account (id INTEGER PRIMARY KEY CHECK (id = 1), xpub TEXT NOT NULL, script TEXT NOT NULL);
-  CREATE TABLE IF NOT EXISTS addresses (idx INTEGER PRIMARY KEY, invoice_id TEXT NOT NULL UNIQUE);
-`
+const GIVEN_MAX = 1_000
+const ERROR_TEXT_MAX = 300
 
 /**
- * A store's wallet, named by its id: the one place that gives out indices of an account key. It holds no private key.
+ * A store's wallet, named by its id: the one place that gives out indices of an account key, and knows what their
+ * addresses held when they were last read. It holds no private key and asks no node.
  */
 export class WalletObject extends DurableObject<CoreEnv> implements WalletRpc {
   constructor(ctx: DurableObjectState, env: CoreEnv) {
     super(ctx, env)
-    ctx.storage.sql.exec(TABLES)
+    migrateAddresses(ctx.storage.sql)
+    ctx.storage.sql.exec(BALANCE_TABLES)
   }
 
   async configure(account: AccountKey): Promise<Result<null, { reason: 'already_configured' }>> {
     const known = this.#account()
     if (known)
       return known.xpub === account.xpub && known.script === account.script ? ok(null) : err({ reason: 'already_configured' })
-    this.ctx.storage.sql.exec('INSERT INTO account (id, xpub, script) VALUES (1, ?, ?)', account.xpub, account.script)
+    this.#sql.exec('INSERT INTO account (id, xpub, script) VALUES (1, ?, ?)', account.xpub, account.script)
     return ok(null)
   }
 
   async allocate(chainId: string, invoiceId: string): Promise<Result<AllocatedAddress, AllocateRefusal>> {
-    const account = this.#account()
-    if (!account) return err({ reason: 'not_configured', detail: 'the wallet has no account key' })
-    const chain = registryOf(this.env).findChain(chainId)
-    if (!chain) return err({ reason: 'wrong_network', detail: `chain ${chainId} is not configured` })
-    const index = this.#indexOf(invoiceId)
-    const derived = addressBookOf(chain).derive(chain, account, index)
+    const on = this.#on(chainId)
+    if (!on.ok) return on
+    const known = indexOf(this.#sql, invoiceId)
+    const index = known ?? nextIndex(this.#sql)
+    const derived = addressBookOf(on.value.chain).derive(on.value.chain, on.value.account, index)
+    if (known === null) give(this.#sql, index, invoiceId, derived.ok ? derived.value.watchKey : null)
     return derived.ok ? ok({ ...derived.value, index }) : derived
   }
 
   async ownerOf(index: number): Promise<string | null> {
-    const row = this.ctx.storage.sql.exec('SELECT invoice_id FROM addresses WHERE idx = ?', index).toArray()[0]
-    return (row?.invoice_id as string | undefined) ?? null
+    const [given] = givenFrom(this.#sql, index, 1)
+    return given?.index === index ? given.invoiceId : null
   }
 
-  /** The invoice's index, or the next one: the same for every chain of the wallet. */
-  #indexOf(invoiceId: string): number {
-    const { sql } = this.ctx.storage
-    const known = sql.exec('SELECT idx FROM addresses WHERE invoice_id = ?', invoiceId).toArray()[0]
-    if (known) return known.idx as number
-    const statement = 'INSERT INTO addresses (idx, invoice_id) SELECT COALESCE(MAX(idx) + 1, 0), ? FROM addresses RETURNING idx'
-    return sql.exec(statement, invoiceId).one().idx as number
+  async used(): Promise<number> {
+    return nextIndex(this.#sql)
+  }
+
+  async given(fromIndex: number, limit: number): Promise<GivenIndex[]> {
+    return givenFrom(this.#sql, fromIndex, Math.min(limit, GIVEN_MAX))
+  }
+
+  async find(watchKey: Uint8Array): Promise<GivenIndex | null> {
+    return givenKey(this.#sql, watchKey)
+  }
+
+  async balance(chainId: string): Promise<WalletBalance> {
+    return balanceOn(this.#sql, chainId, Date.now())
+  }
+
+  async holdings(chainId: string, indices: readonly number[]): Promise<Holding[]> {
+    return holdingsOn(this.#sql, chainId, indices.slice(0, GIVEN_MAX))
+  }
+
+  async refresh(chainId: string): Promise<Result<Refresh, RefreshRefusal>> {
+    const on = this.#on(chainId)
+    if (!on.ok) return on
+    const first = addressBookOf(on.value.chain).derive(on.value.chain, on.value.account, 0)
+    if (!first.ok) return first
+    const addresses = nextIndex(this.#sql)
+    if (addresses > ADDRESSES_MAX) {
+      const detail = `the wallet has given out ${addresses} addresses; at most ${ADDRESSES_MAX} are read`
+      return err({ reason: 'too_many_addresses', detail })
+    }
+    const readingId = crypto.randomUUID()
+    // No oftener than the chain is looked at.
+    const pauseMs = 2 * on.value.chain.pollMs
+    const begun = this.ctx.storage.transactionSync(() =>
+      beginReading(this.#sql, chainId, readingId, addresses, pauseMs, Date.now()),
+    )
+    if (begun === 'asked') await this.#askForPage(chainId, readingId)
+    return ok(begun)
+  }
+
+  async readingPage(chainId: string, readingId: string, keysMax: number): Promise<ReadingPage | null> {
+    const page = nextPage(this.#sql, chainId, readingId, keysMax)
+    const on = this.#on(chainId)
+    if (page === null || !on.ok) return null
+    const { chain, account } = on.value
+    const packed = this.ctx.storage.transactionSync(() => keysFrom(this.#sql, chain, account, page.from, page.count))
+    return { from: page.from, block: page.block, ...packed }
+  }
+
+  async takeReading(chainId: string, readingId: string, page: ReadPage): Promise<Result<null, ReadingRefusal>> {
+    const indices = (invoiceIds: readonly string[]) => indicesOfInvoices(this.#sql, invoiceIds)
+    const taken = this.ctx.storage.transactionSync(() => takePage(this.#sql, chainId, readingId, page, indices, Date.now()))
+    if (!taken.ok) return taken
+    if (taken.value === 'more') await this.#askForPage(chainId, readingId)
+    return ok(null)
+  }
+
+  async failReading(chainId: string, readingId: string, { reason, detail }: { reason: string; detail: string }): Promise<void> {
+    endReading(this.#sql, chainId, readingId, { reason, detail: detail.slice(0, ERROR_TEXT_MAX), atMs: Date.now() })
+    logEvent('warn', 'balance_not_read', { walletId: this.#id, chainId, reason, detail: detail.slice(0, ERROR_TEXT_MAX) })
+  }
+
+  /** Whatever is lost ends with the lease of the reading. */
+  async #askForPage(chainId: string, readingId: string): Promise<void> {
+    try {
+      await this.env.WALLET_BALANCES.send({ kind: 'balance', chainId, walletId: this.#id, readingId })
+    } catch (thrown) {
+      await this.failReading(chainId, readingId, { reason: 'not_sent', detail: reasonOf(thrown) })
+    }
+  }
+
+  #on(chainId: string): Result<{ chain: ChainConfig; account: AccountKey }, AllocateRefusal> {
+    const account = this.#account()
+    if (!account) return err({ reason: 'not_configured', detail: 'the wallet has no account key' })
+    const chain = registryOf(this.env).findChain(chainId)
+    if (!chain) return err({ reason: 'wrong_network', detail: `chain ${chainId} is not configured` })
+    return ok({ chain, account })
   }
 
   #account(): AccountKey | null {
-    const row = this.ctx.storage.sql.exec('SELECT xpub, script FROM account').toArray()[0]
+    const row = this.#sql.exec('SELECT xpub, script FROM account').toArray()[0]
     return row ? { xpub: row.xpub as string, script: row.script as AccountKey['script'] } : null
+  }
+
+  get #sql(): SqlStorage {
+    return this.ctx.storage.sql
+  }
+
+  get #id(): string {
+    return this.ctx.id.name ?? ''
   }
 }

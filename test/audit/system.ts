@@ -1,6 +1,7 @@
 import { runInDurableObject } from 'cloudflare:test'
 import { vi } from 'vitest'
 import { BITCOIN_REGTEST } from '../../config/development.ts'
+import type { Patience } from '../../src/audit/books.ts'
 import { type AuditReport, runAudit } from '../../src/audit/run.ts'
 import { hashApiKey } from '../../src/auth/api-keys.ts'
 import type { ChainBatch, MatchedTransfer } from '../../src/chain/rpc.ts'
@@ -178,11 +179,11 @@ export async function project({ merchantId, shard }: StoreConfig): Promise<void>
 }
 
 /** An audit of its own memory, at a time of its own. */
-export function auditor(name: string, env: object = {}) {
+export function auditor(name: string, env: object = {}, patience: Partial<Patience> = {}) {
   const AUDITS = { getByName: () => testEnv.AUDITS.getByName(name) }
   let nowMs = Date.now()
   const run = (): Promise<AuditReport | null> =>
-    runAudit({ ...testEnv, AUDITS, ...env } as never, nowMs, { graceMs: GRACE_MS, lagMs: LAG_MS })
+    runAudit({ ...testEnv, AUDITS, ...env } as never, nowMs, { graceMs: GRACE_MS, lagMs: LAG_MS, walletsMs: 0, ...patience })
   return {
     AUDITS,
     run,

@@ -1,3 +1,4 @@
+import { finalHeightOf } from '../../src/chain/finality.ts'
 import { follow, isLoose, observationOf, type PaymentRow, placeOf } from '../../src/chain/follow.ts'
 import type { WatchShards } from '../../src/chain/match.ts'
 import type { ChainBatch, ChainRpc, CommitRefusal, FollowState, PaymentObservation } from '../../src/chain/rpc.ts'
@@ -47,8 +48,9 @@ export class MemoryFollower implements Pick<ChainRpc, 'begin' | 'commit' | 'trac
     const { changed, told } = follow(this.#chain, place.value, batch, [...this.payments.values()], this.syncedAtMs)
     this.#revision++
     for (const row of changed) this.payments.set(`${row.txid}/${row.index}`, row)
-    for (const row of told)
-      this.told.set(`${row.txid}/${row.index}`, observationOf('sim', row, place.value.tip.height, this.#revision))
+    const tipHeight = place.value.tip.height
+    const depth = { tipHeight, finalHeight: finalHeightOf(this.#chain, tipHeight, null) }
+    for (const row of told) this.told.set(`${row.txid}/${row.index}`, observationOf('sim', row, depth, this.#revision))
     if (batch.blocks.length > 0)
       this.blocks = [
         ...this.blocks.filter(({ height }) => height <= place.value.floor),

@@ -1,5 +1,7 @@
 import { BITCOIN_REGTEST, DEVELOPMENT_CHAINS, EVM_LOCAL } from '../../config/development.ts'
+import { formatBankAddress } from '../../src/gateways/sepa/address.ts'
 import type { Activation, Invoice, InvoiceTerms, MethodTerms, Payment } from '../../src/invoice/types.ts'
+import { SEPA } from '../../src/money/bank.ts'
 import type { ChainConfig } from '../../src/money/chain.ts'
 import type { Rate } from '../../src/money/rate.ts'
 
@@ -144,6 +146,44 @@ export function invoice(changes: Partial<Invoice> = {}, termChanges: Partial<Inv
   }
 }
 
+export const BANK_REFERENCE = 'RF83 5390 0754 7034 1234'.replaceAll(' ', '')
+export const BANK_ADDRESS = formatBankAddress({
+  iban: 'DE89370400440532013000',
+  bic: null,
+  holder: 'Northwind Coffee GmbH',
+  reference: BANK_REFERENCE,
+})
+
+/** With a bank account beside the coins, first as a shop in Europe would have it. */
+export function bankMethods(): MethodTerms[] {
+  const bank = {
+    asset: 'EUR',
+    chainId: SEPA.id,
+    walletId: 'wal_bank',
+    custody: 'self',
+    whole: 49_78n,
+    rate: null,
+    fee: null,
+  } as const
+  return [{ ...bank, confirmationsWanted: 1, transitMs: SEPA.transitMs }, ...methods()]
+}
+
+const transfer = (changes: Partial<Payment> = {}) =>
+  payment({
+    asset: 'EUR',
+    chainId: SEPA.id,
+    txid: 'g7k2',
+    index: 'wal_bank',
+    key: `${SEPA.id}/g7k2/wal_bank`,
+    units: 49_78n,
+    whole: 49_78n,
+    status: 'confirmed',
+    confirmations: 1,
+    confirmationsWanted: 1,
+    ...changes,
+  })
+
+const BANK = { activations: [{ asset: 'EUR', address: BANK_ADDRESS, index: 3, atMs: NOW_MS - MINUTE_MS }] }
 const BTC = { activations: [activation('BTC')] }
 const OVER = { expiresAtMs: NOW_MS - 5 * MINUTE_MS, createdAtMs: NOW_MS - 20 * MINUTE_MS }
 const settled = { status: 'settled', settledAtMs: NOW_MS, wasProcessing: true } as const
@@ -212,6 +252,46 @@ export const STATES: Readonly<Record<string, State>> = {
       price: 123_456_789_00n,
     }),
     query: 'lang=de',
+  },
+  'choose-bank': { invoice: invoice({}, { methods: bankMethods() }) },
+  'choose-bank-only': { invoice: invoice({}, { methods: bankMethods().slice(0, 1) }) },
+  'pay-bank': { invoice: invoice(BANK, { methods: bankMethods() }) },
+  'pay-bank-part': { invoice: invoice({ ...BANK, payments: [transfer({ units: 20_00n })] }, { methods: bankMethods() }) },
+  'pay-bank-returned': { invoice: invoice({ ...BANK, payments: [transfer({ status: 'returned' })] }, { methods: bankMethods() }) },
+  'pay-bank-next-day': { invoice: invoice(BANK, { ...OVER, methods: bankMethods() }) },
+  'pay-bank-long-words': {
+    invoice: invoice(
+      {
+        activations: [
+          {
+            asset: 'EUR',
+            address: formatBankAddress({
+              iban: 'MT84MALT011000012345MTLCAST001S',
+              bic: 'MALTMTMTXXX',
+              holder: 'Donaudampfschifffahrtsgesellschaftskapitänsmützenmanufaktur GmbH & Co.',
+              reference: BANK_REFERENCE,
+            }),
+            index: 3,
+            atMs: NOW_MS,
+          },
+        ],
+      },
+      { price: 1_234_567_890n, methods: bankMethods().map((method) => ({ ...method, whole: 1_234_567_890n })) },
+    ),
+    query: 'lang=uk',
+  },
+  'german-pay-bank': { invoice: invoice(BANK, { methods: bankMethods(), price: 1_234_50n }), query: 'lang=de' },
+  'ukrainian-pay-bank': { invoice: invoice(BANK, { methods: bankMethods() }), query: 'lang=uk' },
+  'closing-bank': { invoice: invoice(BANK, { methods: bankMethods(), expiresAtMs: NOW_MS - SEPA.transitMs - 1 }) },
+  'seen-bank': {
+    invoice: invoice(
+      { ...BANK, status: 'processing', wasProcessing: true, payments: [transfer({ status: 'unconfirmed', confirmations: 0 })] },
+      { methods: bankMethods() },
+    ),
+  },
+  'paid-bank': { invoice: invoice({ ...BANK, ...settled, payments: [transfer()] }, { methods: bankMethods() }) },
+  'invalid-returned': {
+    invoice: invoice({ ...invalid, ...BANK, payments: [transfer({ status: 'returned' })] }, { ...OVER, methods: bankMethods() }),
   },
   closing: { invoice: invoice(BTC, { expiresAtMs: NOW_MS - 2000 }) },
   seen: { invoice: invoice({ ...BTC, status: 'processing', payments: [payment()], wasProcessing: true }) },

@@ -7,8 +7,19 @@ import { script } from '../../src/checkout/built/assets.ts'
 import { addressGroups } from '../../src/checkout/format.ts'
 import { qrPath } from '../../src/checkout/qr.ts'
 import { addressBookOf } from '../../src/gateways/registry.ts'
+import { epcPayload } from '../../src/gateways/sepa/epc.ts'
 import { withMargin } from '../../src/money/fee.ts'
-import { BTC_ADDRESS, EVM_ADDRESS, INVOICE_ID, MAIN_CHAINS, methods, SHOP_ORIGIN, STATES, type State } from './fixtures.ts'
+import {
+  BANK_REFERENCE,
+  BTC_ADDRESS,
+  EVM_ADDRESS,
+  INVOICE_ID,
+  MAIN_CHAINS,
+  methods,
+  SHOP_ORIGIN,
+  STATES,
+  type State,
+} from './fixtures.ts'
 import { request } from './serve.ts'
 
 const PUBLIC = join(import.meta.dirname, '../../public')
@@ -92,6 +103,59 @@ describe('choosing', () => {
     const { html, text } = await open('choose-one')
     expect(text).toContain('Pay with Bitcoin')
     expect(tally(html, /<button type="submit"/g)).toBe(1)
+  })
+})
+
+describe('paying by bank transfer', () => {
+  const IBAN = 'DE89370400440532013000'
+
+  test.each([
+    ['pay-bank', 49_78n, '49.78'],
+    ['pay-bank-part', 29_78n, '29.78'],
+    ['pay-bank-next-day', 49_78n, '49.78'],
+    ['german-pay-bank', 49_78n, '49,78'],
+    ['ukrainian-pay-bank', 49_78n, '49,78'],
+  ])('%s: the code and the copied values say the same', async (name, cents, amount) => {
+    const { html, text } = await open(name)
+    const code = epcPayload({ name: 'Northwind Coffee GmbH', iban: IBAN, cents, reference: BANK_REFERENCE })
+    expect(html).toContain(`d="${qrPath(code ?? '').path}"`)
+    for (const value of ['Northwind Coffee GmbH', IBAN, amount, BANK_REFERENCE]) expect(html).toContain(`data-copy="${value}"`)
+    expect(text).toContain('DE89 3704 0044 0532 0130 00')
+    expect(text).toContain('RF83 5390 0754 7034 1234')
+    expect(text).toContain(`${amount} EUR`)
+    expect(html).not.toContain('payto:')
+  })
+
+  test('has days, not minutes: no clock runs', async () => {
+    const { html, text } = await open('pay-bank')
+    expect(text).toContain('To arrive by Nov 27, 2026')
+    expect(html).not.toContain('data-left')
+    expect(html).not.toContain('data-expires')
+    expect((await open('choose-bank')).html).toContain('data-expires')
+  })
+
+  test('after the invoice’s own time the details are still there, and nothing else is offered', async () => {
+    const { html } = await open('pay-bank-next-day', 'method=BTC')
+    expect(html).toContain(`data-copy="${IBAN}"`)
+    expect(html).not.toContain('class="methods"')
+    expect((await open('pay-bank')).html).toContain('class="methods"')
+    expect((await open('closing-bank')).text).toContain('Time is up')
+  })
+
+  test('is called so wherever it is chosen', async () => {
+    expect((await open('choose-bank')).text).toContain('Bank transfer SEPA, in euro 49.78 EUR')
+    expect((await open('choose-bank-only')).text).toContain('Pay with Bank transfer')
+    expect((await open('choose-bank', 'lang=de')).text).toContain('Überweisung SEPA, in Euro')
+    expect((await open('choose-bank', 'lang=uk')).text).toContain('Банківський переказ')
+  })
+
+  test('what the bank announced, booked or took back is told in a bank’s words', async () => {
+    const seen = await open('seen-bank')
+    expect(seen.text).toContain('Announced by the bank')
+    expect(seen.text).not.toMatch(/network|Confirmations/)
+    expect((await open('paid-bank')).text).toContain('Payment complete')
+    expect((await open('invalid-returned')).text).toContain('The payment was returned')
+    expect((await open('pay-bank-returned')).text).toContain('The payment was returned The amount shown here is still due.')
   })
 })
 

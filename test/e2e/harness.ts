@@ -47,7 +47,7 @@ export interface Method {
 }
 
 export type StackOverrides = Partial<
-  Pick<StackOptions, 'chains' | 'fixedRates' | 'shards' | 'miner' | 'shop' | 'evmBlockSeconds' | 'stateDir'>
+  Pick<StackOptions, 'chains' | 'otherNodes' | 'fixedRates' | 'shards' | 'miner' | 'shop' | 'evmBlockSeconds' | 'stateDir'>
 >
 
 const FOLDER_PREFIX = 'paytomat-e2e-'

@@ -107,7 +107,11 @@ describe('where a payment is', () => {
     expect(positionsOf(observe(invoice, stranger).invoice).payments).toMatchObject([
       { ...expected, walletId: 'wal_ETH', custody: 'self' },
     ])
-    expect(positionsOf(observe(shown, { ...stranger, chainId: 'eip155:1' }).invoice).payments).toEqual([])
+    // On another EVM chain it is the same address, of the same wallet. On a chain of other addresses it is nobody's.
+    expect(positionsOf(observe(shown, { ...stranger, chainId: 'eip155:1' }).invoice).payments).toMatchObject([
+      { ...expected, walletId: 'wal_USDC', custody: 'platform' },
+    ])
+    expect(positionsOf(observe(shown, { ...stranger, chainId: 'bip122:x' }).invoice).payments).toEqual([])
   })
 })
 

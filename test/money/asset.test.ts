@@ -15,7 +15,8 @@ describe('currencies', () => {
       id: `iso4217:${code}`,
       ticker: code,
       kind: 'fiat',
-      chainId: null,
+      // Euro is paid in too: to a bank account.
+      chainId: code === 'EUR' ? 'sepa:eur' : null,
       contract: null,
     })
   })

@@ -69,6 +69,7 @@ test.each([
   ['directory', directory.apiKeys],
   ['directory', directory.merchants],
   ['directory', directory.wallets],
+  ['directory', directory.walletStores],
   ['shard', shard.invoices],
   ['shard', shard.ledgerTransactions],
 ] as const)('migrations of %s make the table that the code believes in', (folder, table) => {
@@ -83,7 +84,7 @@ test.each(['directory', 'shard'])('every table of %s is WITHOUT ROWID, so that a
 })
 
 test('stores from before there were merchants get them, without fees, and wallets that are their own', () => {
-  const [initial = '', merchants = ''] = migrationsOf('migrations/directory')
+  const [initial = '', merchants = '', walletStores = ''] = migrationsOf('migrations/directory')
   const database = new DatabaseSync(':memory:')
   database.exec(initial)
   const config = (wallet: string) => ({
@@ -114,6 +115,16 @@ test('stores from before there were merchants get them, without fees, and wallet
       .all()
       .map((row) => ({ ...row })),
   ).toEqual(['wal_1', 'wal_2', 'wal_3', 'wal_shared'].map((id) => ({ id, custody: 'self' })))
+  database.exec(walletStores)
+  const having = database.prepare('SELECT wallet_id, store_id FROM wallet_stores ORDER BY wallet_id, store_id').all()
+  expect(having.map(({ wallet_id, store_id }) => `${wallet_id} ${store_id}`)).toEqual([
+    'wal_1 st_1',
+    'wal_2 st_2',
+    'wal_3 st_3',
+    'wal_shared st_1',
+    'wal_shared st_2',
+    'wal_shared st_3',
+  ])
   const before = config('wal_2')
   expect(decodeJson(String(database.prepare("SELECT config FROM stores WHERE id = 'st_2'").get()?.config))).toEqual({
     ...before,

@@ -1,9 +1,11 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { createApiKey, hashApiKey } from '../../src/auth/api-keys.ts'
 import type { AccountKey } from '../../src/gateways/gateway.ts'
+import { addressBookOf } from '../../src/gateways/registry.ts'
 import { isId, randomId } from '../../src/lib/ids.ts'
 import { ok } from '../../src/lib/result.ts'
 import { NO_FEES } from '../../src/money/fee.ts'
+import { registryOf } from '../../src/money/registry.ts'
 import { handleProvision, type ProvisionedStore } from '../../src/storage/provision.ts'
 import { storeByKeyHash } from '../../src/storage/stores.ts'
 import type { WalletRpc } from '../../src/wallet/rpc.ts'
@@ -73,6 +75,23 @@ test('a new store has its wallets configured and answers a key that opens it', a
   expect(store?.methods[1]?.walletId).toBe(store?.methods[2]?.walletId)
   for (const { id, account } of store?.wallets ?? []) expect(configured.get(id)).toEqual(account)
   expect((await provision(storeRequest('live'), { ENVIRONMENT: 'production' })).body.apiKey).toMatch(/^ptm_live_/)
+})
+
+test('the answer shows the first three addresses of each account, on each chain of its assets', async () => {
+  const { body } = await provision(storeRequest('first addresses'))
+  const { wallets } = body as unknown as ProvisionedStore
+  expect(wallets.map(({ custody, chains }) => [custody, chains.map(({ assets }) => assets)])).toEqual([
+    ['self', [['BTC']]],
+    ['self', [['ETH', 'USDC']]],
+  ])
+  const accounts = [bitcoinAccount('first addresses'), evmAccount('first addresses')]
+  for (const [at, { chains }] of wallets.entries()) {
+    for (const { chain: id, firstAddresses } of chains) {
+      const chain = registryOf(testEnv).chain(id)
+      const derived = [0, 1, 2].map((index) => addressBookOf(chain).derive(chain, accounts[at] as AccountKey, index))
+      expect(firstAddresses).toEqual(derived.map((one) => one.ok && one.value.address))
+    }
+  }
 })
 
 test('the key itself is kept nowhere', async () => {
@@ -236,7 +255,7 @@ describe('the fee plan', () => {
     ['a plan without default', { currency: 'EUR' }, 'plan.default'],
     ['an unknown currency', { ...PLAN, currency: 'DOGE' }, 'plan.currency'],
     ['an unknown asset', { ...PLAN, methods: { DOGE: { percentBps: 1 } } }, 'plan.methods.DOGE'],
-    ['fiat as a method', { ...PLAN, methods: { EUR: { percentBps: 1 } } }, 'plan.methods.EUR'],
+    ['a currency that nothing is paid in', { ...PLAN, methods: { USD: { percentBps: 1 } } }, 'plan.methods.USD'],
     ['a rule that takes nothing by name', { ...PLAN, default: {} }, 'plan.default.percentBps'],
     ['more than a fifth', { ...PLAN, default: { percentBps: 2_001 } }, 'plan.default.percentBps'],
     ['a margin of more than a fifth', { ...PLAN, methods: { BTC: { marginBps: 2_001 } } }, 'plan.methods.BTC.marginBps'],

@@ -1,4 +1,5 @@
 import type { AuditRpc } from '../../src/audit/rpc.ts'
+import type { BankRpc } from '../../src/bank/rpc.ts'
 import type { ChainRpc, LookMessage, WatchRpc } from '../../src/chain/rpc.ts'
 import type { DeliverMessage, DeliveryRpc } from '../../src/delivery/rpc.ts'
 import type { RatesMessage, RatesRpc } from '../../src/exchange/rpc.ts'
@@ -6,7 +7,7 @@ import type { InvoiceRpc } from '../../src/invoice/rpc.ts'
 import type { LedgerRpc } from '../../src/ledger/rpc.ts'
 import type { ObjectNamespace, QueuePort } from '../../src/lib/objects.ts'
 import type { ProjectionMessage } from '../../src/storage/rpc.ts'
-import type { WalletRpc } from '../../src/wallet/rpc.ts'
+import type { BalanceMessage, WalletRpc } from '../../src/wallet/rpc.ts'
 
 /** Bindings of the core Worker (wrangler.toml beside this file). Shards are `SHARD_0`, `SHARD_1`, … */
 export interface CoreEnv {
@@ -28,10 +29,12 @@ export interface CoreEnv {
   DELIVERIES: ObjectNamespace<DeliveryRpc>
   LEDGERS: ObjectNamespace<LedgerRpc>
   AUDITS: ObjectNamespace<AuditRpc>
+  BANKS: ObjectNamespace<BankRpc>
   PROJECTIONS: QueuePort<ProjectionMessage>
   GATEWAY_BITCOIN: QueuePort<LookMessage>
   GATEWAY_EVM: QueuePort<LookMessage>
   GATEWAY_RATES: QueuePort<RatesMessage>
+  WALLET_BALANCES: QueuePort<BalanceMessage>
   DELIVER: QueuePort<DeliverMessage>
   DIRECTORY: D1Database
   SHARD_0: D1Database

@@ -12,6 +12,7 @@ import type { ProjectionMessage } from '../../src/storage/rpc.ts'
 import type { CoreEnv } from './env.ts'
 
 export { AuditObject } from '../../src/audit/object.ts'
+export { BankObject } from '../../src/bank/object.ts'
 export { ChainObject } from '../../src/chain/object.ts'
 export { WatchObject } from '../../src/chain/watch-object.ts'
 export { DeliveryObject } from '../../src/delivery/object.ts'

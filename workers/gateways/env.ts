@@ -1,6 +1,7 @@
 import type { ChainRpc, WatchRpc } from '../../src/chain/rpc.ts'
 import type { RatesRpc } from '../../src/exchange/rpc.ts'
 import type { ObjectNamespace } from '../../src/lib/objects.ts'
+import type { WalletRpc } from '../../src/wallet/rpc.ts'
 
 /** Bindings of the gateways Worker (wrangler.toml beside this file). */
 export interface GatewaysEnv {
@@ -12,4 +13,5 @@ export interface GatewaysEnv {
   CHAINS_FOLLOWED: ObjectNamespace<ChainRpc>
   WATCH: ObjectNamespace<WatchRpc>
   RATES: ObjectNamespace<RatesRpc>
+  WALLETS: ObjectNamespace<WalletRpc>
 }

@@ -4,10 +4,13 @@ import { watchShardName } from '../../src/chain/watch.ts'
 import { BOARD_NAME } from '../../src/exchange/cache.ts'
 import type { RatesMessage } from '../../src/exchange/rpc.ts'
 import { fetchQuotes } from '../../src/exchange/sources.ts'
+import { balanceReaderOf } from '../../src/gateways/balances.ts'
 import { readerOf } from '../../src/gateways/readers.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { logEvent, reasonOf } from '../../src/lib/log.ts'
 import { registryOf } from '../../src/money/registry.ts'
+import { readBalance } from '../../src/wallet/read-balance.ts'
+import type { BalanceMessage } from '../../src/wallet/rpc.ts'
 import type { GatewaysEnv } from './env.ts'
 
 /** When each chain's look of this isolate began. One that has not ended by then hangs, and another may start. */
@@ -20,14 +23,18 @@ export default {
   // for again by the object's alarm, so nothing is gained by letting the queue repeat it.
   async queue(batch, env, ctx) {
     for (const message of batch.messages) {
-      message.ack()
       const { body } = message
+      if (body.kind === 'balance') {
+        await readOnce(env, body)
+        continue
+      }
+      message.ack()
       const work = body.kind === 'look' ? lookOnce(env, body.chainId) : publishQuotes(env, body)
       ctx.waitUntil(work.catch((thrown) => logEvent('error', 'gateway_work_failed', { kind: body.kind, reason: reasonOf(thrown) })))
     }
   },
   fetch: () => new Response('not found', { status: 404 }),
-} satisfies ExportedHandler<GatewaysEnv, LookMessage | RatesMessage>
+} satisfies ExportedHandler<GatewaysEnv, LookMessage | RatesMessage | BalanceMessage>
 
 async function lookOnce(env: GatewaysEnv, chainId: string): Promise<void> {
   const nowMs = systemClock()
@@ -43,6 +50,18 @@ async function lookOnce(env: GatewaysEnv, chainId: string): Promise<void> {
   } finally {
     if (looking.get(chainId) === nowMs) looking.delete(chainId)
   }
+}
+
+/** A page of a wallet's balance. What goes wrong with a node is told to the wallet; a defect is the queue's to repeat once. */
+async function readOnce(env: GatewaysEnv, message: BalanceMessage): Promise<void> {
+  const { chainId, walletId, readingId } = message
+  const chain = registryOf(env).chain(chainId)
+  const wallet = env.WALLETS.getByName(walletId)
+  const reader = balanceReaderOf(env, chain)
+  if (!reader) {
+    return await wallet.failReading(chainId, readingId, { reason: 'not_configured', detail: 'NODES names no node for this chain' })
+  }
+  await readBalance({ wallet, follower: env.CHAINS_FOLLOWED.getByName(chainId), reader }, message)
 }
 
 async function publishQuotes(env: GatewaysEnv, { pairs }: RatesMessage): Promise<void> {

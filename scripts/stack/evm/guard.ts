@@ -20,6 +20,7 @@ export interface GuardOptions {
   readonly port: number
   readonly chainId: number
   readonly blockTimeSeconds: number
+  readonly epochSlots?: number | undefined
 }
 
 export type GuardMessage =
@@ -83,8 +84,9 @@ async function endLeftover(): Promise<void> {
 function launch(load: string | null): number {
   const blocks = options.blockTimeSeconds > 0 ? ['--block-time', String(options.blockTimeSeconds)] : ['--no-mining']
   const known = ['--host', '127.0.0.1', '--port', String(options.port), '--chain-id', String(options.chainId)]
+  const epochs = options.epochSlots === undefined ? [] : ['--slots-in-an-epoch', String(options.epochSlots)]
   const kept = ['--prune-history', String(STATES_KEPT), '--cache-path', cachePath, ...(load ? ['--load-state', load] : [])]
-  const started = spawn(options.anvil, [...known, ...blocks, ...kept, '--order', 'fifo', '--quiet'], {
+  const started = spawn(options.anvil, [...known, ...blocks, ...epochs, ...kept, '--order', 'fifo', '--quiet'], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let words = ''

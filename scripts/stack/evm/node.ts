@@ -15,6 +15,8 @@ export interface EvmNodeOptions {
   readonly chainId: number
   /** 0: blocks only by `mine` of the demo wallet. */
   readonly blockTimeSeconds: number
+  /** The `safe` block is so many below the head, `finalized` twice as many. Absent: 32. */
+  readonly epochSlots?: number
   readonly log: (line: string) => void
 }
 
@@ -38,10 +40,10 @@ const STOP_MS_MAX = 8_000
 
 /** Starts anvil with the chain of `stateDir`, or a new one with the test USDC on it. Throws, with what to do, when it can't. */
 export async function startEvmNode(options: EvmNodeOptions): Promise<EvmNode> {
-  const { stateDir, chainId, blockTimeSeconds } = options
+  const { stateDir, chainId, blockTimeSeconds, epochSlots } = options
   const port = options.port ?? (await freePort())
   const rpcUrl = `http://127.0.0.1:${port}`
-  const guard = forkGuard({ stateDir, anvil: findAnvil(), port, chainId, blockTimeSeconds }, options.log)
+  const guard = forkGuard({ stateDir, anvil: findAnvil(), port, chainId, blockTimeSeconds, epochSlots }, options.log)
   const ended = new Promise<void>((resolve) => guard.once('exit', () => resolve()))
   const anvilPid = await untilReady(guard)
 

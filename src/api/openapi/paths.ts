@@ -10,6 +10,8 @@ interface Operation {
   readonly summary: string
   readonly parameters?: readonly Schema[]
   readonly body?: SchemaName
+  /** Another body than JSON: its content type. */
+  readonly bodyType?: string
   readonly status: 200 | 201
   readonly answer: SchemaName
   /** Beside JSON, when it is asked for. */
@@ -33,6 +35,13 @@ const KEYED: readonly Reason[] = ['idempotency_key_malformed', 'idempotency_key_
 
 const ID: Schema = { name: 'id', in: 'path', required: true, schema: { type: 'string' } }
 const ASSET: Schema = { name: 'asset', in: 'path', required: true, schema: { type: 'string' }, description: 'A code such as BTC.' }
+const ADDRESS: Schema = { name: 'address', in: 'path', required: true, schema: { type: 'string' } }
+const REFRESH: Schema = {
+  name: 'refresh',
+  in: 'query',
+  schema: { enum: ['true', 'false'] },
+  description: 'Has the addresses read anew; the figures of this answer are still those of the reading before.',
+}
 const CURSOR: Schema = {
   name: 'cursor',
   in: 'query',
@@ -203,6 +212,90 @@ const OPERATIONS: Record<string, Record<string, Operation>> = {
       refuses: [...QUERY, 'period_too_long'],
     },
   },
+  '/v1/wallets': {
+    get: { id: 'listWallets', summary: 'The wallets the store is paid into', status: 200, answer: 'WalletList', refuses: [] },
+  },
+  '/v1/wallets/{id}/balance': {
+    get: {
+      id: 'readWalletBalance',
+      summary: 'What all addresses of a wallet have together',
+      parameters: [ID, REFRESH],
+      status: 200,
+      answer: 'WalletBalance',
+      refuses: [...QUERY, 'wallet_not_found', 'not_configured', 'too_many_addresses'],
+    },
+  },
+  '/v1/wallets/{id}/addresses': {
+    get: {
+      id: 'listWalletAddresses',
+      summary: 'Addresses given to invoices of the store, the oldest first',
+      parameters: [ID, LIMIT, CURSOR],
+      status: 200,
+      answer: 'WalletAddressList',
+      refuses: [...QUERY, 'wallet_not_found'],
+    },
+  },
+  '/v1/wallets/{id}/addresses/{address}/balance': {
+    get: {
+      id: 'readAddressBalance',
+      summary: 'What one address has',
+      parameters: [ID, ADDRESS, REFRESH],
+      status: 200,
+      answer: 'AddressBalance',
+      refuses: [...QUERY, 'wallet_not_found', 'address_not_found', 'not_configured', 'too_many_addresses'],
+    },
+  },
+  '/v1/bank/statements': {
+    post: {
+      id: 'importStatements',
+      summary: 'Take the statements of a bank account in: camt.052, .053 or .054, at most 4 MB; the same again changes nothing',
+      bodyType: 'application/xml',
+      status: 200,
+      answer: 'BankImport',
+      refuses: [
+        'body_too_large',
+        'unsupported_media_type',
+        'not_xml',
+        'xml_not_allowed',
+        'xml_too_large',
+        'not_a_statement',
+        'other_currency',
+        'too_many_entries',
+        'account_not_found',
+        'balance_mismatch',
+      ],
+    },
+  },
+  '/v1/bank/accounts': {
+    get: {
+      id: 'listBankAccounts',
+      summary: 'How far each account’s statements have come',
+      status: 200,
+      answer: 'BankAccountList',
+      refuses: [],
+    },
+  },
+  '/v1/bank/unmatched': {
+    get: {
+      id: 'listUnmatchedEntries',
+      summary: 'Money that came or went back and fits no invoice, oldest first',
+      parameters: [LIMIT, CURSOR],
+      status: 200,
+      answer: 'BankEntryList',
+      refuses: QUERY,
+    },
+  },
+  '/v1/bank/unmatched/{id}/assignment': {
+    post: {
+      id: 'assignEntry',
+      summary: 'Say which invoice a credit is for',
+      parameters: [ID],
+      body: 'BankAssignment',
+      status: 200,
+      answer: 'BankEntry',
+      refuses: [...BODY, 'entry_not_found', 'invoice_not_found', 'asset_not_offered', 'entry_not_open'],
+    },
+  },
   '/v1/payment_methods': {
     get: { id: 'listPaymentMethods', summary: 'What the store can be paid in', status: 200, answer: 'AssetList', refuses: [] },
   },
@@ -219,12 +312,13 @@ export function openApiPaths(): Schema {
   return paths
 }
 
-function describe({ id, summary, parameters, body, status, answer, alsoCsv, refuses }: Operation): Schema {
+function describe({ id, summary, parameters, body, bodyType, status, answer, alsoCsv, refuses }: Operation): Schema {
   return {
     operationId: id,
     summary,
     ...(parameters ? { parameters } : {}),
     ...(body ? { requestBody: { required: true, content: { 'application/json': { schema: ref(body) } } } } : {}),
+    ...(bodyType ? { requestBody: { required: true, content: { [bodyType]: { schema: { type: 'string' } } } } } : {}),
     responses: {
       [status]: {
         description:

@@ -1,5 +1,6 @@
 import { PROBLEMS } from '../problems.ts'
 import { EVENT_TYPES } from '../webhooks.ts'
+import { BANK_SCHEMAS } from './bank.ts'
 import {
   address,
   assetCode,
@@ -19,6 +20,7 @@ import {
   wish,
 } from './json-schema.ts'
 import { LEDGER_SCHEMAS } from './ledger-schemas.ts'
+import { WALLET_SCHEMAS } from './wallet-schemas.ts'
 
 const latePolicy: Schema = {
   enum: ['accept_locked_rate', 'accept_current_rate', 'hold'],
@@ -46,9 +48,10 @@ const payment = record({
   index: text,
   asset: assetCode,
   amount: decimal,
-  status: { enum: ['unconfirmed', 'confirmed', 'missing', 'replaced', 'double_spent'] },
+  status: { enum: ['unconfirmed', 'confirmed', 'missing', 'replaced', 'double_spent', 'returned'] },
   confirmations: count,
   confirmationsRequired: count,
+  final: { ...flag, description: 'By the invoice’s own policy: confirmations, or the chain’s finality tag where that decides.' },
   height: countOrNull,
   seenAt: time,
   late: flag,
@@ -172,6 +175,7 @@ const event = record({
             'reappeared',
             'replaced',
             'double_spent',
+            'returned',
             'reorged',
             'accepted',
             'refused',
@@ -182,7 +186,7 @@ const event = record({
       record({
         from: status,
         to: status,
-        cause: { enum: ['enough_seen', 'enough_confirmed', 'deadline', 'payment_lost', 'reorg', 'person'] },
+        cause: { enum: ['enough_seen', 'enough_confirmed', 'deadline', 'payment_lost', 'reorg', 'bank_return', 'person'] },
       }),
       record({ as: { enum: ['invalid', 'open'] }, by: text }),
       record({}),
@@ -261,7 +265,9 @@ export const SCHEMAS = {
     ),
   }),
   AssetList: record({ data: list(asset) }),
+  ...BANK_SCHEMAS,
   ...LEDGER_SCHEMAS,
+  ...WALLET_SCHEMAS,
   Problem: problem,
 } as const satisfies Record<string, Schema>
 

@@ -45,6 +45,23 @@ export const de: Messages = {
   partArrived: 'Ein Teil Ihrer Zahlung ist da',
   sendTheRest: 'Senden Sie den Rest an dieselbe Adresse, um die Zahlung abzuschließen.',
 
+  bankTransfer: 'Überweisung',
+  bankNetwork: 'SEPA, in Euro',
+  scanWithBankApp: 'Mit der App Ihrer Bank scannen, dann ist alles ausgefüllt.',
+  orTransfer: 'Oder von Hand überweisen',
+  recipient: 'Empfänger',
+  paymentReference: 'Verwendungszweck',
+  copyRecipient: 'Empfänger kopieren',
+  copyIban: 'IBAN kopieren',
+  copyBic: 'BIC kopieren',
+  exactReference: 'Geben Sie genau diese Referenz als Verwendungszweck an und nichts weiter. Daran wird Ihre Zahlung erkannt.',
+  transferTheRest: 'Überweisen Sie den Rest mit derselben Referenz, um die Zahlung abzuschließen.',
+  transferTakes: (p) =>
+    `Eine Überweisung dauert ein bis zwei Bankarbeitstage. Sie können diese Seite schließen: ${p.store} wird automatisch benachrichtigt.`,
+  arriveBy: (p) => `Eingang bis ${p.day}`,
+  stepAnnounced: 'Von der Bank angekündigt',
+  stepBooked: 'Von der Bank gebucht',
+
   closingTitle: 'Die Zeit ist abgelaufen',
   closingText: 'Bitte senden Sie jetzt nichts mehr. Wir prüfen, ob noch eine Zahlung unterwegs ist.',
   ifAlreadySent: 'Wenn Sie schon gezahlt haben, lassen Sie diese Seite offen: Ihre Zahlung erscheint hier.',
@@ -105,6 +122,8 @@ export const de: Messages = {
   doubleSpentTitle: 'Die Zahlung ist nicht zustande gekommen',
   doubleSpentText:
     'Das Guthaben der Transaktion, die wir gesehen haben, wurde mit einer anderen ausgegeben, die an ihrer Stelle bestätigt wurde.',
+  returnedTitle: 'Die Zahlung wurde zurückgegeben',
+  returnedText: 'Die Bank hat Ihre Zahlung gebucht und das Geld dann zurückgegeben. Es ist also nichts angekommen.',
   missingTitle: 'Die Zahlung ist verschwunden',
   missingText:
     'Das Netzwerk kennt die Transaktion nicht mehr, die wir gesehen haben. Taucht sie wieder auf und wird bestätigt, erscheint sie hier.',
@@ -119,6 +138,7 @@ export const de: Messages = {
   statusMissing: 'Dem Netzwerk nicht mehr bekannt',
   statusReplaced: 'Durch eine andere Transaktion ersetzt',
   statusDoubleSpent: 'Guthaben wurde anderswo ausgegeben',
+  statusReturned: 'Von der Bank zurückgegeben',
   statusHeld: 'Verspätet, wartet auf Entscheidung',
   statusRefused: 'Verspätet, nicht angenommen',
   statusUnexpected: 'Keine Währung dieser Zahlung, nicht angerechnet',

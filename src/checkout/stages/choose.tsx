@@ -2,7 +2,7 @@ import type { MethodTerms } from '../../invoice/types.ts'
 import { methodDue } from '../../invoice/view.ts'
 import { roughAmount } from '../format.ts'
 import { Coin, isTest, Payments } from '../parts.tsx'
-import { assetOf, chainOf, isTestNetwork, linkTo, type View } from '../view.ts'
+import { assetOf, isTestNetwork, linkTo, methodName, networkName, railOf, type View } from '../view.ts'
 import { AmountLead } from './lead.tsx'
 
 /** Nothing is allocated until the shopper presses a button: each is a POST, so that no crawler takes an address. */
@@ -30,15 +30,15 @@ export function Methods({ view, methods }: { view: View; methods: readonly Metho
     <form class="methods" method="post" action={linkTo(view, '/method', { method: null })}>
       {methods.map((method) => {
         const asset = assetOf(view, method.asset)
-        const chain = chainOf(view, method.chainId)
+        const rail = railOf(view, method.chainId)
+        const name = methodName(view, method)
         return (
           <button type="submit" name="asset" value={method.asset} id={`m-${method.asset}`}>
             <Coin ticker={asset.ticker} />
             <span class="name">
-              <strong>{methods.length === 1 ? view.t.payWith({ asset: asset.name }) : asset.name}</strong>
+              <strong>{methods.length === 1 ? view.t.payWith({ asset: name }) : name}</strong>
               <small>
-                {view.t.onNetwork({ network: chain.name })}{' '}
-                {mixed && isTestNetwork(chain) && <span class="tag">{view.t.testNetwork}</span>}
+                {networkName(view, rail)} {mixed && isTestNetwork(rail) && <span class="tag">{view.t.testNetwork}</span>}
               </small>
             </span>
             <span class="cost">

@@ -1,8 +1,8 @@
 import type { Child } from 'hono/jsx'
 import { countdownText } from '../countdown.ts'
-import { timeText } from '../format.ts'
+import { dayText, timeText } from '../format.ts'
 import { isTest, Sign } from '../parts.tsx'
-import { headline, paidText, type View } from '../view.ts'
+import { clockOf, headline, paidText, type View } from '../view.ts'
 
 /** Characters from which a price is written smaller, so that it stays in one piece, the clock beside it. */
 const LONG_PRICE = 10
@@ -12,7 +12,8 @@ const VERY_LONG_PRICE = 18
 export function AmountLead({ view }: { view: View }) {
   const { t, invoice, figures, nowMs } = view
   const { terms } = invoice
-  const leftMs = terms.expiresAtMs - nowMs
+  const { endsAtMs, isCounted } = clockOf(view) ?? { endsAtMs: terms.expiresAtMs, isCounted: true }
+  const leftMs = endsAtMs - nowMs
   return (
     <div class="lead asking">
       {/* The one h1 says it all to a screen reader; what is seen of it is the amount. */}
@@ -28,10 +29,14 @@ export function AmountLead({ view }: { view: View }) {
           <circle cx="10" cy="10" r="7.5" />
           <path d="M10 6v4.2l2.7 1.6" />
         </svg>
-        <span class="js">
-          <span class="sr">{t.timeLeft}</span> <b data-left>{countdownText(leftMs)}</b>
+        {isCounted && (
+          <span class="js">
+            <span class="sr">{t.timeLeft}</span> <b data-left>{countdownText(leftMs)}</b>
+          </span>
+        )}
+        <span class={isCounted ? 'nojs' : undefined}>
+          {isCounted ? t.payBy({ time: timeText(endsAtMs, view.language) }) : t.arriveBy({ day: dayText(endsAtMs, view.language) })}
         </span>
-        <span class="nojs">{t.payBy({ time: timeText(terms.expiresAtMs, view.language) })}</span>
       </p>
       {(terms.description || terms.orderId) && (
         <p class="what">

@@ -69,6 +69,7 @@ export function Invalid({ view, because }: { view: View; because: Loss }) {
   const told: Record<Loss, string> = {
     replaced: t.replacedText,
     double_spent: t.doubleSpentText,
+    returned: t.returnedText,
     missing: t.missingText,
     marked: t.markedText({ store }),
   }

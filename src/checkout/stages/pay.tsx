@@ -1,17 +1,17 @@
-import { addressBookOf } from '../../gateways/registry.ts'
+import { paymentUri } from '../../gateways/registry.ts'
+import type { MethodTerms } from '../../invoice/types.ts'
 import { isAlive } from '../../invoice/view.ts'
 import type { Asset } from '../../money/asset.ts'
-import type { ChainConfig } from '../../money/chain.ts'
 import type { Rate } from '../../money/rate.ts'
 import { addressGroups, plainAmount, rateText } from '../format.ts'
 import { Coin, Copy, Note, Payments } from '../parts.tsx'
 import { qrPath } from '../qr.ts'
-import { lostPayment, type Stage } from '../stage.ts'
-import { assetOf, chainOf, isTestNetwork, linkTo, type View } from '../view.ts'
+import { type LostStatus, lostPayment, type Stage } from '../stage.ts'
+import { assetOf, isTestNetwork, linkTo, methodName, networkName, railOf, type View } from '../view.ts'
 import { Methods } from './choose.tsx'
 import { AmountLead } from './lead.tsx'
 
-type PayStage = Extract<Stage, { kind: 'pay' }>
+export type PayStage = Extract<Stage, { kind: 'pay' }>
 
 /** Digits after the point that are shown large; the rest is exact all the same, and smaller. */
 const LARGE_DIGITS = 8
@@ -23,10 +23,10 @@ export function Pay({ view, stage }: { view: View; stage: PayStage }) {
   const { t, invoice } = view
   const { method, activation, due } = stage
   const asset = assetOf(view, method.asset)
-  const chain = chainOf(view, method.chainId)
+  const rail = railOf(view, method.chainId)
   const request = { address: activation.address, assetCode: method.asset, units: due }
-  const uri = addressBookOf(chain).paymentUri(chain, request)
-  const walletUri = addressBookOf(chain).paymentUri(chain, { ...request, label: invoice.terms.storeName })
+  const uri = paymentUri(rail, request)
+  const walletUri = paymentUri(rail, { ...request, label: invoice.terms.storeName })
   const amount = plainAmount(asset, due)
   const lost = lostPayment(invoice)
   // To the same address: said only where the part came in the same asset.
@@ -37,17 +37,14 @@ export function Pay({ view, stage }: { view: View; stage: PayStage }) {
       <AmountLead view={view} />
       <div class="panel">
         {lost && (
-          <Note
-            tone="warn"
-            title={{ replaced: t.replacedTitle, double_spent: t.doubleSpentTitle, missing: t.missingTitle }[lost.status]}
-          >
+          <Note tone="warn" title={lostTitle(view, lost)}>
             <p>{t.stillDue}</p>
           </Note>
         )}
-        <MethodHead view={view} asset={asset} chain={chain} />
+        <MethodHead view={view} asset={asset} method={method} />
         <AmountDue view={view} amount={amount} ticker={asset.ticker} />
         {isPartPaid && <p class="soft">{t.sendTheRest}</p>}
-        <Qr uri={uri} label={t.qrLabel({ amount: `${amount} ${asset.ticker}` })} />
+        <Qr text={uri} label={t.qrLabel({ amount: `${amount} ${asset.ticker}` })} />
         <div class="actions">
           <a class="button" href={walletUri}>
             {t.openInWallet}
@@ -63,7 +60,7 @@ export function Pay({ view, stage }: { view: View; stage: PayStage }) {
           <svg viewBox="0 0 20 20" aria-hidden="true">
             <path d="M10 3l7.8 13.5H2.2zM10 8v4m0 2.2v.1" />
           </svg>
-          <span>{t.sendOnly({ asset: asset.name, network: chain.name })}</span>
+          <span>{t.sendOnly({ asset: asset.name, network: rail.name })}</span>
         </p>
       </div>
       <div class="panel aside">
@@ -83,22 +80,29 @@ export function Pay({ view, stage }: { view: View; stage: PayStage }) {
   )
 }
 
+export function lostTitle({ t }: View, { status }: { readonly status: LostStatus }): string {
+  const titles = { replaced: t.replacedTitle, double_spent: t.doubleSpentTitle, returned: t.returnedTitle, missing: t.missingTitle }
+  return titles[status]
+}
+
 /** What is being paid with, and a way to choose again that needs no script. */
-function MethodHead({ view, asset, chain }: { view: View; asset: Asset; chain: ChainConfig }) {
+export function MethodHead({ view, asset, method }: { view: View; asset: Asset; method: MethodTerms }) {
   const { t } = view
-  const others = view.invoice.terms.methods.filter((method) => method.asset !== asset.code)
+  const rail = railOf(view, method.chainId)
+  const others = view.invoice.terms.methods.filter((other) => other.asset !== asset.code)
   const head = (
     <>
       <Coin ticker={asset.ticker} />
       <span class="name">
-        <strong>{asset.name}</strong>
+        <strong>{methodName(view, method)}</strong>
         <small>
-          {t.onNetwork({ network: chain.name })} {isTestNetwork(chain) && <span class="tag">{t.testNetwork}</span>}
+          {networkName(view, rail)} {isTestNetwork(rail) && <span class="tag">{t.testNetwork}</span>}
         </small>
       </span>
     </>
   )
-  if (others.length === 0) return <div class="method">{head}</div>
+  // After the invoice's own time nothing new is begun.
+  if (others.length === 0 || view.nowMs >= view.invoice.terms.expiresAtMs) return <div class="method">{head}</div>
   return (
     <details class="method">
       <summary id="change">
@@ -147,8 +151,8 @@ function Address({ address }: { address: string }) {
   )
 }
 
-function Qr({ uri, label }: { uri: string; label: string }) {
-  const { size, path } = qrPath(uri)
+export function Qr({ text, label }: { text: string; label: string }) {
+  const { size, path } = qrPath(text)
   return (
     <svg class="qr" viewBox={`0 0 ${size} ${size}`} role="img" aria-label={label}>
       <path fill-rule="evenodd" d={path} />
@@ -156,7 +160,7 @@ function Qr({ uri, label }: { uri: string; label: string }) {
   )
 }
 
-function RateLine({ view, rate }: { view: View; rate: Rate }) {
+export function RateLine({ view, rate }: { view: View; rate: Rate }) {
   const { t } = view
   const quote = assetOf(view, view.invoice.terms.currency)
   return (

@@ -30,6 +30,8 @@ export interface BitcoinRpc {
   call(...call: RpcCall): Promise<Result<Result<unknown, RpcRefusal>, RpcError>>
   /** Up to `BATCH_MAX` calls in one request; the answers stand in the order of the calls. */
   batch(calls: readonly RpcCall[]): Promise<Result<Result<unknown, RpcRefusal>[], RpcError>>
+  /** One call that may take so long. The numbers in its result are texts, digit for digit as the node wrote them. */
+  slow(timeoutMs: number, ...call: RpcCall): Promise<Result<Result<unknown, RpcRefusal>, RpcError>>
   /** A serialized block, by REST where the node has it. */
   block(hash: string): Promise<BlockAnswer>
 }
@@ -44,6 +46,10 @@ export function createBitcoinRpc(nodes: readonly NodeEndpoint[], fetcher: typeof
   return {
     async call(...call) {
       const answers = await firstOf(nodes, (node) => callAll(node, [call], fetcher))
+      return answers.ok ? ok(answers.value[0] as Result<unknown, RpcRefusal>) : answers
+    },
+    async slow(timeoutMs, ...call) {
+      const answers = await firstOf(nodes, (node) => callAll(node, [call], fetcher, { timeoutMs, isExact: true }))
       return answers.ok ? ok(answers.value[0] as Result<unknown, RpcRefusal>) : answers
     },
     batch: (calls) => firstOf(nodes, (node) => callAll(node, calls, fetcher)),
@@ -89,19 +95,21 @@ async function callAll(
   node: NodeEndpoint,
   calls: readonly RpcCall[],
   fetcher: typeof fetch,
+  { timeoutMs, isExact } = { timeoutMs: TIMEOUT_MS, isExact: false },
 ): Promise<Result<Result<unknown, RpcRefusal>[], RpcError>> {
   if (calls.length === 0) return ok([])
   if (calls.length > BATCH_MAX) throw new Error(`${calls.length} calls in one batch`)
   const requests = calls.map(([method, ...params], id) => ({ jsonrpc: '1.0', id, method, params }))
   const single = requests.length === 1
-  const response = await request(node, node.url, JSON.stringify(single ? requests[0] : requests), fetcher)
+  const response = await request(node, node.url, JSON.stringify(single ? requests[0] : requests), fetcher, timeoutMs)
   if (!response.ok) return response
 
   // Core answers a refused call with status 500 or 404 and the reason as JSON; bcoin with 200. So the body comes first.
   const { status, body } = response.value
   let parsed: unknown
   try {
-    parsed = JSON.parse(new TextDecoder().decode(body))
+    const text = new TextDecoder().decode(body)
+    parsed = isExact ? JSON.parse(text, asWritten) : JSON.parse(text)
   } catch {
     if (status !== 200) return err(statusError(node, status))
     return err({ reason: 'protocol', detail: `${hostOf(node)} answered something that is not JSON` })
@@ -122,6 +130,11 @@ async function callAll(
     ordered.push(answer)
   }
   return ok(ordered)
+}
+
+/** A number of a result by its digits. Ids and codes of errors stay numbers. */
+function asWritten(key: string, value: unknown, { source }: { source?: string } = {}): unknown {
+  return typeof value === 'number' && source !== undefined && key !== 'id' && key !== 'code' ? source : value
 }
 
 function readAnswer(item: unknown): { id: number; result: Result<unknown, RpcRefusal> } | null {
@@ -169,6 +182,7 @@ async function request(
   url: string,
   json: string | null,
   fetcher: typeof fetch,
+  timeoutMs: number = TIMEOUT_MS,
 ): Promise<Result<{ status: number; body: Uint8Array }, RpcError>> {
   const { protocol, hostname } = new URL(url)
   if (protocol !== 'https:' && !/^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)) {
@@ -186,7 +200,7 @@ async function request(
       body: json,
       // A redirect would carry the credentials to another place.
       redirect: 'manual',
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      signal: AbortSignal.timeout(timeoutMs),
     })
     const body = await readBounded(response)
     if (!body) return err({ reason: 'too_large', detail: `${hostOf(node)} answered with over ${RESPONSE_BYTES_MAX} bytes` })

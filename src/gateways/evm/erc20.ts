@@ -12,6 +12,8 @@ export const TRANSFER_TOPIC = '0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11
 const TRANSFER = '0xa9059cbb'
 /** transferFrom(address,address,uint256) */
 const TRANSFER_FROM = '0x23b872dd'
+/** balanceOf(address) */
+export const BALANCE_OF = '0x70a08231'
 const WORD = 64
 
 /** A Transfer log of an ERC-20; null for anything else, such as an ERC-721, whose third argument is a topic. */

@@ -12,6 +12,8 @@ const ANSWER_BYTES_MAX = 32 * 1024 * 1024
 export interface RpcCall {
   readonly method: string
   readonly params: readonly unknown[]
+  /** What the node refuses to answer is null, and the other calls stand. */
+  readonly optional?: true
 }
 
 /** One node. */
@@ -29,8 +31,9 @@ export interface RpcNodes {
   first<T>(attempt: (node: RpcNode) => Promise<Result<T, NodeError>>): Promise<Result<T, NodeError>>
 }
 
-export function connectNodes(endpoints: readonly NodeEndpoint[], fetcher: typeof fetch): RpcNodes {
-  let nodes = endpoints.map((endpoint) => connect(endpoint, fetcher))
+/** With a `chainId` (CAIP-2), a node of another chain is refused: it is asked once, beside its first call. */
+export function connectNodes(endpoints: readonly NodeEndpoint[], fetcher: typeof fetch, chainId?: string): RpcNodes {
+  let nodes = endpoints.map((endpoint) => (chainId ? ofChain(connect(endpoint, fetcher), chainId) : connect(endpoint, fetcher)))
   return {
     async first(attempt) {
       let failure: NodeError | null = null
@@ -85,6 +88,22 @@ function connect(endpoint: NodeEndpoint, fetcher: typeof fetch): RpcNode {
   }
 }
 
+function ofChain(node: RpcNode, chainId: string): RpcNode {
+  let known = false
+  return {
+    async call(calls) {
+      if (known) return await node.call(calls)
+      const answer = await node.call([{ method: 'eth_chainId', params: [] }, ...calls])
+      if (!answer.ok) return answer
+      const [number, ...answers] = answer.value
+      const said = typeof number === 'string' && /^0x[0-9a-fA-F]{1,16}$/.test(number) ? `eip155:${BigInt(number)}` : 'none'
+      if (said !== chainId) return err({ reason: 'protocol', detail: `the node of ${chainId} follows chain ${said}` })
+      known = true
+      return ok(answers)
+    },
+  }
+}
+
 function isAllowed(url: string): boolean {
   if (!URL.canParse(url)) return false
   const { protocol: scheme, hostname } = new URL(url)
@@ -124,7 +143,11 @@ function readAnswers(host: string, calls: readonly RpcCall[], text: string): Res
   for (const [id, call] of calls.entries()) {
     const answer = byId.get(id)
     if (!isRecord(answer)) return protocol(host, `no answer to ${call.method}`)
-    if (isRecord(answer.error)) return refusal(host, call.method, answer.error)
+    if (isRecord(answer.error)) {
+      if (!call.optional) return refusal(host, call.method, answer.error)
+      answers.push(null)
+      continue
+    }
     if (!('result' in answer)) return protocol(host, `no result of ${call.method}`)
     answers.push(answer.result)
   }

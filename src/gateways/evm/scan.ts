@@ -1,25 +1,49 @@
 import { fromHex } from '../../lib/bytes.ts'
+import { assert } from '../../lib/result.ts'
 import type { ChainConfig } from '../../money/chain.ts'
 import { type Conflict, type Fingerprints, fingerprintOf, type TrackedTransaction, type Transfer } from '../gateway.ts'
 import { readTransferCall, readTransferLog } from './erc20.ts'
+import type { InternalMove } from './traces.ts'
 import type { WireLog, WireTransaction } from './wire.ts'
 
-/** A transfer found in a block or waiting; a native one still needs its receipt. */
+/** A transfer found in a block or waiting, still to be verified. */
 export interface Candidate {
-  readonly native: boolean
+  /** The token's contract in lower case; null for the chain's own asset. */
+  readonly contract: string | null
   readonly transfer: Transfer
 }
 
-/** Plain transfers of the chain's own asset: what the transaction itself carries. Those made inside contracts are not seen here. */
+/** Plain transfers of the chain's own asset: what the transaction itself carries. */
 export function nativeCandidates(chain: ChainConfig, transactions: readonly WireTransaction[]): Candidate[] {
   const candidates: Candidate[] = []
   for (const transaction of transactions) {
     const { txid, from, to, value } = transaction
     if (to === null || value === 0n || from === to) continue
     const transfer = { txid, index: 'native', watchKey: fromHex(to), assetCode: chain.native.code, units: value }
-    candidates.push({ native: true, transfer: { ...transfer, spends: spendsOf(transaction) } })
+    candidates.push({ contract: null, transfer: { ...transfer, spends: spendsOf(transaction) } })
   }
   return candidates
+}
+
+/**
+ * Transfers of the chain's own asset that contracts make: of a wallet that is a contract (Safe, ERC-4337), of one that pays
+ * many at once. The index counts those to one recipient, so that what else the transaction does leaves it the same.
+ */
+export function internalCandidates(
+  chain: ChainConfig,
+  transactions: ReadonlyMap<string, WireTransaction>,
+  moves: readonly InternalMove[],
+): Candidate[] {
+  const counts = new Map<string, number>()
+  return moves.flatMap(({ txid, to, units }): Candidate[] => {
+    const transaction = transactions.get(txid)
+    if (transaction === undefined) return []
+    const counted = `${txid} ${to}`
+    const ordinal = counts.get(counted) ?? 0
+    counts.set(counted, ordinal + 1)
+    const transfer = { txid, index: `internal:${to}:${ordinal}`, watchKey: fromHex(to), assetCode: chain.native.code, units }
+    return [{ contract: null, transfer: { ...transfer, spends: spendsOf(transaction) } }]
+  })
 }
 
 /**
@@ -45,7 +69,7 @@ export function tokenCandidates(
       continue
     const index = `${log.contract}:${ordinal}`
     const transfer = { txid: log.txid, index, watchKey: fromHex(move.to), assetCode, units: move.units }
-    candidates.push({ native: false, transfer: { ...transfer, spends: spendsOf(transaction) } })
+    candidates.push({ contract: log.contract, transfer: { ...transfer, spends: spendsOf(transaction) } })
   }
   return candidates
 }
@@ -61,7 +85,7 @@ export function waitingTokenCandidates(chain: ChainConfig, transactions: readonl
     if (move === null || move.units === 0n || move.from === move.to) continue
     const index = `${transaction.to}:0`
     const transfer = { txid: transaction.txid, index, watchKey: fromHex(move.to), assetCode, units: move.units }
-    candidates.push({ native: false, transfer: { ...transfer, spends: spendsOf(transaction) } })
+    candidates.push({ contract: transaction.to, transfer: { ...transfer, spends: spendsOf(transaction) } })
   }
   return candidates
 }
@@ -74,6 +98,15 @@ export function fingerprintsOf(candidates: readonly Candidate[]): Fingerprints {
   const fingerprints = new Uint8Array(candidates.length * 8)
   for (const [at, { transfer }] of candidates.entries()) fingerprints.set(fingerprintOf(transfer.watchKey), at * 8)
   return fingerprints
+}
+
+/** Those at these positions of a scan. */
+export function pick(candidates: readonly Candidate[], positions: readonly number[]): Candidate[] {
+  return positions.map((position) => {
+    const candidate = candidates[position]
+    assert(candidate !== undefined, `position ${position} is in the scan`)
+    return candidate
+  })
 }
 
 /** An account can use a nonce once: another transaction with the same one has taken the place of the tracked one. */

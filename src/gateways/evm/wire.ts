@@ -1,4 +1,4 @@
-import type { BlockRef } from '../gateway.ts'
+import type { BlockRef, NodeError } from '../gateway.ts'
 import { isRecord } from './rpc.ts'
 
 /**
@@ -14,6 +14,8 @@ export interface WireTransaction {
   /** Null where a chain has transactions without one (deposits of rollups). */
   readonly nonce: bigint | null
   readonly input: string
+  /** The most it may use; null where a chain has transactions without a limit. */
+  readonly gas: bigint | null
   /** Null while waiting. */
   readonly height: number | null
 }
@@ -75,11 +77,12 @@ export function readTransaction(json: unknown): WireTransaction | null {
   const value = readQuantity(json.value)
   const nonce = isAbsent(json.nonce) ? null : readQuantity(json.nonce)
   const input = readHex(json.input)
+  const gas = isAbsent(json.gas) ? null : readQuantity(json.gas)
   const height = isAbsent(json.blockNumber) ? null : readNumber(json.blockNumber)
   if (txid === null || from === null || value === null || input === null) return null
   if ((to === null && !isAbsent(json.to)) || (nonce === null && !isAbsent(json.nonce))) return null
-  if (height === null && !isAbsent(json.blockNumber)) return null
-  return { txid, from, to, value, nonce, input, height }
+  if ((gas === null && !isAbsent(json.gas)) || (height === null && !isAbsent(json.blockNumber))) return null
+  return { txid, from, to, value, nonce, input, gas, height }
 }
 
 export function readLogs(json: unknown): WireLog[] | null {
@@ -112,7 +115,7 @@ function readLog(json: unknown): WireLog | null {
   return { contract, topics, data, blockHash, txid, logIndex }
 }
 
-function readList<T>(json: unknown, read: (item: unknown) => T | null): T[] | null {
+export function readList<T>(json: unknown, read: (item: unknown) => T | null): T[] | null {
   if (!Array.isArray(json)) return null
   const items: T[] = []
   for (const part of json) {
@@ -123,8 +126,13 @@ function readList<T>(json: unknown, read: (item: unknown) => T | null): T[] | nu
   return items
 }
 
-function readQuantity(json: unknown): bigint | null {
+export function readQuantity(json: unknown): bigint | null {
   return typeof json === 'string' && /^0x[0-9a-fA-F]{1,64}$/.test(json) ? BigInt(json) : null
+}
+
+/** One word exactly: a contract that is not there answers with nothing. */
+export function readWord(json: unknown): bigint | null {
+  return typeof json === 'string' && json.length === 66 ? readQuantity(json) : null
 }
 
 function readNumber(json: unknown): number | null {
@@ -132,11 +140,19 @@ function readNumber(json: unknown): number | null {
   return quantity === null || quantity > 2n ** 43n ? null : Number(quantity)
 }
 
-function readHex(json: unknown, bytes?: number): string | null {
+export function readHex(json: unknown, bytes?: number): string | null {
   if (typeof json !== 'string' || json.length % 2 !== 0 || !/^0x[0-9a-fA-F]*$/.test(json)) return null
   return bytes === undefined || json.length === 2 + bytes * 2 ? json.toLowerCase() : null
 }
 
 function isAbsent(json: unknown): boolean {
   return json === undefined || json === null
+}
+
+export function malformed(what: string): NodeError {
+  return { reason: 'protocol', detail: `${what} is not of the form of the Ethereum JSON-RPC specification` }
+}
+
+export function lie(detail: string): NodeError {
+  return { reason: 'node_lied', detail }
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { DEVELOPMENT_CHAINS } from '../../../config/development.ts'
-import type { AccountKey } from '../../../src/gateways/gateway.ts'
 import type { InvoiceResource } from '../../../src/invoice/resource.ts'
+import type { WalletRequest } from '../../../src/storage/provision-request.ts'
 import { type Stack, type StackOverrides, startStack, waitFor, workersLog } from '../harness.ts'
 import { type Receiver, startReceiver } from '../receiver.ts'
 
@@ -44,7 +44,7 @@ export function errorsLogged({ stack }: Scene): string[] {
 /** Another store of the same system, with wallets and a webhook endpoint of its own; `terms` as its provisioning takes them. */
 export async function openStore(
   { stack }: Scene,
-  wallets: readonly { account: AccountKey; assets: readonly string[]; custody?: 'self' | 'platform' }[],
+  wallets: readonly (Omit<WalletRequest, 'custody'> & Partial<WalletRequest>)[],
   terms: Record<string, unknown> = {},
 ): Promise<Scene> {
   const response = await stack.workers.dispatchCore('/admin/stores', {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { pad } from 'viem'
-import { describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { DEVELOPMENT_CHAINS, EVM_LOCAL, LOCAL_USDC } from '../../../config/development.ts'
 import { TRANSFER_TOPIC } from '../../../src/gateways/evm/erc20.ts'
 import { createEvmReader } from '../../../src/gateways/evm/reader.ts'
@@ -23,6 +23,7 @@ const transaction = (over: object = {}) => ({
   value: '0x5',
   nonce: '0x0',
   input: '0x',
+  gas: '0x5208',
   ...over,
 })
 const receipt = (over: object = {}) => ({ transactionHash: TX_1, blockHash: HASH, status: '0x1', logs: [], ...over })
@@ -53,7 +54,8 @@ function readerOf(...nodes: Answers[]) {
     chain,
     endpoints,
     fakeFetch((call, url) => {
-      const answer = nodes[Number(new URL(url).port) - 1]?.[call.method]
+      const answers: Answers = { eth_chainId: () => '0x7a69', ...nodes[Number(new URL(url).port) - 1] }
+      const answer = answers[call.method]
       if (answer === undefined) throw { code: -32601, message: 'method not found' }
       return answer(call)
     }),
@@ -165,6 +167,39 @@ test('a height above the head has no hash; the wrong height is a lie', async () 
   expect(await readerOf(honest).hashAt(17)).toMatchObject({ error: { reason: 'node_lied' } })
 })
 
+describe('the head of a chain with a finality tag', () => {
+  const tagged = (final: unknown) => {
+    const answers: Answers = {
+      eth_getBlockByNumber: ({ params }) => {
+        if (params[0] === 'latest') return block([])
+        if (final instanceof Error) throw { code: -32000, message: final.message }
+        return final
+      },
+    }
+    return createEvmReader(
+      { ...chain, finality: 'safe' },
+      [ENDPOINT],
+      fakeFetch((call) => (call.method === 'eth_chainId' ? '0x7a69' : answers[call.method]?.(call))),
+    ).head()
+  }
+
+  test('comes with the block under it', async () => {
+    const final = block([], { number: '0xe', hash: pad('0xae') })
+    expect(await tagged(final)).toMatchObject({ value: { height: 16, final: { height: 14, hash: pad('0xae') } } })
+  })
+
+  test.each<[string, unknown]>([
+    ['does not know one', null],
+    ['refuses to name one', new Error('safe block not found')],
+  ])('is read all the same while the node %s', async (_name, final) => {
+    expect(await tagged(final)).toMatchObject({ value: { height: 16, final: null } })
+  })
+
+  test('is a lie when the final block is above it', async () => {
+    expect(await tagged(block([], { number: '0x11' }))).toMatchObject({ error: { reason: 'node_lied' } })
+  })
+})
+
 test('a chain whose nodes serve no pending block has no mempool', async () => {
   expect(
     await createEvmReader(
@@ -188,6 +223,12 @@ test('what waits is missing when the node forgot it, or when its block is old an
 })
 
 describe('whatever a node answers', () => {
+  beforeEach(() => {
+    for (const level of ['warn', 'error'] as const) vi.spyOn(console, level).mockImplementation(() => {})
+  })
+  afterEach(() => {
+    vi.restoreAllMocks()
+  })
   const anything = fc.jsonValue()
 
   async function readAll(answers: Answers): Promise<void> {
@@ -202,9 +243,21 @@ describe('whatever a node answers', () => {
     for (const result of results) expect(typeof result.ok).toBe('boolean')
   }
 
+  /** With a transaction that runs code, its trace, and balances that agree. */
+  const call = { type: 'CALL', from: PAYER, to: PAYEE, value: '0x5' }
+  const traced: Answers = {
+    ...honest,
+    eth_getBlockByHash: () => block([transaction({ gas: '0xffff' }), transaction({ hash: TX_2, nonce: '0x1', to: LOCAL_USDC })]),
+    debug_traceBlockByHash: () => [
+      { txHash: TX_1, result: { ...call, calls: [call, { ...call, error: 'reverted', calls: [call] }] } },
+      { txHash: TX_2, result: call },
+    ],
+    eth_call: ({ params }) => pad((params[1] as { blockHash: string }).blockHash === HASH ? '0x07' : '0x00'),
+  }
+
   test('nothing throws: any JSON', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.record(Object.fromEntries(Object.keys(honest).map((method) => [method, anything]))), async (answers) => {
+      fc.asyncProperty(fc.record(Object.fromEntries(Object.keys(traced).map((method) => [method, anything]))), async (answers) => {
         await readAll(Object.fromEntries(Object.entries(answers).map(([method, answer]) => [method, () => answer])))
       }),
       { numRuns: 150 },
@@ -213,10 +266,10 @@ describe('whatever a node answers', () => {
 
   test('nothing throws: one field of an honest answer changed', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.constantFrom(...Object.keys(honest)), fc.nat(), anything, async (method, at, value) => {
-        await readAll({ ...honest, [method]: (call) => replaceLeaf(honest[method]?.(call), at, value) })
+      fc.asyncProperty(fc.constantFrom(...Object.keys(traced)), fc.nat(), anything, async (method, at, value) => {
+        await readAll({ ...traced, [method]: (call) => replaceLeaf(traced[method]?.(call), at, value) })
       }),
-      { numRuns: 300 },
+      { numRuns: 400 },
     )
   })
 })

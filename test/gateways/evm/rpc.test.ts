@@ -98,3 +98,38 @@ function endless(): Response {
   const chunk = new Uint8Array(4 * 1024 * 1024).fill(32)
   return new Response(new ReadableStream({ pull: (controller) => controller.enqueue(chunk) }))
 }
+
+test('a node is asked for its chain beside its first call, and never again', async () => {
+  const batches: string[][] = []
+  const node = fakeFetch(({ method }) => (method === 'eth_chainId' ? '0x2105' : method))
+  const counting: typeof fetch = (input, init) => {
+    batches.push((JSON.parse(String(init?.body)) as { method: string }[]).map(({ method }) => method))
+    return node(input, init)
+  }
+  const nodes = connectNodes([A], counting, 'eip155:8453')
+  for (let n = 0; n < 2; n++) expect(await nodes.first((one) => one.call([{ method: 'echo', params: [] }]))).toEqual(ok(['echo']))
+  expect(batches).toEqual([['eth_chainId', 'echo'], ['echo']])
+})
+
+test.each(['0x1', 8453, null, 'nonsense'])('a node that says chain %j is refused, and the next one asked', async (said) => {
+  const fetcher: typeof fetch = (input, init) =>
+    fakeFetch(({ method }) => (method !== 'eth_chainId' ? String(input) : String(input) === A.url ? said : '0x2105'))(input, init)
+  const call = [{ method: 'echo', params: [] }]
+  expect(await connectNodes([A, B], fetcher, 'eip155:8453').first((one) => one.call(call))).toEqual(ok([B.url]))
+  expect(await connectNodes([A], fetcher, 'eip155:8453').first((one) => one.call(call))).toMatchObject({
+    error: { reason: 'protocol', detail: expect.stringContaining('the node of eip155:8453 follows chain') },
+  })
+})
+
+test('a call that may be refused is answered with null, and the others stand', async () => {
+  const node = fakeFetch(({ method }) => {
+    if (method === 'no') throw { code: -32601, message: 'no such method' }
+    return method
+  })
+  const calls = [
+    { method: 'a', params: [] },
+    { method: 'no', params: [], optional: true as const },
+    { method: 'b', params: [] },
+  ]
+  expect(await connectNodes([A], node).first((one) => one.call(calls))).toEqual(ok(['a', null, 'b']))
+})

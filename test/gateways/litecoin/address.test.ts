@@ -5,6 +5,7 @@ import { BITCOIN_REGTEST } from '../../../config/development.ts'
 import { bitcoinAddresses } from '../../../src/gateways/bitcoin/address.ts'
 import { toHex } from '../../../src/lib/bytes.ts'
 import { assetsOf, type ChainConfig } from '../../../src/money/chain.ts'
+import { expandChains } from '../../../src/money/presets.ts'
 import { createRegistry } from '../../../src/money/registry.ts'
 import { litecoinRegtest } from './chain.ts'
 
@@ -79,7 +80,7 @@ test('payment links are of BIP 21 with the scheme litecoin; the asset is named b
 })
 
 test('the example configuration has Litecoin right: its addresses, and peg-outs that are final no sooner than they can be spent', () => {
-  const example = JSON.parse(readFileSync('config/production.example.json', 'utf8')) as ChainConfig[]
+  const example = expandChains(JSON.parse(readFileSync('config/production.example.json', 'utf8')))
   const chain = createRegistry(example).chain(mainnet.id)
   const derived = bitcoinAddresses.derive(chain, { xpub: BIP84_ZPUB, script: 'p2wpkh' }, 0)
   expect(derived.ok && derived.value.address).toBe('ltc1qjmxnz78nmc8nq77wuxh25n2es7rzm5c2rkk4wh')

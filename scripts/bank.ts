@@ -1,0 +1,150 @@
+/** `npm run bank -- <command>`: a bank account of the running development system. See docs/development.md. */
+import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { readBankAddress } from '../src/gateways/sepa/address.ts'
+import { readIban } from '../src/gateways/sepa/iban.ts'
+import type { InvoiceResource } from '../src/invoice/resource.ts'
+import { parseDecimal } from '../src/money/amount.ts'
+import { writeCamt } from './bank/statement.ts'
+import { type DevFile, readDevFile } from './stack/dev-file.ts'
+import { readJson, writePrivate } from './stack/processes.ts'
+
+const USAGE = `usage: npm run bank -- <command>
+
+  store [--iban DE…] [--holder "…"]   makes a store with a bank account; the other commands speak for it
+  invoice <amount>                    an invoice in euro, with its bank details shown
+  pay <invoice id> [--amount 12.34]   imports the bank's word that it was paid; --pending: not booked yet;
+      [--pending] [--return]          --return: taken back
+  import <file>                       takes a camt.052, .053 or .054 file in
+  accounts                            how far statements have come
+  unmatched                           what fits no invoice
+  assign <entry id> <invoice id>      says which invoice it is for`
+
+/** An IBAN that every bank knows as an example. */
+const EXAMPLE_IBAN = 'DE89370400440532013000'
+
+class Refusal extends Error {}
+
+/** `<state>/bank.json`, mode 600. */
+interface BankStore {
+  readonly apiKey: string
+  readonly iban: string
+}
+
+try {
+  await main()
+} catch (error) {
+  console.error(error instanceof Refusal ? error.message : error)
+  process.exitCode = 1
+}
+
+async function main(): Promise<void> {
+  const { values, positionals } = readArguments()
+  const [command, first, second] = positionals
+  const root = dirname(dirname(fileURLToPath(import.meta.url)))
+  const stateDir = resolve(root, process.env.PAYTOMAT_STATE || '.paytomat')
+  const dev = readDevFile(stateDir)
+  if (dev === null) throw new Refusal('Paytomat is not running here: run "npm start" first.')
+  const path = join(stateDir, 'bank.json')
+  if (command === 'store') {
+    const iban = readIban(values.iban ?? EXAMPLE_IBAN) ?? ''
+    if (iban === '') throw new Refusal(`${values.iban} is no IBAN.`)
+    const { apiKey } = await makeStore(dev, iban, values.holder ?? 'Corner Kiosk GmbH')
+    writePrivate(path, `${JSON.stringify({ apiKey, iban } satisfies BankStore)}\n`)
+    return console.log(`A store with the account ${iban}. Its API key: ${apiKey}`)
+  }
+  const store = readJson<BankStore>(path)
+  if (store === null) throw new Refusal('There is no store with a bank account yet: run "npm run bank -- store".')
+  const call = <T>(method: 'GET' | 'POST', path: string, body?: string, type?: string) =>
+    ask<T>(dev.origin, store.apiKey, method, path, body, type)
+  const importFile = async (text: string) => show(await call('POST', '/v1/bank/statements', text, 'application/xml'))
+
+  if (command === 'import' && first !== undefined) return importFile(readFile(first))
+  if (command === 'accounts') return show(await call('GET', '/v1/bank/accounts'))
+  if (command === 'unmatched') return show(await call('GET', '/v1/bank/unmatched?limit=100'))
+  if (command === 'assign' && first !== undefined && second !== undefined) {
+    const body = JSON.stringify({ invoiceId: second })
+    return show(await call('POST', `/v1/bank/unmatched/${encodeURIComponent(first)}/assignment`, body))
+  }
+  if (command === 'invoice' && first !== undefined) {
+    const made = await call<InvoiceResource>('POST', '/v1/invoices', JSON.stringify({ amount: first, currency: 'EUR' }))
+    await call('POST', `/v1/invoices/${made.id}/payment_methods/EUR`)
+    return console.log(`${made.id}\n${made.checkoutUrl}`)
+  }
+  if (command === 'pay' && first !== undefined) {
+    const invoice = await call<InvoiceResource>('POST', `/v1/invoices/${encodeURIComponent(first)}/payment_methods/EUR`)
+    return importFile(wordOfPayment(invoice, store.iban, values))
+  }
+  throw new Refusal(USAGE)
+}
+
+/** A camt.054 as the bank would send it: of what is due, unless told otherwise. */
+function wordOfPayment(
+  invoice: InvoiceResource,
+  iban: string,
+  wish: { amount?: string; pending?: boolean; return?: boolean },
+): string {
+  const method = invoice.paymentMethods.find(({ asset }) => asset === 'EUR')
+  const address = readBankAddress(method?.address ?? '')
+  if (!method || !address) throw new Refusal('The invoice shows no bank details.')
+  const amount = wish.amount ?? (wish.return ? invoice.amountPaid : method.amountDue)
+  const cents = parseDecimal(amount, 2)
+  if (!cents.ok || cents.value === 0n) throw new Refusal(`The amount ${amount} can't be paid: give another with --amount.`)
+  const date = new Date().toISOString().slice(0, 10)
+  const entry = {
+    cents: cents.value,
+    date,
+    reference: address.reference,
+    bankReference: randomUUID().slice(0, 18),
+    name: 'A Shopper',
+  }
+  const direction = wish.return ? ({ direction: 'DBIT', returnReason: 'MS03' } as const) : {}
+  const status = wish.pending ? ({ status: 'PDNG' } as const) : {}
+  return writeCamt({ kind: 'camt.054', id: randomUUID().slice(0, 18), iban, entries: [{ ...entry, ...direction, ...status }] })
+}
+
+function makeStore(dev: DevFile, iban: string, holder: string): Promise<{ apiKey: string }> {
+  const body = { name: 'Kiosk with a bank account', wallets: [{ account: { iban, holder }, assets: ['EUR'] }] }
+  return ask(dev.admin.url, dev.admin.token, 'POST', '/admin/stores', JSON.stringify(body))
+}
+
+async function ask<T>(
+  origin: string,
+  token: string,
+  method: 'GET' | 'POST',
+  path: string,
+  body?: string,
+  type = 'application/json',
+): Promise<T> {
+  const headers = { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': type }) }
+  const response = await fetch(new URL(path, origin), { method, headers, body }).catch(() => null)
+  if (response === null) throw new Refusal(`Nobody answers at ${origin}: run "npm start" first.`)
+  const answer = (await response.json().catch(() => ({}))) as T & { code?: string; detail?: string }
+  if (response.ok) return answer
+  throw new Refusal(`Paytomat refused (${response.status} ${answer.code ?? ''}): ${answer.detail ?? 'no reason given'}`)
+}
+
+function readFile(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    throw new Refusal(`${path} can't be read: ${error instanceof Error ? error.message : error}`)
+  }
+}
+
+function readArguments() {
+  try {
+    const text = { type: 'string' } as const
+    const flag = { type: 'boolean' } as const
+    return parseArgs({ allowPositionals: true, options: { iban: text, holder: text, amount: text, pending: flag, return: flag } })
+  } catch (error) {
+    throw new Refusal(`${error instanceof Error ? error.message : error}\n\n${USAGE}`)
+  }
+}
+
+function show(answer: unknown): void {
+  console.log(JSON.stringify(answer, null, 2))
+}

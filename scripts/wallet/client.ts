@@ -1,0 +1,127 @@
+import { Refusal } from '../ledger/admin.ts'
+
+/** `GET /v1/wallets`. */
+export interface WalletLine {
+  readonly id: string
+  readonly custody: string
+  readonly script: string
+  readonly addressesUsed: number
+  readonly chains: readonly {
+    readonly chain: string
+    readonly name: string
+    readonly assets: readonly string[]
+    readonly firstAddresses: readonly string[]
+  }[]
+}
+
+/** One asset; null when it was never read. */
+export interface SumLine {
+  readonly asset: string
+  readonly confirmed: string | null
+  readonly pending: string | null
+  readonly leaving: string | null
+  readonly reserved?: string
+}
+
+export interface ChainLine {
+  readonly chain: string
+  readonly name: string
+  readonly asOf: { readonly height: number; readonly hash: string; readonly at: string } | null
+  readonly readAt: string | null
+  readonly addresses: number
+  readonly stale: boolean
+  readonly refreshing: boolean
+  readonly error: { readonly reason: string; readonly detail: string; readonly at: string } | null
+  readonly assets: readonly SumLine[]
+}
+
+/** `GET /v1/wallets/:id/balance`. */
+export interface BalanceAnswer {
+  readonly walletId: string
+  readonly custody: string
+  readonly chains: readonly ChainLine[]
+}
+
+/** `GET /v1/wallets/:id/addresses/:address/balance`. */
+export interface AddressAnswer {
+  readonly address: string
+  readonly index: number
+  readonly invoiceId: string
+  readonly chains: readonly ChainLine[]
+}
+
+/** One of `GET /v1/wallets/:id/addresses`. */
+export interface GivenLine {
+  readonly index: number
+  readonly invoiceId: string
+  readonly chains: readonly { readonly chain: string; readonly address: string; readonly assets: readonly SumLine[] }[]
+}
+
+export interface Received {
+  readonly invoiceId: string
+  readonly address: string
+  readonly amount: string
+  readonly uri: string | null
+}
+
+/** The merchant API of the running system, as one store's key opens it. Throws a Refusal that says why. */
+export interface Wallets {
+  list(): Promise<readonly WalletLine[]>
+  /** By id, or by an asset it takes. */
+  find(name: string): Promise<WalletLine>
+  balance(id: string, refresh: boolean): Promise<BalanceAnswer>
+  address(id: string, address: string, refresh: boolean): Promise<AddressAnswer>
+  addresses(id: string): AsyncGenerator<GivenLine>
+  receive(asset: string, amount: string): Promise<Received>
+}
+
+/** Pages of addresses that are gone through at most. */
+const PAGES_MAX = 1_000
+
+export function openWallets({ origin, apiKey }: { readonly origin: string; readonly apiKey: string }): Wallets {
+  const call = async <T>(path: string, body?: unknown): Promise<T> => {
+    const response = await fetch(new URL(path, origin), {
+      method: body === undefined ? 'GET' : 'POST',
+      headers: { authorization: `Bearer ${apiKey}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    }).catch(() => null)
+    if (response === null) throw new Refusal(`Nobody answers at ${origin}: run "npm start" first.`)
+    const answer = (await response.json().catch(() => ({}))) as T & { code?: string; detail?: string }
+    if (response.ok) return answer
+    throw new Refusal(`Paytomat refused (${response.status} ${answer.code ?? ''}): ${answer.detail ?? 'no reason given'}`)
+  }
+  const of = (id: string, rest: string) => `/v1/wallets/${encodeURIComponent(id)}/${rest}`
+  const list = async () => (await call<{ data: WalletLine[] }>('/v1/wallets')).data
+  return {
+    list,
+    async find(name) {
+      const asset = name.toUpperCase()
+      const found = (await list()).find(({ id, chains }) => id === name || chains.some(({ assets }) => assets.includes(asset)))
+      if (!found) throw new Refusal(`The store has no wallet ${name}: npm run wallet -- list`)
+      return found
+    },
+    balance: (id, refresh) => call(of(id, `balance?refresh=${refresh}`)),
+    address: (id, address, refresh) => call(of(id, `addresses/${encodeURIComponent(address)}/balance?refresh=${refresh}`)),
+    async *addresses(id) {
+      let cursor = ''
+      for (let page = 0; page < PAGES_MAX; page++) {
+        const { data, nextCursor } = await call<{ data: GivenLine[]; nextCursor: string | null }>(
+          of(id, `addresses?limit=100${cursor && `&cursor=${cursor}`}`),
+        )
+        yield* data
+        if (nextCursor === null) return
+        cursor = nextCursor
+      }
+    },
+    async receive(asset, amount) {
+      const terms = { amount, currency: asset, paymentMethods: [asset] }
+      const { id } = await call<{ id: string }>('/v1/invoices', terms)
+      const { paymentMethods } = await call<{
+        paymentMethods: { asset: string; address: string | null; amount: string; uri: string | null }[]
+      }>(`/v1/invoices/${id}/payment_methods/${encodeURIComponent(asset)}`, {})
+      const method = paymentMethods.find((one) => one.asset === asset)
+      if (!method?.address) throw new Refusal(`Invoice ${id} gave no address for ${asset}.`)
+      return { invoiceId: id, address: method.address, amount: method.amount, uri: method.uri }
+    },
+  }
+}

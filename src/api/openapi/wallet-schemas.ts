@@ -1,0 +1,84 @@
+import { assetCode, count, decimal, flag, list, orNull, page, record, type Schema, text, time, timeOrNull } from './json-schema.ts'
+
+const custody: Schema = { enum: ['self', 'platform'], description: 'Who holds the key: you, or the platform.' }
+const chain: Schema = { ...text, description: 'CAIP-2' }
+const orUnknown: Schema = { ...decimal, type: ['string', 'null'] }
+
+/** As the newest reading of the wallet has it; null before the first. */
+const sums = {
+  asset: assetCode,
+  confirmed: { ...orUnknown, description: 'In blocks, as of `asOf`. Null before the first reading.' },
+  pending: { ...orUnknown, description: 'Payments that are seen and in no block.' },
+  leaving: { ...orUnknown, description: 'The part of `confirmed` that waiting transactions spend, where the chain can tell.' },
+}
+
+const reading = {
+  chain,
+  name: text,
+  asOf: { ...orNull(record({ height: count, hash: text, at: time })), description: 'The block that all of it is as of.' },
+  readAt: timeOrNull,
+  addresses: { ...count, description: 'How many addresses were looked at.' },
+  stale: { ...flag, description: 'Never read, or not for ten minutes: ask with `refresh=true`.' },
+  refreshing: { ...flag, description: 'A newer reading is under way.' },
+  error: {
+    ...orNull(record({ reason: text, detail: text, at: time })),
+    description: 'Why the newest attempt to read brought nothing; the figures are those of the one before.',
+  },
+}
+
+export const WALLET_SCHEMAS = {
+  WalletList: record({
+    data: list(
+      record({
+        id: text,
+        object: { const: 'wallet' },
+        custody,
+        script: { enum: ['p2wpkh', 'p2tr', 'evm'] },
+        addressesUsed: { ...count, description: 'Addresses given out, to invoices of all stores that have the wallet.' },
+        chains: list(
+          record({
+            chain,
+            name: text,
+            assets: list(assetCode),
+            firstAddresses: {
+              ...list(text),
+              description: 'The first three of the account, to be compared with your own wallet’s.',
+            },
+          }),
+        ),
+      }),
+    ),
+  }),
+  WalletBalance: record({
+    object: { const: 'wallet_balance' },
+    walletId: text,
+    custody,
+    chains: list(
+      record({
+        ...reading,
+        assets: list(
+          record({
+            ...sums,
+            reserved: { ...decimal, description: 'Set aside in your books for refunds, payouts and conversions.' },
+          }),
+        ),
+      }),
+    ),
+  }),
+  WalletAddressList: page(
+    record({
+      object: { const: 'wallet_address' },
+      index: count,
+      invoiceId: text,
+      chains: list(record({ chain, address: text, assets: { ...list(record(sums)), description: 'What is zero is left out.' } })),
+    }),
+  ),
+  AddressBalance: record({
+    object: { const: 'address_balance' },
+    walletId: text,
+    address: text,
+    index: count,
+    invoiceId: text,
+    chains: list(record({ ...reading, assets: list(record(sums)) })),
+  }),
+} as const satisfies Record<string, Schema>

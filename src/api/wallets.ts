@@ -1,0 +1,201 @@
+import { watchKeyOf } from '../gateways/registry.ts'
+import { balanceOf } from '../ledger/balances.ts'
+import { rfc3339 } from '../lib/clock.ts'
+import { err, ok, type Result } from '../lib/result.ts'
+import { formatDecimal } from '../money/amount.ts'
+import { assetsOf } from '../money/chain.ts'
+import { registryOf } from '../money/registry.ts'
+import { addressAt } from '../wallet/addresses.ts'
+import { walletChains } from '../wallet/chains.ts'
+import type { GivenIndex, Holding, Sums, WalletBalance } from '../wallet/rpc.ts'
+import { readQuery } from './body.ts'
+import type { Answer, Call } from './call.ts'
+import { askLedger } from './ledger-access.ts'
+import type { Problem } from './problems.ts'
+import { readLimit } from './query.ts'
+import { askWallet, isOwnInvoice, ownWallet, type StoreWallet, walletsOf } from './wallet-access.ts'
+
+/** A reading that is older is called stale: nobody asked for a newer one, or none came. */
+const STALE_MS = 10 * 60_000
+const NOTHING: Sums = { confirmed: 0n, leaving: 0n, pending: 0n }
+
+/** `GET /v1/wallets`: what the store is paid into. */
+export async function listWallets(call: Call): Promise<Result<Answer, Problem>> {
+  const data = await Promise.all(
+    walletsOf(call).map(async (wallet) => ({
+      id: wallet.id,
+      object: 'wallet',
+      custody: wallet.custody,
+      script: wallet.account.script,
+      addressesUsed: await askWallet(call, wallet, (object) => object.used()),
+      chains: walletChains(
+        registryOf(call.env),
+        wallet.account,
+        wallet.assets.map(({ code }) => code),
+      ),
+    })),
+  )
+  return ok({ status: 200, body: { data } })
+}
+
+/** `GET /v1/wallets/:id/balance`: all addresses of the wallet together. With `refresh=true` they are read anew. */
+export async function readWalletBalance(call: Call): Promise<Result<Answer, Problem>> {
+  const wallet = ownWallet(call)
+  if (!wallet.ok) return wallet
+  const query = readRefresh(call)
+  if (!query.ok) return query
+  const asked = query.value ? await refresh(call, wallet.value) : ok(null)
+  if (!asked.ok) return asked
+  const { id, custody } = wallet.value
+  const [balances, reserved] = await Promise.all([balancesOf(call, wallet.value), reservedOf(call, wallet.value)])
+  const chains = balances.map((balance) => ({
+    ...showReading(call, balance),
+    assets: assetsShown(call, wallet.value, balance.chainId, Object.keys(balance.reading?.sums ?? {})).map((asset) => ({
+      ...showSums(call, asset, balance.reading && (balance.reading.sums[asset] ?? NOTHING)),
+      reserved: decimal(call, asset, reserved(asset)),
+    })),
+  }))
+  return ok({ status: 200, body: { object: 'wallet_balance', walletId: id, custody, chains } })
+}
+
+/** `GET /v1/wallets/:id/addresses`: those given to invoices of this store, the oldest first. */
+export async function listAddresses(call: Call): Promise<Result<Answer, Problem>> {
+  const wallet = ownWallet(call)
+  if (!wallet.ok) return wallet
+  const query = readQuery(call.request, ['limit', 'cursor'], (fields) => ({
+    limit: readLimit(fields),
+    from: fields.optional('cursor', (name) => {
+      const text = fields.text(name, { max: 10 })
+      return /^\d+$/.test(text) ? Number(text) : fields.refuse(name, 'must be the nextCursor of a page before', 0)
+    }),
+  }))
+  if (!query.ok) return query
+  const { limit, from } = query.value
+  const given = await askWallet(call, wallet.value, (object) => object.given(from ?? 0, limit + 1))
+  const page = given.slice(0, limit)
+  const own = await Promise.all(page.map(({ invoiceId }) => isOwnInvoice(call, invoiceId)))
+  const shown = page.filter((_one, at) => own[at])
+  const holdings = await holdingsOf(
+    call,
+    wallet.value,
+    shown.map(({ index }) => index),
+  )
+  const data = shown.map((one) => showAddress(call, wallet.value, one, holdings))
+  return ok({ status: 200, body: { data, nextCursor: given.length > limit ? String(given[limit]?.index) : null } })
+}
+
+/** `GET /v1/wallets/:id/addresses/:address/balance`: one address, as it was when the wallet was last read. */
+export async function readAddressBalance(call: Call): Promise<Result<Answer, Problem>> {
+  const wallet = ownWallet(call)
+  if (!wallet.ok) return wallet
+  const query = readRefresh(call)
+  if (!query.ok) return query
+  const found = await findAddress(call, wallet.value, call.param('address'))
+  if (!found) return err({ reason: 'address_not_found', detail: 'no invoice of this store has this address of the wallet' })
+  const { index, invoiceId, chains: own } = found
+  const asked = query.value ? await refresh(call, { ...wallet.value, chains: own }) : ok(null)
+  if (!asked.ok) return asked
+  const only = { ...wallet.value, chains: own }
+  const [balances, holdings] = await Promise.all([balancesOf(call, only), holdingsOf(call, only, [index])])
+  const chains = balances.map((balance) => {
+    const held = holdings.get(balance.chainId) ?? []
+    const assets = held.map(({ assetCode }) => assetCode)
+    return {
+      ...showReading(call, balance),
+      assets: assetsShown(call, wallet.value, balance.chainId, assets).map((asset) =>
+        showSums(call, asset, balance.reading && (held.find(({ assetCode }) => assetCode === asset) ?? NOTHING)),
+      ),
+    }
+  })
+  const address = addressAt(own[0] as StoreWallet['chains'][number], wallet.value.account, index).address
+  return ok({ status: 200, body: { object: 'address_balance', walletId: wallet.value.id, address, index, invoiceId, chains } })
+}
+
+/** The index of an address in any form that its chains know, and which chains those are. */
+async function findAddress(
+  call: Call,
+  wallet: StoreWallet,
+  address: string,
+): Promise<(GivenIndex & Pick<StoreWallet, 'chains'>) | null> {
+  const chains = wallet.chains.filter((chain) => watchKeyOf(chain, address) !== null)
+  const key = chains[0] && watchKeyOf(chains[0], address)
+  const given = key ? await askWallet(call, wallet, (object) => object.find(key)) : null
+  return given && (await isOwnInvoice(call, given.invoiceId)) ? { ...given, chains } : null
+}
+
+function readRefresh(call: Call): Result<boolean, Problem> {
+  return readQuery(
+    call.request,
+    ['refresh'],
+    (fields) => fields.optional('refresh', (name) => fields.choice(name, ['true', 'false'])) === 'true',
+  )
+}
+
+async function refresh(call: Call, wallet: StoreWallet): Promise<Result<null, Problem>> {
+  for (const { id } of wallet.chains) {
+    const asked = await askWallet(call, wallet, (object) => object.refresh(id))
+    if (!asked.ok) return asked
+  }
+  return ok(null)
+}
+
+function balancesOf(call: Call, wallet: StoreWallet): Promise<WalletBalance[]> {
+  return Promise.all(wallet.chains.map(({ id }) => askWallet(call, wallet, (object) => object.balance(id))))
+}
+
+/** By chain. */
+async function holdingsOf(call: Call, wallet: StoreWallet, indices: readonly number[]): Promise<Map<string, Holding[]>> {
+  const found = await Promise.all(
+    wallet.chains.map(async ({ id }) => [id, await askWallet(call, wallet, (object) => object.holdings(id, indices))] as const),
+  )
+  return new Map(found)
+}
+
+/** What the store's books have set aside for refunds and payouts; of money that is not the platform's they set nothing aside. */
+async function reservedOf(call: Call, { custody }: StoreWallet): Promise<(asset: string) => bigint> {
+  if (custody === 'self') return () => 0n
+  const { balances } = await askLedger(call, (ledger) => ledger.balances(call.identity.store.storeId))
+  return (asset) => balanceOf(balances, 'reserved', asset)
+}
+
+function showAddress(call: Call, wallet: StoreWallet, { index, invoiceId }: GivenIndex, holdings: Map<string, Holding[]>) {
+  const chains = wallet.chains.map((chain) => ({
+    chain: chain.id,
+    address: addressAt(chain, wallet.account, index).address,
+    assets: (holdings.get(chain.id) ?? [])
+      .filter((held) => held.index === index)
+      .map((held) => showSums(call, held.assetCode, held)),
+  }))
+  return { object: 'wallet_address', index, invoiceId, chains }
+}
+
+/** What the wallet is for on this chain, and what else was found on it. */
+function assetsShown(call: Call, wallet: StoreWallet, chainId: string, found: readonly string[]): string[] {
+  const offered = wallet.assets.map(({ code }) => code)
+  return assetsOf(registryOf(call.env).chain(chainId))
+    .map(({ code }) => code)
+    .filter((code) => offered.includes(code) || found.includes(code))
+}
+
+function showReading(call: Call, { chainId, reading, refreshing, error }: WalletBalance) {
+  return {
+    chain: chainId,
+    name: registryOf(call.env).chain(chainId).name,
+    asOf: reading && { height: reading.block.height, hash: reading.block.hash, at: rfc3339(reading.block.timeMs) },
+    readAt: reading && rfc3339(reading.doneAtMs),
+    addresses: reading?.addresses ?? 0,
+    stale: reading === null || call.nowMs - reading.doneAtMs > STALE_MS,
+    refreshing,
+    error: error && { reason: error.reason, detail: error.detail, at: rfc3339(error.atMs) },
+  }
+}
+
+/** Null before the first reading: nothing is known then, which is not the same as nothing. */
+function showSums(call: Call, asset: string, sums: Sums | null) {
+  const shown = (units: bigint | undefined) => (units === undefined ? null : decimal(call, asset, units))
+  return { asset, confirmed: shown(sums?.confirmed), pending: shown(sums?.pending), leaving: shown(sums?.leaving) }
+}
+
+function decimal(call: Call, asset: string, units: bigint): string {
+  return formatDecimal(units, registryOf(call.env).asset(asset).decimals)
+}

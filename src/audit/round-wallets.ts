@@ -1,0 +1,207 @@
+import { accountKind } from '../ledger/accounts.ts'
+import type { LedgerRpc } from '../ledger/rpc.ts'
+import { logEvent } from '../lib/log.ts'
+import type { ObjectNamespace } from '../lib/objects.ts'
+import { registryOf } from '../money/registry.ts'
+import type { WalletBalance, WalletRpc } from '../wallet/rpc.ts'
+import type { Patience } from './books.ts'
+import { keyOf } from './judge.ts'
+import { holdersOfWallet, platformWalletsAfter, type WalletHolder } from './merchants.ts'
+import type { AuditMemory, Finding, Sums, WaitingWallet } from './rpc.ts'
+import type { Trouble } from './trouble.ts'
+
+/** Wallets that wait for a reading at one time; the others follow in later runs. */
+const WALLETS_MAX = 5
+/** Rows of the directory that one run goes through for wallets of the platform. */
+const WALLETS_PAGE = 500
+/** A wallet of more stores is not compared: its books are too many to be read at one moment. */
+const STORES_MAX = 200
+/** A reading that has not come by then is waited for no longer: the wallet says why, and its turn comes again. */
+const WAIT_MS_MAX = 30 * 60_000
+
+export interface WalletsEnv {
+  readonly CHAINS: string
+  readonly DIRECTORY: D1Database
+  readonly LEDGERS: ObjectNamespace<LedgerRpc>
+  readonly WALLETS: ObjectNamespace<WalletRpc>
+}
+
+export interface WalletsRound {
+  readonly cursor: string | undefined
+  /** When the pass began. */
+  readonly fromMs: number
+  readonly waiting: Readonly<Record<string, WaitingWallet>>
+  readonly findings: readonly Finding[]
+  /** `keyOf` of all that was looked at. */
+  readonly looked: readonly string[]
+}
+
+/**
+ * The coins of the platform's wallets on their chains, against the books of all stores that have them: never may the
+ * books say that more is in a wallet than is there. A look begins with what the books say, has the wallet read, and ends,
+ * a run or more later, with what the books say then.
+ */
+export async function roundOfWallets(
+  env: WalletsEnv,
+  memory: AuditMemory,
+  nowMs: number,
+  { graceMs, walletsMs }: Patience,
+  trouble: Trouble,
+): Promise<WalletsRound> {
+  const waiting: Record<string, WaitingWallet> = {}
+  const findings: Finding[] = []
+  const looked: string[] = []
+  await trouble.aroundEach(
+    'wallet',
+    Object.entries(memory.wallets),
+    ([walletId]) => ({ walletId }),
+    async ([walletId, before]) => {
+      const balances = await readingsOf(env, walletId, before)
+      if (balances === null) {
+        if (nowMs - before.atMs < WAIT_MS_MAX) waiting[walletId] = before
+        return
+      }
+      const now = await booksOf(env, walletId, before.merchants)
+      for (const asset of comparable(before, now)) {
+        const detail = faultOfWallet(walletId, asset, before, chainOf(balances, env, asset))
+        for (const merchantId of before.merchants) {
+          const id = `coins/${walletId}/${asset}`
+          const key = keyOf({ merchantId, id })
+          looked.push(key)
+          // The first sentence stands as long as something is missing: both figures of a wallet in use change all the time.
+          const words = detail && (memory.suspects[key]?.detail ?? detail)
+          if (words)
+            findings.push({ id, kind: 'wallet', merchantId, storeId: null, invoiceId: null, detail: words, waitMs: graceMs })
+        }
+      }
+    },
+  )
+  // A pass that is under way goes on; the next one has its time. What is suspected is looked at in any run.
+  const isNew = memory.cursors.wallets === undefined && nowMs - memory.walletsFromMs >= walletsMs
+  const isUnderWay = isNew || memory.cursors.wallets !== undefined
+  const { cursor, begun } = await beginOthers(env, memory, waiting, isUnderWay, nowMs, trouble)
+  return { cursor, fromMs: isNew ? nowMs : memory.walletsFromMs, waiting: { ...waiting, ...begun }, findings, looked }
+}
+
+/** Notes the books of the next wallets, then has them read. */
+async function beginOthers(
+  env: WalletsEnv,
+  memory: AuditMemory,
+  waiting: Readonly<Record<string, WaitingWallet>>,
+  isUnderWay: boolean,
+  nowMs: number,
+  trouble: Trouble,
+): Promise<{ cursor: string | undefined; begun: Record<string, WaitingWallet> }> {
+  const begun: Record<string, WaitingWallet> = {}
+  const room = WALLETS_MAX - Object.keys(waiting).length
+  const suspected = Object.values(memory.suspects).flatMap(({ id, raised }) => {
+    const walletId = raised ? undefined : /^coins\/([^/]+)\//.exec(id)?.[1]
+    return walletId !== undefined && !(walletId in waiting) ? [walletId] : []
+  })
+  const page = isUnderWay
+    ? await trouble.around('wallets', {}, () =>
+        platformWalletsAfter(env.DIRECTORY, memory.cursors.wallets ?? '', WALLETS_PAGE, Math.max(room, 0)),
+      )
+    : null
+  const ids = [...new Set([...suspected, ...(page?.ids ?? [])])].filter((id) => !(id in waiting)).slice(0, WALLETS_MAX)
+  await trouble.aroundEach(
+    'wallet',
+    ids,
+    (walletId) => ({ walletId }),
+    async (walletId) => {
+      const holders = await holdersOfWallet(env.DIRECTORY, walletId, STORES_MAX + 1)
+      if (holders.length > STORES_MAX) return logEvent('warn', 'audit_wallet_too_shared', { walletId, stores: holders.length })
+      const merchants = [...new Set(holders.map(({ merchantId }) => merchantId))]
+      const books = await booksOf(env, walletId, merchants)
+      const owing = Object.keys(books.inWallet).filter((asset) => (books.inWallet[asset] ?? 0n) > 0n)
+      const registry = registryOf(env)
+      const chainOfAsset = (asset: string) => registry.findAsset(asset)?.chainId ?? null
+      const chains = [...new Set(owing.map(chainOfAsset))].filter(
+        (id): id is string => id !== null && registry.findChain(id) !== null && isAlone(walletId, id, holders, chainOfAsset),
+      )
+      if (chains.length === 0) return
+      const askedAtMs: Record<string, number> = {}
+      for (const chainId of chains) {
+        const wallet = env.WALLETS.getByName(walletId)
+        askedAtMs[chainId] = (await wallet.balance(chainId)).askedAtMs ?? 0
+        await wallet.refresh(chainId)
+      }
+      begun[walletId] = { atMs: nowMs, merchants, askedAtMs, ...books }
+    },
+  )
+  return { cursor: page === null ? memory.cursors.wallets : page.next, begun }
+}
+
+/**
+ * Whether every store that has the wallet is paid into no other one on this chain. Else whoever pays one asset to the
+ * address of another's wallet is booked where that asset belongs, and the coins are elsewhere: nobody's loss, and no alarm.
+ */
+function isAlone(
+  walletId: string,
+  chainId: string,
+  holders: readonly WalletHolder[],
+  chainOfAsset: (asset: string) => string | null,
+): boolean {
+  const methods = holders.flatMap((holder) => holder.methods).filter(({ asset }) => chainOfAsset(asset) === chainId)
+  return methods.every((method) => method.walletId === walletId)
+}
+
+/** Its balances on all its chains, each read after the books were noted; null while one is not. */
+async function readingsOf(env: WalletsEnv, walletId: string, { askedAtMs }: WaitingWallet): Promise<WalletBalance[] | null> {
+  const wallet = env.WALLETS.getByName(walletId)
+  const balances = await Promise.all(Object.keys(askedAtMs).map((chainId) => wallet.balance(chainId)))
+  const old = balances.filter(({ chainId, reading }) => reading === null || reading.startedAtMs <= (askedAtMs[chainId] ?? 0))
+  // Somebody else's reading was under way when the books were noted, or ours was lost.
+  for (const { chainId, refreshing } of old) if (!refreshing) await wallet.refresh(chainId)
+  return old.length === 0 ? balances : null
+}
+
+/** What the books of these merchants say is in the wallet, and what is on its way out of their stores. */
+async function booksOf(
+  env: WalletsEnv,
+  walletId: string,
+  merchants: readonly string[],
+): Promise<Pick<WaitingWallet, 'inWallet' | 'inTransit'>> {
+  const standings = await Promise.all(merchants.map((id) => env.LEDGERS.getByName(id).standing()))
+  const inWallet: Record<string, bigint> = {}
+  const inTransit: Record<string, bigint> = {}
+  for (const { balances } of standings.flatMap(({ stores }) => stores)) {
+    for (const [asset, units] of Object.entries(balances[`wallet:${walletId}`] ?? {}))
+      inWallet[asset] = (inWallet[asset] ?? 0n) - units
+    for (const [account, assets] of Object.entries(balances)) {
+      if (accountKind(account) !== 'in_transit') continue
+      for (const [asset, units] of Object.entries(assets)) inTransit[asset] = (inTransit[asset] ?? 0n) + units
+    }
+  }
+  return { inWallet, inTransit }
+}
+
+/** Assets of which nothing went out between the two looks at the books: then what was in them at first is there all the time. */
+function comparable(before: WaitingWallet, now: Pick<WaitingWallet, 'inWallet' | 'inTransit'>): string[] {
+  const same = (one: Sums, other: Sums, asset: string) => (one[asset] ?? 0n) === (other[asset] ?? 0n)
+  return Object.keys(before.inWallet).filter(
+    (asset) => (now.inWallet[asset] ?? 0n) >= (before.inWallet[asset] ?? 0n) && same(before.inTransit, now.inTransit, asset),
+  )
+}
+
+/** What the chain has of an asset, seen and confirmed, and as of which block; null when the asset is on none of these chains. */
+function chainOf(balances: readonly WalletBalance[], env: WalletsEnv, asset: string): { units: bigint; height: number } | null {
+  const chainId = registryOf(env).findAsset(asset)?.chainId
+  const reading = balances.find((balance) => balance.chainId === chainId)?.reading
+  if (!reading) return null
+  const { confirmed, pending } = reading.sums[asset] ?? { confirmed: 0n, pending: 0n }
+  return { units: confirmed + pending, height: reading.block.height }
+}
+
+/** In words with both figures, or null when all that the books say is there. */
+export function faultOfWallet(
+  walletId: string,
+  asset: string,
+  { inWallet, inTransit }: Pick<WaitingWallet, 'inWallet' | 'inTransit'>,
+  chain: { readonly units: bigint; readonly height: number } | null,
+): string | null {
+  // What was sent and is not final has left the wallet on the chain and not yet in the books.
+  const due = (inWallet[asset] ?? 0n) - (inTransit[asset] ?? 0n)
+  if (chain === null || chain.units >= due) return null
+  return `wallet ${walletId} must hold ${due} ${asset} by the books, and holds ${chain.units} at block ${chain.height}`
+}

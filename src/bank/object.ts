@@ -1,0 +1,220 @@
+import { DurableObject } from 'cloudflare:workers'
+import type { CoreEnv } from '../../workers/core/env.ts'
+import type { PaymentFact } from '../chain/rpc.ts'
+import { Teller } from '../chain/teller.ts'
+import { type BankAccount, formatBankAddress } from '../gateways/sepa/address.ts'
+import { logEvent } from '../lib/log.ts'
+import { nextDueMs, OUTBOX_RETRY_MS } from '../lib/outbox.ts'
+import { err, ok, type Result } from '../lib/result.ts'
+import { formatDecimal } from '../money/amount.ts'
+import { SEPA } from '../money/bank.ts'
+import type { AllocateRefusal } from '../wallet/rpc.ts'
+import { balanceFault, endOfDay, linkOf, standingOf } from './balances.ts'
+import { type Entry, observationOf } from './entries.ts'
+import type {
+  AccountStanding,
+  AssignRefusal,
+  BankRpc,
+  ImportRefusal,
+  ImportReport,
+  StatementFile,
+  StatementReport,
+  UnmatchedEntry,
+  UnmatchedPage,
+} from './rpc.ts'
+import {
+  countUnmatched,
+  entriesUnmatched,
+  entryAt,
+  factsOf,
+  invoiceAt,
+  migrate,
+  openBook,
+  putLink,
+  readAccount,
+  readLinks,
+  readReport,
+  referenceFor,
+  writeAccount,
+  writeReport,
+} from './tables.ts'
+import { assignEntry, isUnmatched, takeStatement } from './take.ts'
+
+export const UNMATCHED_PAGE_MAX = 100
+
+/**
+ * One bank account, named by its wallet id. What a file brings is one transaction: entries, the answer to the same file
+ * again, and in the outbox what invoices are to hear. They are told at once, and again by the alarm until they have heard.
+ */
+export class BankObject extends DurableObject<CoreEnv> implements BankRpc {
+  readonly #sql = this.ctx.storage.sql
+  readonly #teller: Teller
+  #isReady = false
+
+  constructor(ctx: DurableObjectState, env: CoreEnv) {
+    super(ctx, env)
+    this.#teller = new Teller({
+      sql: this.#sql,
+      transaction: (run) => ctx.storage.transactionSync(run),
+      observe: (invoiceId, observations) => this.env.INVOICES.getByName(invoiceId).observe(observations),
+      heed: () => {},
+      done: () => this.#arm(),
+    })
+  }
+
+  async configure(account: BankAccount, merchantId: string): Promise<Result<null, { reason: 'already_configured' }>> {
+    const known = this.#account()
+    if (known && (known.iban !== account.iban || known.merchantId !== merchantId)) return err({ reason: 'already_configured' })
+    this.ctx.storage.transactionSync(() => {
+      if (!known) migrate(this.#sql)
+      writeAccount(this.#sql, { ...account, merchantId })
+    })
+    this.#isReady = true
+    return ok(null)
+  }
+
+  async allocate(chainId: string, invoiceId: string): Promise<Result<{ address: string; index: number }, AllocateRefusal>> {
+    const account = this.#account()
+    if (!account) return err({ reason: 'not_configured', detail: 'there is no such bank account' })
+    if (chainId !== SEPA.id) return err({ reason: 'wrong_network', detail: `a bank account has no addresses on ${chainId}` })
+    const { reference, index } = this.ctx.storage.transactionSync(() => referenceFor(this.#sql, invoiceId))
+    return ok({ address: formatBankAddress({ ...account, reference }), index })
+  }
+
+  async ownerOf(index: number): Promise<string | null> {
+    return this.#account() && invoiceAt(this.#sql, index)
+  }
+
+  async readUntil(): Promise<number | null> {
+    return this.#account() && this.#readUntil()
+  }
+
+  async paymentsAt(keys: readonly string[]): Promise<PaymentFact[]> {
+    return this.#account() ? factsOf(this.#sql, this.#walletId, keys) : []
+  }
+
+  async take(file: StatementFile): Promise<Result<ImportReport, ImportRefusal>> {
+    const account = this.#account()
+    if (account?.merchantId !== file.merchantId || file.statements.some(({ iban }) => iban !== account.iban))
+      return err({ reason: 'account_not_found', detail: 'the statements are of another account' })
+    const before = readReport(this.#sql, file.hash)
+    if (before) return ok({ ...before, replayed: true })
+    for (const statement of file.statements) {
+      const fault = balanceFault(statement)
+      if (fault) return err({ reason: 'balance_mismatch', detail: `statement ${statement.id}: ${faultWords(fault)}` })
+    }
+    const nowMs = Date.now()
+    const report = this.ctx.storage.transactionSync(() => this.#take(file, nowMs))
+    this.#tell()
+    return ok(report)
+  }
+
+  async standing(merchantId: string): Promise<AccountStanding | null> {
+    const account = this.#account()
+    if (account?.merchantId !== merchantId) return null
+    const { last, gap } = standingOf(readLinks(this.#sql))
+    return {
+      iban: account.iban,
+      holder: account.holder,
+      balance: last && { cents: last.closingCents, date: last.date },
+      readUntilMs: last && endOfDay(last.date),
+      gap: gap?.detail ?? null,
+      unmatched: countUnmatched(this.#sql),
+    }
+  }
+
+  async unmatched(merchantId: string, after: string | null, limit: number): Promise<UnmatchedPage> {
+    if (this.#account()?.merchantId !== merchantId) return { entries: [], next: null }
+    const most = Math.min(Math.max(1, limit), UNMATCHED_PAGE_MAX)
+    const entries = entriesUnmatched(this.#sql, after, most)
+    const last = entries.length < most ? undefined : entries.at(-1)
+    return { entries: entries.map(shown), next: last ? `${last.date}/${last.id}` : null }
+  }
+
+  async assign(merchantId: string, entryId: string, invoiceId: string, by: string): Promise<Result<UnmatchedEntry, AssignRefusal>> {
+    const entry = this.#account()?.merchantId === merchantId ? entryAt(this.#sql, entryId) : null
+    if (!entry) return err({ reason: 'entry_not_found' })
+    if (entry.invoiceId === invoiceId) return ok(shown(entry))
+    if (!isUnmatched(entry) || entry.direction === 'debit') return err({ reason: 'entry_not_open', invoiceId: entry.invoiceId })
+    const assigned = this.ctx.storage.transactionSync(() => assignEntry(entry, invoiceId, by, this.#book(Date.now())))
+    logEvent('info', 'bank_entry_assigned', { walletId: this.#walletId, entryId, invoiceId, by })
+    this.#tell()
+    return ok(shown(assigned))
+  }
+
+  override async alarm(): Promise<void> {
+    if (!this.#account()) return
+    this.#teller.tellDue(Date.now())
+    this.#arm()
+  }
+
+  /** The one decision of a file. Runs in a transaction. */
+  #take({ hash, statements }: StatementFile, nowMs: number): ImportReport {
+    const book = this.#book(nowMs)
+    const taken = statements.map((statement) => {
+      const counts = takeStatement(statement, book)
+      const link = linkOf(statement)
+      if (link) putLink(this.#sql, link)
+      return { statement, link, counts }
+    })
+    const { gap } = standingOf(readLinks(this.#sql))
+    const report: ImportReport = {
+      replayed: false,
+      statements: taken.map(({ statement, link, counts }): StatementReport => {
+        const { id, kind, closing, opening } = statement
+        const isAfterGap = link !== null && gap !== null && link.date >= gap.before.date
+        return { id, kind, closing, balance: opening && closing ? 'ok' : 'none', gap: isAfterGap ? gap.detail : null, ...counts }
+      }),
+    }
+    if (gap) logEvent('warn', 'bank_statement_gap', { walletId: this.#walletId, date: gap.before.date })
+    writeReport(this.#sql, hash, nowMs, report)
+    return report
+  }
+
+  /** Whatever is put is told to its invoice: the outbox is written with it. */
+  #book(nowMs: number) {
+    return openBook(this.#sql, (entry: Entry) => {
+      const { invoiceId } = entry
+      // What takes money back is told as the new state of what it takes back.
+      if (invoiceId === null || entry.direction === 'debit') return
+      this.#teller.keep(invoiceId, observationOf({ ...entry, invoiceId }, this.#walletId), nowMs)
+    })
+  }
+
+  /** The alarm is set first, in the same block as the rows: whatever is lost, it comes. */
+  #tell(): void {
+    this.ctx.storage.setAlarm(Date.now() + OUTBOX_RETRY_MS)
+    this.#teller.tellDue(Date.now())
+  }
+
+  #arm(): void {
+    const dueAtMs = this.#teller.busy ? null : nextDueMs(this.#sql)
+    if (dueAtMs !== null) this.ctx.storage.setAlarm(dueAtMs)
+  }
+
+  #readUntil(): number | null {
+    const { last } = standingOf(readLinks(this.#sql))
+    return last && endOfDay(last.date)
+  }
+
+  /** Asking for an account that does not exist writes nothing. */
+  #account() {
+    this.#isReady ||= this.#sql.exec("SELECT 1 AS found FROM sqlite_master WHERE name = 'account'").toArray().length > 0
+    return this.#isReady ? readAccount(this.#sql) : null
+  }
+
+  get #walletId(): string {
+    return this.ctx.id.name ?? ''
+  }
+}
+
+function shown(entry: Entry): UnmatchedEntry {
+  const { id, direction, cents, date, text, reference, endToEndId, counterparty, returnReason, invoiceId, place } = entry
+  const status = place === 'pending' ? 'pending' : 'booked'
+  return { id, direction, cents, date, status, text, reference, endToEndId, counterparty, returnReason, invoiceId }
+}
+
+function faultWords(cents: bigint): string {
+  const size = formatDecimal(cents < 0n ? -cents : cents, 2)
+  return `its booked entries are ${size} EUR ${cents > 0n ? 'more' : 'less'} than its closing balance less its opening balance`
+}

@@ -1,0 +1,145 @@
+import type { Movement, Statement } from '../gateways/sepa/camt.ts'
+import { batchKey, daysBefore, type Entry, factsKey, isSame, nameOf, newEntry, referenceKey, SAME_DAYS_MAX } from './entries.ts'
+import type { StatementReport } from './rpc.ts'
+
+/** What the account knows, asked and changed in one transaction. */
+export interface Book {
+  /** Entries with this key, whichever of theirs it is, newest first. At most `LIKE_MAX` (tables.ts). */
+  like(key: string): readonly Entry[]
+  /** Transactions that came as parts of the batch with this key. */
+  partsOf(key: string): readonly Entry[]
+  /** The invoice that was given a creditor reference. */
+  invoiceOf(reference: string): string | null
+  /** Entries that the invoice has, as many as there are. */
+  countOf(invoiceId: string): number
+  /** Booked credits of invoices that a return may mean: by invoice, end-to-end id or the bank's reference. */
+  creditsOf(clue: { invoiceId?: string; endToEndId?: string; bankReference?: string }): readonly Entry[]
+  /** Pending entries of days before this one: they were never booked. */
+  pendingBefore(date: string): readonly Entry[]
+  put(entry: Entry): void
+}
+
+export type Counts = Pick<StatementReport, 'entries' | 'matched' | 'unmatched' | 'returned' | 'duplicates' | 'other'>
+
+type Outcome = Exclude<keyof Counts, 'entries'>
+
+/**
+ * Takes the movements of one statement in. Pure but for the book. Each entry of the book stands for one movement of a
+ * statement at most, so that two equal transfers in it are two.
+ */
+export function takeStatement({ kind, closing, movements, announced }: Statement, book: Book): Counts {
+  const used = new Set<string>()
+  const counts = { entries: movements.length + announced, matched: 0, unmatched: 0, returned: 0, duplicates: 0, other: announced }
+  for (const movement of movements) counts[takeMovement(movement, book, used)]++
+  if (kind === 'camt.053' && closing !== null) {
+    const lost = book.pendingBefore(daysBefore(closing.date, SAME_DAYS_MAX))
+    for (const entry of lost) book.put({ ...entry, place: 'gone', revision: entry.revision + 1 })
+  }
+  return counts
+}
+
+/** A person says which invoice a credit is for. */
+export function assignEntry(entry: Entry, invoiceId: string, by: string, book: Book): Entry {
+  const assigned = { ...of(entry, invoiceId, book), assignedBy: by, revision: entry.revision + 1 }
+  book.put(assigned)
+  return assigned
+}
+
+/** A credit or a return that nobody has found a place for. */
+export function isUnmatched({ direction, takesBack, invoiceId, returns, place }: Entry): boolean {
+  if (place === 'gone') return false
+  return direction === 'credit' ? invoiceId === null && !takesBack : takesBack && returns === null
+}
+
+function takeMovement(movement: Movement, book: Book, used: Set<string>): Outcome {
+  const key = referenceKey(movement)
+  if (movement.bare && key !== null && book.partsOf(key).some(({ date }) => date === movement.date)) return 'duplicates'
+  const known = findKnown(movement, book, used)
+  if (known) {
+    used.add(known.id)
+    return takeAgain(known, movement, book)
+  }
+  if (isPartOfAssigned(movement, book)) return 'duplicates'
+  // Money out is none of ours, unless it takes back what an invoice had.
+  if (movement.direction === 'debit' && !movement.takesBack) return 'other'
+  // Our own transfer that came back is no payment.
+  if (movement.direction === 'credit' && movement.takesBack) return 'other'
+  const equals = book.like(factsKey(movement)).length
+  const entry = newEntry(nameOf(movement, equals), movement)
+  used.add(entry.id)
+  if (movement.direction === 'debit') return takeReturn(entry, book)
+  return putMatched(entry, book) ?? 'unmatched'
+}
+
+function findKnown(movement: Movement, book: Book, used: ReadonlySet<string>): Entry | undefined {
+  const byReference = referenceKey(movement)
+  const like = [...(byReference ? book.like(byReference) : []), ...book.like(factsKey(movement))]
+  return like.find((entry) => !used.has(entry.id) && isSame(entry, movement))
+}
+
+/** What is pending is booked now, or a message says more about an entry than the one before did. */
+function takeAgain(known: Entry, movement: Movement, book: Book): Outcome {
+  if (movement.status === 'booked' && known.place !== 'booked') {
+    const { atMs } = known
+    const booked: Entry = { ...known, ...movement, atMs, place: 'booked', revision: known.revision + 1 }
+    if (booked.direction === 'debit') return takeReturn(booked, book)
+    return putMatched(booked, book) ?? 'duplicates'
+  }
+  const saysMore = known.invoiceId === null && known.reference === null && movement.reference !== null
+  if (!saysMore || known.direction === 'debit') return 'duplicates'
+  const { reference, endToEndId, text, counterparty } = movement
+  return putMatched({ ...known, reference, endToEndId, text, counterparty, revision: known.revision + 1 }, book) ?? 'duplicates'
+}
+
+/** Null when there is no invoice, or it had one before. */
+function putMatched(entry: Entry, book: Book): 'matched' | null {
+  const found = entry.invoiceId === null && entry.reference !== null ? book.invoiceOf(entry.reference) : null
+  book.put(found === null ? entry : of(entry, found, book))
+  return found === null ? null : 'matched'
+}
+
+/** A booking day has no hours: those of one invoice are told apart by a millisecond each, in the order they became known. */
+function of(entry: Entry, invoiceId: string, book: Book): Entry {
+  return { ...entry, invoiceId, atMs: entry.atMs + book.countOf(invoiceId) }
+}
+
+/**
+ * A batch comes as one entry in one message and taken apart in another; whichever came first counts. A whole that no
+ * person has assigned makes way for its parts.
+ */
+function isPartOfAssigned(movement: Movement, book: Book): boolean {
+  const key = batchKey(movement)
+  const whole = key && book.like(key).find((entry) => entry.bare && entry.date === movement.date)
+  if (!whole) return false
+  if (whole.invoiceId !== null) return true
+  if (whole.place !== 'gone') book.put({ ...whole, place: 'gone', revision: whole.revision + 1 })
+  return false
+}
+
+/** Only what is booked is taken back: a pending return is heard of again. */
+function takeReturn(entry: Entry, book: Book): Outcome {
+  const original = entry.place === 'booked' ? originalOf(entry, book) : undefined
+  book.put({ ...entry, returns: original?.id ?? null })
+  if (!original) return 'unmatched'
+  book.put({ ...original, returnedCents: original.returnedCents + entry.cents, revision: original.revision + 1 })
+  return 'returned'
+}
+
+/** The payment that is taken back: found by exact words only, whole before in part, and only when it is the one. */
+function originalOf(taking: Movement, book: Book): Entry | undefined {
+  const { reference, endToEndId, bankReference } = taking
+  const invoiceId = reference === null ? null : book.invoiceOf(reference)
+  const credits = [
+    ...(invoiceId === null ? [] : book.creditsOf({ invoiceId })),
+    ...(endToEndId === null ? [] : book.creditsOf({ endToEndId })),
+    ...(bankReference === null ? [] : book.creditsOf({ bankReference })),
+  ]
+  const left = [...new Map(credits.map((entry) => [entry.id, entry])).values()].filter(
+    ({ cents, returnedCents }) => cents - returnedCents >= taking.cents,
+  )
+  if (new Set(left.map((entry) => entry.invoiceId)).size > 1) return undefined
+  const whole = left.filter(({ cents, returnedCents }) => cents - returnedCents === taking.cents)
+  const clear = whole.filter((entry) => endToEndId !== null && entry.endToEndId === endToEndId)
+  if (whole.length > 0) return clear[0] ?? whole[0]
+  return left.length === 1 ? left[0] : undefined
+}

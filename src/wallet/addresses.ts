@@ -1,0 +1,91 @@
+import type { AccountKey, ReceivingAddress } from '../gateways/gateway.ts'
+import { addressBookOf } from '../gateways/registry.ts'
+import type { Sql } from '../lib/outbox.ts'
+import { assert } from '../lib/result.ts'
+import type { ChainConfig } from '../money/chain.ts'
+import type { GivenIndex } from './rpc.ts'
+
+/**
+ * The indices that were given out. A row is never changed but to add its watch key, and never deleted: an index belongs to
+ * one invoice for ever. The watch key is the same on every chain of the wallet; keeping it saves deriving it for a reading.
+ */
+export const ADDRESS_TABLES = `
+  CREATE TABLE IF NOT EXISTS account (id INTEGER PRIMARY KEY CHECK (id = 1), xpub TEXT NOT NULL, script TEXT NOT NULL);
+  CREATE TABLE IF NOT EXISTS addresses (idx INTEGER PRIMARY KEY, invoice_id TEXT NOT NULL UNIQUE, key BLOB);
+`
+
+export function migrateAddresses(sql: Sql): void {
+  sql.exec(ADDRESS_TABLES)
+  // Wallets made before balances were read.
+  const columns = sql.exec('PRAGMA table_info(addresses)').toArray()
+  if (!columns.some(({ name }) => name === 'key')) sql.exec('ALTER TABLE addresses ADD COLUMN key BLOB')
+}
+
+export function indexOf(sql: Sql, invoiceId: string): number | null {
+  const row = sql.exec('SELECT idx FROM addresses WHERE invoice_id = ?', invoiceId).toArray()[0]
+  return row ? (row.idx as number) : null
+}
+
+export function nextIndex(sql: Sql): number {
+  return sql.exec('SELECT COALESCE(MAX(idx) + 1, 0) AS next FROM addresses').toArray()[0]?.next as number
+}
+
+/** `key` is null when this chain could not make an address of the index: it is given out all the same. */
+export function give(sql: Sql, index: number, invoiceId: string, key: Uint8Array | null): void {
+  sql.exec('INSERT INTO addresses (idx, invoice_id, key) VALUES (?, ?, ?)', index, invoiceId, key && bufferOf(key))
+}
+
+export function givenFrom(sql: Sql, fromIndex: number, limit: number): GivenIndex[] {
+  return sql
+    .exec('SELECT idx, invoice_id FROM addresses WHERE idx >= ? ORDER BY idx LIMIT ?', fromIndex, limit)
+    .toArray()
+    .map(toGiven)
+}
+
+/** Looks at every row: 100,000 take some tens of milliseconds, and an index would cost a row more for each address. */
+export function givenKey(sql: Sql, key: Uint8Array): GivenIndex | null {
+  const row = sql.exec('SELECT idx, invoice_id FROM addresses WHERE key = ?', bufferOf(key)).toArray()[0]
+  return row ? toGiven(row) : null
+}
+
+export function indicesOfInvoices(sql: Sql, invoiceIds: readonly string[]): Map<string, number> {
+  const statement = 'SELECT idx, invoice_id FROM addresses WHERE invoice_id IN (SELECT value FROM json_each(?))'
+  const rows = sql.exec(statement, JSON.stringify(invoiceIds)).toArray()
+  return new Map(rows.map((row) => [row.invoice_id as string, row.idx as number]))
+}
+
+/** The watch keys of so many indices from one on, one after another. Those not kept yet are derived, and kept. */
+export function keysFrom(
+  sql: Sql,
+  chain: ChainConfig,
+  account: AccountKey,
+  from: number,
+  count: number,
+): { keys: Uint8Array; keyLength: number } {
+  const rows = sql.exec('SELECT idx, key FROM addresses WHERE idx >= ? ORDER BY idx LIMIT ?', from, count).toArray()
+  assert(rows.length === count && rows.every(({ idx }, at) => idx === from + at), 'indices are given out without a gap')
+  const keyLength = addressAt(chain, account, 0).watchKey.length
+  const keys = new Uint8Array(keyLength * count)
+  for (const [at, row] of rows.entries()) {
+    const kept = row.key === null ? null : new Uint8Array(row.key as ArrayBuffer)
+    const key = kept ?? addressAt(chain, account, from + at).watchKey
+    if (kept === null) sql.exec('UPDATE addresses SET key = ? WHERE idx = ?', bufferOf(key), from + at)
+    keys.set(key, at * keyLength)
+  }
+  return { keys, keyLength }
+}
+
+/** The address at an index. Throws when the account makes none on this chain: it was asked before. */
+export function addressAt(chain: ChainConfig, account: AccountKey, index: number): ReceivingAddress {
+  const derived = addressBookOf(chain).derive(chain, account, index)
+  assert(derived.ok, 'an account that has a wallet on a chain makes addresses of it')
+  return derived.value
+}
+
+function toGiven(row: Record<string, unknown>): GivenIndex {
+  return { index: row.idx as number, invoiceId: row.invoice_id as string }
+}
+
+function bufferOf(key: Uint8Array): ArrayBuffer {
+  return Uint8Array.from(key).buffer
+}

@@ -1,0 +1,277 @@
+import fc from 'fast-check'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { type WrittenEntry, type WrittenStatement, writeCamt } from '../../scripts/bank/statement.ts'
+import { type Entry, observationOf } from '../../src/bank/entries.ts'
+import { entriesUnmatched, migrate, openBook, referenceFor } from '../../src/bank/tables.ts'
+import { assignEntry, type Counts, takeStatement } from '../../src/bank/take.ts'
+import { readCamt } from '../../src/gateways/sepa/camt.ts'
+import type { Sql } from '../../src/lib/outbox.ts'
+import { openRows } from '../ledger/sqlite.ts'
+
+const IBAN = 'DE89370400440532013000'
+const DAY = '2026-11-20'
+const NEXT = '2026-11-23'
+
+let sql: Sql
+/** The newest state of each entry of an invoice, as it was told. */
+let told: Map<string, Entry>
+
+beforeEach(() => {
+  sql = openRows().sql
+  migrate(sql)
+  told = new Map()
+})
+
+const referenceOf = (invoiceId: string) => referenceFor(sql, invoiceId).reference
+const book = () => openBook(sql, (entry) => entry.invoiceId !== null && told.set(entry.id, entry))
+
+function take(kind: WrittenStatement['kind'], entries: readonly WrittenEntry[], more: Partial<WrittenStatement> = {}): Counts {
+  const read = readCamt(writeCamt({ kind, id: 'S', iban: IBAN, entries, ...more }))
+  if (!read.ok) throw new Error(read.error.detail)
+  const [statement] = read.value
+  if (!statement) throw new Error('no statement')
+  return takeStatement(statement, book())
+}
+
+/** What an invoice has by what it was told, in cents, and in which states. */
+function has(invoiceId: string): { cents: bigint; states: string[] } {
+  const observations = [...told.values()].flatMap((entry) =>
+    entry.invoiceId === invoiceId ? [observationOf({ ...entry, invoiceId }, 'wal_1')] : [],
+  )
+  const alive = observations.filter(({ status }) => status === 'confirmed' || status === 'unconfirmed')
+  return { cents: alive.reduce((sum, { units }) => sum + units, 0n), states: observations.map(({ status }) => status).sort() }
+}
+
+const NOTHING: Counts = { entries: 0, matched: 0, unmatched: 0, returned: 0, duplicates: 0, other: 0 }
+const counted = (changes: Partial<Counts>): Counts => ({ ...NOTHING, ...changes })
+
+describe('which invoice a credit is for', () => {
+  test('the one whose reference it bears; what bears none is listed for a person', () => {
+    const reference = referenceOf('inv_1')
+    const entries = [
+      { cents: 10n, date: DAY, reference },
+      { cents: 20n, date: DAY, text: `paid ${reference}` },
+      { cents: 30n, date: DAY, text: 'thanks' },
+      { cents: 40n, date: DAY, reference: 'RF18539007547034' },
+    ]
+    expect(take('camt.053', entries)).toEqual(counted({ entries: 4, matched: 2, unmatched: 2 }))
+    expect(has('inv_1')).toEqual({ cents: 30n, states: ['confirmed', 'confirmed'] })
+    expect(
+      entriesUnmatched(sql, null, 10)
+        .map(({ cents }) => cents)
+        .sort(),
+    ).toEqual([30n, 40n])
+  })
+
+  test('money out and announcements are nothing of ours', () => {
+    const entries: WrittenEntry[] = [
+      { cents: 10n, date: DAY, direction: 'DBIT' },
+      { cents: 10n, date: DAY, status: 'INFO', reference: referenceOf('inv_1') },
+    ]
+    expect(take('camt.053', entries)).toEqual(counted({ entries: 2, other: 2 }))
+  })
+
+  test('a person’s word is kept, and whatever file comes again does not change it', () => {
+    take('camt.053', [{ cents: 30n, date: DAY, text: 'thanks' }])
+    const [entry] = entriesUnmatched(sql, null, 10) as [Entry]
+    assignEntry(entry, 'inv_1', 'someone', book())
+    expect(entriesUnmatched(sql, null, 10)).toEqual([])
+    expect(take('camt.054', [{ cents: 30n, date: DAY, text: 'thanks' }])).toEqual(counted({ entries: 1, duplicates: 1 }))
+    expect(has('inv_1').cents).toBe(30n)
+  })
+})
+
+describe('an entry counts once', () => {
+  test.each([
+    ['with the bank’s reference', { bankReference: 'BR-1' }, { bankReference: 'BR-1' }],
+    ['without one', {}, {}],
+    ['with one in one message only', {}, { bankReference: 'BR-1' }],
+    ['with a reference that is none', { bankReference: 'NONREF' }, { bankReference: 'NONREF' }],
+  ])('in camt.052, .054 and .053, %s', (_how, first, later) => {
+    const entry = { cents: 10n, date: DAY, reference: referenceOf('inv_1') }
+    expect(take('camt.054', [{ ...entry, ...first }])).toEqual(counted({ entries: 1, matched: 1 }))
+    expect(take('camt.052', [{ ...entry, ...first }])).toEqual(counted({ entries: 1, duplicates: 1 }))
+    expect(take('camt.053', [{ ...entry, ...later }])).toEqual(counted({ entries: 1, duplicates: 1 }))
+    expect(has('inv_1')).toEqual({ cents: 10n, states: ['confirmed'] })
+  })
+
+  test('pending first, then booked on a later day', () => {
+    const entry = { cents: 10n, reference: referenceOf('inv_1') }
+    take('camt.052', [{ ...entry, date: DAY, status: 'PDNG' }])
+    expect(has('inv_1')).toEqual({ cents: 10n, states: ['unconfirmed'] })
+    take('camt.053', [{ ...entry, date: NEXT }])
+    expect(has('inv_1')).toEqual({ cents: 10n, states: ['confirmed'] })
+    // Word of it that comes late says nothing new.
+    take('camt.052', [{ ...entry, date: DAY, status: 'PDNG' }])
+    expect(has('inv_1')).toEqual({ cents: 10n, states: ['confirmed'] })
+  })
+
+  test('two equal ones in one statement are two; on another day it is another', () => {
+    const entry = { cents: 10n, reference: referenceOf('inv_1') }
+    take('camt.053', [
+      { ...entry, date: DAY },
+      { ...entry, date: DAY },
+    ])
+    expect(has('inv_1').cents).toBe(20n)
+    take('camt.053', [
+      { ...entry, date: DAY },
+      { ...entry, date: DAY },
+    ])
+    expect(has('inv_1').cents).toBe(20n)
+    take('camt.053', [{ ...entry, date: NEXT }])
+    expect(has('inv_1').cents).toBe(30n)
+  })
+
+  test('two equal ones told one by one are two once the statement shows both', () => {
+    const entry = { cents: 10n, date: DAY, reference: referenceOf('inv_1') }
+    take('camt.054', [entry])
+    take('camt.054', [entry])
+    expect(has('inv_1').cents).toBe(10n)
+    take('camt.053', [entry, entry])
+    expect(has('inv_1').cents).toBe(20n)
+  })
+
+  test('two with references of their own are two, however equal', () => {
+    const entry = { cents: 10n, date: DAY, reference: referenceOf('inv_1') }
+    take('camt.054', [{ ...entry, bankReference: 'one' }])
+    take('camt.054', [{ ...entry, bankReference: 'two' }])
+    take('camt.053', [
+      { ...entry, bankReference: 'two' },
+      { ...entry, bankReference: 'one' },
+    ])
+    expect(has('inv_1').cents).toBe(20n)
+  })
+
+  test('a batch told as one and taken apart elsewhere, in either order', () => {
+    const parts = [
+      { cents: 10n, reference: referenceOf('inv_1') },
+      { cents: 20n, reference: referenceOf('inv_2') },
+    ]
+    const whole = { cents: 30n, date: DAY, bankReference: 'BATCH' }
+    expect(take('camt.053', [{ ...whole, bare: true }])).toEqual(counted({ entries: 1, unmatched: 1 }))
+    expect(take('camt.054', [{ ...whole, parts }])).toEqual(counted({ entries: 2, matched: 2 }))
+    expect(entriesUnmatched(sql, null, 10)).toEqual([])
+    expect(take('camt.053', [{ ...whole, bare: true }])).toEqual(counted({ entries: 1, duplicates: 1 }))
+    expect(entriesUnmatched(sql, null, 10)).toEqual([])
+    const other = { ...whole, bankReference: 'OTHER' }
+    take('camt.054', [{ ...other, parts }])
+    expect(take('camt.053', [{ ...other, bare: true }])).toEqual(counted({ entries: 1, duplicates: 1 }))
+    expect([has('inv_1').cents, has('inv_2').cents]).toEqual([20n, 40n])
+  })
+
+  test('a message that says more finds the invoice that the one before did not', () => {
+    take('camt.053', [{ cents: 10n, date: DAY, bankReference: 'BR', bare: true }])
+    expect(take('camt.054', [{ cents: 10n, date: DAY, bankReference: 'BR', reference: referenceOf('inv_1') }])).toEqual(
+      counted({ entries: 1, matched: 1 }),
+    )
+    expect(has('inv_1').cents).toBe(10n)
+    expect(entriesUnmatched(sql, null, 10)).toEqual([])
+  })
+
+  test('what was pending and never booked is gone, and comes back when it is booked after all', () => {
+    const entry = { cents: 10n, reference: referenceOf('inv_1') }
+    take('camt.052', [{ ...entry, date: '2026-11-02', status: 'PDNG' }])
+    take('camt.053', [], { closing: { cents: 0n, date: '2026-11-12' } })
+    expect(has('inv_1').states).toEqual(['unconfirmed'])
+    take('camt.053', [], { closing: { cents: 0n, date: '2026-11-13' } })
+    expect(has('inv_1').states).toEqual(['missing'])
+    take('camt.053', [{ ...entry, date: '2026-11-11' }])
+    expect(has('inv_1')).toEqual({ cents: 10n, states: ['confirmed'] })
+  })
+})
+
+describe('what is taken back', () => {
+  const paid = (more: object = {}) => ({ cents: 10n, date: DAY, reference: referenceOf('inv_1'), ...more })
+
+  test.each([
+    ['the reference', (reference: string) => ({ reference })],
+    ['the end-to-end id', () => ({ endToEndId: 'E2E' })],
+    ['the bank’s reference', () => ({ bankReference: 'BR' })],
+  ])('is found by %s', (_what, clue) => {
+    take('camt.053', [paid({ endToEndId: 'E2E', bankReference: 'BR' })])
+    const back = { cents: 10n, date: NEXT, direction: 'DBIT', reversal: true, ...clue(referenceOf('inv_1')) } as const
+    expect(take('camt.053', [back])).toEqual(counted({ entries: 1, returned: 1 }))
+    expect(has('inv_1')).toEqual({ cents: 0n, states: ['returned'] })
+    expect(take('camt.054', [back])).toEqual(counted({ entries: 1, duplicates: 1 }))
+  })
+
+  test('in part, then the rest', () => {
+    take('camt.053', [paid()])
+    const back = { cents: 4n, date: NEXT, direction: 'DBIT', returnReason: 'MS03', reference: referenceOf('inv_1') } as const
+    take('camt.053', [back])
+    expect(has('inv_1')).toEqual({ cents: 6n, states: ['confirmed'] })
+    take('camt.053', [{ ...back, cents: 6n }])
+    expect(has('inv_1')).toEqual({ cents: 0n, states: ['returned'] })
+  })
+
+  test('in the same file as it came', () => {
+    const reference = referenceOf('inv_1')
+    take('camt.053', [paid(), { cents: 10n, date: DAY, direction: 'DBIT', reversal: true, reference }])
+    expect(has('inv_1').states).toEqual(['returned'])
+  })
+
+  test('more than there was, or of two invoices at once, is for a person', () => {
+    take('camt.053', [paid({ endToEndId: 'E2E' }), { cents: 10n, date: DAY, reference: referenceOf('inv_2'), endToEndId: 'E2E' }])
+    const back = { date: NEXT, direction: 'DBIT', reversal: true } as const
+    expect(take('camt.053', [{ ...back, cents: 10n, endToEndId: 'E2E' }])).toEqual(counted({ entries: 1, unmatched: 1 }))
+    expect(take('camt.053', [{ ...back, cents: 11n, reference: referenceOf('inv_1') }])).toEqual(
+      counted({ entries: 1, unmatched: 1 }),
+    )
+    expect([has('inv_1').cents, has('inv_2').cents]).toEqual([10n, 10n])
+    expect(entriesUnmatched(sql, null, 10)).toHaveLength(2)
+  })
+
+  test('only once it is booked', () => {
+    take('camt.053', [paid()])
+    const back = { cents: 10n, direction: 'DBIT', reversal: true, reference: referenceOf('inv_1') } as const
+    take('camt.052', [{ ...back, date: NEXT, status: 'PDNG' }])
+    expect(has('inv_1').states).toEqual(['confirmed'])
+    expect(take('camt.053', [{ ...back, date: NEXT }])).toEqual(counted({ entries: 1, returned: 1 }))
+    expect(has('inv_1').states).toEqual(['returned'])
+  })
+
+  test('one that came back of our own is no payment', () => {
+    expect(take('camt.053', [paid({ returnReason: 'AC04' })])).toEqual(counted({ entries: 1, other: 1 }))
+    expect(has('inv_1').cents).toBe(0n)
+  })
+})
+
+test('whatever a day’s messages are and in which order they come, all of it counts exactly once', () => {
+  const transfer = fc.record({ invoice: fc.nat(2), cents: fc.constantFrom(10n, 20n), referenced: fc.boolean() })
+  fc.assert(
+    fc.property(
+      fc.array(transfer, { maxLength: 6 }),
+      fc.array(
+        fc.record({ kind: fc.constantFrom('camt.052', 'camt.054'), of: fc.subarray([0, 1, 2, 3, 4, 5]), pending: fc.boolean() }),
+        {
+          maxLength: 4,
+        },
+      ),
+      fc.nat(4),
+      (transfers, notes, at) => {
+        sql = openRows().sql
+        migrate(sql)
+        told = new Map()
+        const entries = transfers.map(({ invoice, cents, referenced }, index): WrittenEntry => {
+          const bank = referenced ? { bankReference: `BR-${index}` } : {}
+          return { cents, date: DAY, reference: referenceOf(`inv_${invoice}`), ...bank }
+        })
+        const statement = () => take('camt.053', entries)
+        for (const [index, { kind, of, pending }] of notes.entries()) {
+          if (index === at) statement()
+          const status = pending && kind === 'camt.052' ? 'PDNG' : 'BOOK'
+          take(
+            kind as 'camt.052',
+            of.flatMap((place) => (entries[place] ? [{ ...entries[place], status }] : [])),
+          )
+        }
+        statement()
+        for (const invoice of [0, 1, 2]) {
+          const sum = transfers.filter((one) => one.invoice === invoice).reduce((total, { cents }) => total + cents, 0n)
+          expect(has(`inv_${invoice}`).cents).toBe(sum)
+        }
+      },
+    ),
+    { numRuns: 300 },
+  )
+})

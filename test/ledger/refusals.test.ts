@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest'
+import { Ledger } from '../../src/ledger/ledger.ts'
+import { figures, log, payment, positions, reserve, STORE } from './builders.ts'
+import { openRows } from './sqlite.ts'
+
+const NOW = 1_000
+
+function funded(): Ledger {
+  const ledger = new Ledger(openRows().sql)
+  ledger.record(positions(2, [payment()]), NOW)
+  return ledger
+}
+
+describe('a reservation', () => {
+  it.each([
+    [0n, 'in_transit', '0 of 60000 reserved BTC cannot be posted'],
+    [-1n, 'in_transit', '-1 of 60000 reserved BTC cannot be posted'],
+    [1n, 'available', 'what is posted leaves the merchant’s balance, it does not go to available'],
+    [1n, 'reserved', 'what is posted leaves the merchant’s balance, it does not go to reserved'],
+  ])('of which %d is posted to %s is refused with the reason', (amount, to, detail) => {
+    const ledger = funded()
+    ledger.reserve(reserve('p1', 60_000n), NOW)
+    expect(ledger.post({ key: 'x', of: 'p1', amount, to }, NOW)).toEqual({ ok: false, error: { reason: 'bad_posting', detail } })
+  })
+
+  it('whose time is over before it is made is not made; one that was made in time is the same when asked for again', () => {
+    const ledger = funded()
+    const refused = { ok: false, error: { reason: 'bad_posting', detail: 'the time of this reservation is over already' } }
+    expect(ledger.reserve(reserve('p1', 1n, { expiresAtMs: NOW }), NOW)).toEqual(refused)
+    expect(ledger.reserve(reserve('p1', 1n, { expiresAtMs: NOW - 1 }), NOW)).toEqual(refused)
+    expect(log(ledger)).toHaveLength(1)
+    const made = ledger.reserve(reserve('p1', 1n, { expiresAtMs: NOW + 1 }), NOW)
+    expect(made.ok).toBe(true)
+    expect(ledger.reserve(reserve('p1', 1n, { expiresAtMs: NOW + 1 }), NOW + 1)).toEqual(made)
+  })
+
+  it('whose time is over is given back by the very call that would post or release it', () => {
+    for (const end of [
+      (ledger: Ledger) => ledger.post({ key: 'x', of: 'p1', amount: 1n, to: 'in_transit' }, NOW + 500),
+      (ledger: Ledger) => ledger.release({ key: 'x', of: 'p1' }, NOW + 500),
+    ]) {
+      const ledger = funded()
+      ledger.reserve(reserve('p1', 60_000n, { expiresAtMs: NOW + 500 }), NOW)
+      expect(end(ledger)).toEqual({ ok: false, error: { reason: 'reservation_closed', state: 'released' } })
+      expect(log(ledger).at(-1)?.key).toBe('p1/expired')
+      expect(figures(ledger).available).toBe(100_000n)
+    }
+  })
+})
+
+describe('a difference', () => {
+  const difference = { id: 'chain/x', kind: 'chain' as const, storeId: 'st_9', detail: 'the chain has 1, the books 2', sinceMs: 5 }
+
+  it('freezes every store of the merchant, also those that are not shown it', () => {
+    const ledger = funded()
+    expect(ledger.balances(STORE).frozen).toBe(false)
+    ledger.raise([difference])
+    expect(ledger.balances(STORE)).toMatchObject({ differences: [], frozen: true })
+  })
+
+  it('is cleared by its own id only', () => {
+    const ledger = funded()
+    ledger.raise([difference])
+    expect(ledger.clear({ id: 'chain/y', by: 'Ada', reason: 'looked' }, NOW)).toEqual({
+      ok: false,
+      error: { reason: 'difference_not_found' },
+    })
+    expect(ledger.standing().differences).toEqual([difference])
+  })
+})

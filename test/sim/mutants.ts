@@ -1,0 +1,111 @@
+/** A defect put into the real code by text, to see that histories find it. */
+export interface Mutant {
+  readonly name: string
+  readonly file: string
+  /** Found exactly once in the file. */
+  readonly find: string
+  readonly put: string
+  /** Found within so many seeds from 1. */
+  readonly within: number
+}
+
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: 'outbox rows are acknowledged before their invoice has heard',
+    file: 'src/chain/teller.ts',
+    find: 'const answer = await within(',
+    put: 'transaction(() => { for (const { key, revision } of rows) acknowledge(sql, key, revision) })\n        const answer = await within(',
+    within: 1_000,
+  },
+  {
+    name: 'the cursor moves before the payments are committed',
+    file: 'src/chain/object.ts',
+    find: 'for (const row of changed) putPayment(sql, row, revision, batch.startedAtMs)',
+    put: 'void Promise.resolve().then(() => undefined).then(() => { for (const row of changed) putPayment(sql, row, revision, batch.startedAtMs) })',
+    within: 1_000,
+  },
+  {
+    name: 'an invoice takes an older word on a payment',
+    file: 'src/invoice/decide.ts',
+    find: 'if (known && seen.revision <= known.revision) return ok([])',
+    put: 'if (known && seen.revision === known.revision) return ok([])',
+    within: 1_000,
+  },
+  {
+    name: 'an older sight of the mempool is taken',
+    file: 'src/chain/object.ts',
+    find: 'if (batch.mempool && facts.syncedAtMs !== null && batch.startedAtMs < facts.syncedAtMs)',
+    put: 'if (batch.startedAtMs < 0)',
+    within: 1_000,
+  },
+  {
+    name: 'the ledger does not remember a word that had nothing to post',
+    file: 'src/ledger/ledger.ts',
+    find: 'if (Math.max(before?.positions.version ?? 0, heard) >= version) return ok(null)',
+    put: 'if ((before?.positions.version ?? 0) >= version || heard < 0) return ok(null)',
+    within: 1_000,
+  },
+  {
+    name: 'an address is watched after it is shown',
+    file: 'src/invoice/object.ts',
+    find: 'await watchAddress(',
+    put: 'void scheduler.wait(5).then(() => watchAddress)\n    void watchAddress(',
+    within: 1_000,
+  },
+  {
+    name: 'D1 takes an older version of an invoice',
+    file: 'src/storage/invoice-projection.ts',
+    find: 'setWhere: sql`excluded.version > ',
+    put: 'setWhere: sql`excluded.version <> ',
+    within: 1_000,
+  },
+  {
+    name: 'a reservation that is asked for again is made again',
+    file: 'src/ledger/ledger.ts',
+    find: 'const replay = this.#replay(draft)\n    if (replay) return replay',
+    put: 'const replay = null',
+    within: 1_000,
+  },
+  {
+    name: 'the log is marked as told when the webhook alone is',
+    file: 'src/invoice/announcer.ts',
+    find: 'untold.some(({ webhook, project, book }) => webhook !== null || project || book)',
+    put: 'untold.some(({ webhook, project, book }) => webhook !== null || (project && !book && false))',
+    within: 1_000,
+  },
+  {
+    name: 'a wallet gives an address to two invoices',
+    file: 'src/wallet/object.ts',
+    find: '.derive(chain, account, index)',
+    put: '.derive(chain, account, index >> 1)',
+    within: 1_000,
+  },
+  {
+    name: 'a payment that comes back after a fork stays away',
+    file: 'src/chain/follow.ts',
+    find: 'if (row.height !== null && row.height > place.floor) change(row, NOWHERE)',
+    put: 'if (row.height !== null && row.height > place.floor + 1) change(row, NOWHERE)',
+    within: 1_000,
+  },
+  {
+    name: 'an instance does not tell what the one before left untold',
+    file: 'src/chain/object.ts',
+    find: 'if (!facts || !tip || facts.toldRevision >= facts.revision) return',
+    put: 'if (!facts || !tip || facts.toldRevision >= 0) return',
+    within: 1_000,
+  },
+  {
+    name: 'the next look is not armed before this one is sent',
+    file: 'src/chain/object.ts',
+    find: '    this.#arm()\n    if (lookDue) await this.#sendLook(chain, nowMs)',
+    put: '    if (lookDue) await this.#sendLook(chain, nowMs)',
+    within: 1_000,
+  },
+  {
+    name: 'D1 is said to have a page of transactions before it has',
+    file: 'src/storage/ledger-projection.ts',
+    find: "await shard.batch(writeStatements(shard, entries, 'keep'))\n      await env.LEDGERS.getByName(merchantId).projected(last.transaction.no)",
+    put: "await env.LEDGERS.getByName(merchantId).projected(last.transaction.no)\n      await shard.batch(writeStatements(shard, entries, 'keep'))",
+    within: 1_000,
+  },
+]

@@ -1,0 +1,66 @@
+import type { StoreTerms } from '../../src/invoice/types.ts'
+import { toHex } from '../../src/lib/bytes.ts'
+import type { CoreEnv } from '../../workers/core/env.ts'
+import type { SimChain, SimOutput, SimTransaction } from './chain.ts'
+import type { World } from './world.ts'
+
+/** What is known from outside: whoever audits compares the system with this, and never asks the system itself. */
+export class Plot {
+  readonly world: World
+  /** The bindings of whoever is outside. */
+  readonly env: CoreEnv
+  readonly storeOfInvoice = new Map<string, StoreTerms>()
+  /** Invoices whose creation was answered. */
+  readonly acknowledged = new Set<string>()
+  /** Merchant, and key of a movement of money that was answered. */
+  readonly promisedKeys: [merchantId: string, key: string][] = []
+  /** Every movement that was ever signed, by `<chain>/<txid>/<index>`. */
+  readonly outputs = new Map<string, SimOutput>()
+  /** By chain and key: whose address it is, as a shopper was told. */
+  readonly ownerOfKey = new Map<string, string>()
+  /** People go home when the trouble ends: what they still had in mind is not done. */
+  isOver = false
+  readonly failed: (thrown: unknown) => void
+  readonly #shownKeys: Uint8Array[] = []
+  readonly #onShown: (chainId: string, key: Uint8Array, invoiceId: string) => void
+  #made = 0
+
+  constructor(
+    world: World,
+    failed: (thrown: unknown) => void,
+    onShown: (chainId: string, key: Uint8Array, invoiceId: string) => void,
+  ) {
+    this.world = world
+    this.env = world.envOf(world.outside)
+    this.failed = failed
+    this.#onShown = onShown
+  }
+
+  next(): number {
+    return this.#made++
+  }
+
+  transaction(chain: SimChain, spends: readonly string[], outputs: readonly SimOutput[]): SimTransaction {
+    const txid = `${chain.config.native.code.toLowerCase()}-tx-${this.next()}`
+    for (const output of outputs) {
+      const key = `${chain.config.id}/${txid}/${output.index}`
+      this.outputs.set(key, output)
+    }
+    return { txid, spends, outputs, bornAtMs: this.world.nowMs }
+  }
+
+  /** A shopper sees the address now. */
+  shown(chainId: string, key: Uint8Array, invoiceId: string): void {
+    this.ownerOfKey.set(`${chainId}/${toHex(key)}`, invoiceId)
+    if (chainId.startsWith('bip122')) this.#shownKeys.push(key)
+    this.#onShown(chainId, key, invoiceId)
+  }
+
+  ownerOf(chainId: string, key: Uint8Array): string | undefined {
+    return this.ownerOfKey.get(`${chainId}/${toHex(key)}`)
+  }
+
+  giftTo(isWanted: boolean): Uint8Array[] {
+    return isWanted && this.#shownKeys.length > 0 ? [this.world.random.pick(this.#shownKeys)] : []
+  }
+}
