@@ -163,7 +163,8 @@ function showAddress(call: Call, wallet: StoreWallet, { index, invoiceId }: Give
     chain: chain.id,
     address: addressAt(chain, wallet.account, index).address,
     assets: (holdings.get(chain.id) ?? [])
-      .filter((held) => held.index === index)
+      // An asset that is not configured any more cannot be written as a decimal.
+      .filter((held) => held.index === index && registryOf(call.env).findAsset(held.assetCode) !== null)
       .map((held) => showSums(call, held.assetCode, held)),
   }))
   return { object: 'wallet_address', index, invoiceId, chains }

@@ -76,11 +76,9 @@ export async function roundOfWallets(
       }
     },
   )
-  // A pass that is under way goes on; the next one has its time. What is suspected is looked at in any run.
-  const isNew = memory.cursors.wallets === undefined && nowMs - memory.walletsFromMs >= walletsMs
-  const isUnderWay = isNew || memory.cursors.wallets !== undefined
-  const { cursor, begun } = await beginOthers(env, memory, waiting, isUnderWay, nowMs, trouble)
-  return { cursor, fromMs: isNew ? nowMs : memory.walletsFromMs, waiting: { ...waiting, ...begun }, findings, looked }
+  const begun = await beginOthers(env, memory, waiting, walletsMs, nowMs, trouble)
+  looked.push(...begun.looked)
+  return { cursor: begun.cursor, fromMs: begun.fromMs, waiting: { ...waiting, ...begun.waiting }, findings, looked }
 }
 
 /** Notes the books of the next wallets, then has them read. */
@@ -88,25 +86,33 @@ async function beginOthers(
   env: WalletsEnv,
   memory: AuditMemory,
   waiting: Readonly<Record<string, WaitingWallet>>,
-  isUnderWay: boolean,
+  walletsMs: number,
   nowMs: number,
   trouble: Trouble,
-): Promise<{ cursor: string | undefined; begun: Record<string, WaitingWallet> }> {
+): Promise<Omit<WalletsRound, 'findings'>> {
   const begun: Record<string, WaitingWallet> = {}
-  const room = WALLETS_MAX - Object.keys(waiting).length
-  const suspected = Object.values(memory.suspects).flatMap(({ id, raised }) => {
-    const walletId = raised ? undefined : /^coins\/([^/]+)\//.exec(id)?.[1]
-    return walletId !== undefined && !(walletId in waiting) ? [walletId] : []
+  const looked: string[] = []
+  const suspects = Object.entries(memory.suspects).flatMap(([key, { id, raised }]) => {
+    const walletId = /^coins\/([^/]+)\//.exec(id)?.[1]
+    return walletId === undefined ? [] : [{ key, walletId, raised }]
   })
-  const page = isUnderWay
-    ? await trouble.around('wallets', {}, () =>
-        platformWalletsAfter(env.DIRECTORY, memory.cursors.wallets ?? '', WALLETS_PAGE, Math.max(room, 0)),
-      )
-    : null
-  const ids = [...new Set([...suspected, ...(page?.ids ?? [])])].filter((id) => !(id in waiting)).slice(0, WALLETS_MAX)
+  // What is suspected is looked at in any run. A pass that is under way goes on; the next one has its time.
+  const room = WALLETS_MAX - Object.keys(waiting).length
+  const again = new Set(
+    suspects.filter(({ raised, walletId }) => !raised && !(walletId in waiting)).map(({ walletId }) => walletId),
+  )
+  const ids = [...again].slice(0, room)
+  const { wallets: cursor } = memory.cursors
+  const isNew = cursor === undefined && nowMs - memory.walletsFromMs >= walletsMs
+  const wanted = isNew || cursor !== undefined ? room - ids.length : 0
+  const page =
+    wanted > 0
+      ? await trouble.around('wallets', {}, () => platformWalletsAfter(env.DIRECTORY, cursor ?? '', WALLETS_PAGE, wanted))
+      : null
+  const others = (page?.ids ?? []).filter((id) => !(id in waiting) && !ids.includes(id))
   await trouble.aroundEach(
     'wallet',
-    ids,
+    [...ids, ...others],
     (walletId) => ({ walletId }),
     async (walletId) => {
       const holders = await holdersOfWallet(env.DIRECTORY, walletId, STORES_MAX + 1)
@@ -119,17 +125,20 @@ async function beginOthers(
       const chains = [...new Set(owing.map(chainOfAsset))].filter(
         (id): id is string => id !== null && registry.findChain(id) !== null && isAlone(walletId, id, holders, chainOfAsset),
       )
-      if (chains.length === 0) return
+      // The books want nothing of it any more: whatever was suspected is over.
+      if (chains.length === 0) return void looked.push(...suspects.filter((one) => one.walletId === walletId).map(({ key }) => key))
       const askedAtMs: Record<string, number> = {}
       for (const chainId of chains) {
         const wallet = env.WALLETS.getByName(walletId)
         askedAtMs[chainId] = (await wallet.balance(chainId)).askedAtMs ?? 0
-        await wallet.refresh(chainId)
+        const asked = await wallet.refresh(chainId)
+        if (!asked.ok) return logEvent('warn', 'audit_wallet_not_read', { walletId, chainId, reason: asked.error.reason })
       }
       begun[walletId] = { atMs: nowMs, merchants, askedAtMs, ...books }
     },
   )
-  return { cursor: page === null ? memory.cursors.wallets : page.next, begun }
+  const isBegun = isNew && page !== null
+  return { cursor: page === null ? cursor : page.next, fromMs: isBegun ? nowMs : memory.walletsFromMs, waiting: begun, looked }
 }
 
 /**

@@ -164,8 +164,8 @@ export interface BalanceReader {
   /** The most watch keys in one `read`. */
   readonly keysMax: number
   /**
-   * As of the block `at` where nodes answer for the past (EVM); else, and with null, as of the newest one: the caller
-   * compares. Refusals other than `protocol` pass by themselves, a node that is busy among them.
+   * As of the block `at` where nodes answer for the past (EVM); else, and with null, as of the newest one, which is not below
+   * `at`: the caller compares. Refusals other than `protocol` pass by themselves, a node that is busy among them.
    */
   read(keys: readonly Uint8Array[], at: Pick<BlockStamp, 'height' | 'hash'> | null): Promise<Result<BalanceSight, NodeError>>
 }

@@ -75,8 +75,8 @@ export class InvoiceObject extends DurableObject<CoreEnv> implements InvoiceRpc 
     if (!method) return err({ reason: 'asset_not_offered', asset })
     if (isActive(invoice, asset)) return ok(invoice)
     // An invoice that waits for a bank is open for longer than its rates hold.
-    if (invoice.status !== 'new' || Date.now() >= invoice.terms.expiresAtMs)
-      return err({ reason: 'invoice_closed', status: invoice.status })
+    if (invoice.status !== 'new') return err({ reason: 'invoice_closed', status: invoice.status })
+    if (Date.now() >= invoice.terms.expiresAtMs) return err({ reason: 'invoice_closed', status: 'past its time' })
 
     const opened = await openAddress(this.env, method, invoice.terms.id)
     if (!opened.ok) return opened

@@ -128,6 +128,21 @@ test('what is missing for a moment is forgotten', async () => {
   expect((await reserve(store)).ok).toBe(true)
 })
 
+test('what is missing is forgotten when the books want nothing of the wallet any more', async () => {
+  const { store, walletId, ledger } = await paidShop()
+  const audit = auditor('wallets empty')
+  expect((await look(audit, walletId, 0n)).suspects).toHaveLength(1)
+  const { merchantId, storeId, shard } = store
+  const gone = { from: 'available', to: `wallet:${walletId}`, amount: 100_000n, asset: 'BTC' }
+  const order = { key: 'gone', merchantId, storeId, shard, cause: 'adjustment', by: 'test', reason: 'written off' } as const
+  expect((await ledger.book({ ...order, postings: [gone], invoiceId: null, transferId: null })).ok).toBe(true)
+  later(PAUSE_MS)
+  await audit.after(1)
+  await read(walletId, 0n)
+  for (let runs = 0; runs < 2; runs++) await audit.after(1)
+  expect((await audit.after(GRACE_MS)).suspects.filter(({ id }) => id.startsWith('coins/'))).toEqual([])
+})
+
 test('a payment that is booked while the wallet is read makes no difference', async () => {
   const { store, walletId } = await paidShop()
   const audit = auditor('wallets in use')

@@ -77,6 +77,25 @@ describe('an invoice paid by statement', () => {
     expect(suspects.filter(({ merchantId, invoiceId }) => merchantId === store.merchantId || invoiceId === id)).toEqual([])
   })
 
+  test('that the books have and the account does not is found by the audit', async () => {
+    const store = await newStore()
+    const account = accountOf(store)
+    const { id, reference, status } = await newInvoice(store)
+    await account.take({ id: 'S1', entries: [{ cents: 60_00n, date: DAY, reference }] })
+    await settled(status, 'settled')
+    await expect.poll(() => postings(store, id)).toHaveLength(1)
+    await project(store)
+    await runInDurableObject(raw(account.id), (_object, state) => {
+      state.storage.sql.exec('DELETE FROM entries')
+    })
+    const audit = auditor(`lost ${id}`)
+    await audit.run()
+    const { suspects } = await audit.after(3_600_000)
+    expect(suspects.filter(({ invoiceId }) => invoiceId === id)).toMatchObject([
+      { kind: 'chain', id: expect.stringContaining(`/${account.id}`) },
+    ])
+  })
+
   test('in parts, and with too much', async () => {
     const store = await newStore()
     const account = accountOf(store)

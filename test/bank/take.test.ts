@@ -6,7 +6,7 @@ import { entriesUnmatched, migrate, openBook, referenceFor } from '../../src/ban
 import { assignEntry, type Counts, takeStatement } from '../../src/bank/take.ts'
 import { readCamt } from '../../src/gateways/sepa/camt.ts'
 import type { Sql } from '../../src/lib/outbox.ts'
-import { openRows } from '../ledger/sqlite.ts'
+import { openRows, PowerCut } from '../ledger/sqlite.ts'
 
 const IBAN = 'DE89370400440532013000'
 const DAY = '2026-11-20'
@@ -234,6 +234,35 @@ describe('what is taken back', () => {
     expect(take('camt.053', [paid({ returnReason: 'AC04' })])).toEqual(counted({ entries: 1, other: 1 }))
     expect(has('inv_1').cents).toBe(0n)
   })
+})
+
+test('a file is taken whole or not at all, wherever the power goes', () => {
+  const rows = openRows()
+  sql = rows.sql
+  migrate(sql)
+  const first = { cents: 10n, date: DAY, reference: referenceOf('inv_1'), bankReference: 'one' }
+  const entries: WrittenEntry[] = [
+    first,
+    { cents: 20n, date: DAY, text: 'thanks' },
+    { ...first, direction: 'DBIT', reversal: true },
+    { cents: 5n, date: DAY, reference: referenceOf('inv_2'), status: 'PDNG' },
+  ]
+  const dump = () => JSON.stringify(sql.exec('SELECT * FROM entries ORDER BY id').toArray())
+  const empty = dump()
+  let cuts = 0
+  for (; ; cuts++) {
+    try {
+      expect(rows.step(() => take('camt.053', entries), cuts)).toMatchObject({ matched: 2, unmatched: 1, returned: 1 })
+      break
+    } catch (thrown) {
+      expect(thrown).toBeInstanceOf(PowerCut)
+      expect(dump()).toBe(empty)
+    }
+  }
+  expect(cuts).toBeGreaterThan(10)
+  const whole = dump()
+  expect(take('camt.053', entries)).toMatchObject({ duplicates: 4 })
+  expect(dump()).toBe(whole)
 })
 
 test('whatever a day’s messages are and in which order they come, all of it counts exactly once', () => {

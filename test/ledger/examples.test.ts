@@ -58,6 +58,9 @@ const own = payment({ custody: 'self' })
 const late = payment({ late: true })
 const funded = (story: Story) => story.says([payment()])
 
+const transfer = payment({ key: 'sepa:eur/tx/wal_bank', custody: 'self', asset: 'EUR', walletId: 'wal_bank', units: 6_000n, bank: true })
+const transferFee: FeePosition = { asset: 'EUR', custody: 'self', units: 60n, partner: null }
+
 const STORIES: Readonly<Record<string, (story: Story) => Story>> = {
   'A payment, platform custody': (story) => story.says([payment({ place: 'pending' })]).says([payment()]),
   'The same with a fee of 1 % and a partner who gets a fifth of it': (story) => story.says([payment()], [FEE]),
@@ -97,6 +100,8 @@ const STORIES: Readonly<Record<string, (story: Story) => Story>> = {
       .reserves('payout', 5_000n, 'EUR')
       .posts(5_000n, 'wallet:wal_bank')
       .books('bank_return', { from: 'wallet:wal_bank', to: 'available', amount: 5_000n, asset: 'EUR' }),
+  'A bank takes a payment back after settlement': (story) =>
+    story.says([transfer], [transferFee]).says([{ ...transfer, place: 'none' }]),
   'The platform takes its fees over, and pays a network fee itself': (story) =>
     story
       .given((before) => before.says([payment()], [FEE]))

@@ -14,7 +14,8 @@ export interface Party {
 export type Deliver<T> = (answer: (outcome: Outcome<T>) => void) => void
 export type Outcome<T> = { readonly value: T } | { readonly error: Error }
 
-const SLOW_MS_MAX = 25_000
+/** The slowest that anything is. */
+export const SLOW_MS_MAX = 25_000
 const QUICK_MS_MAX = 12
 
 /** Every message of a history: when it comes, whether it comes, and whether its answer does. */

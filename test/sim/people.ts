@@ -4,6 +4,7 @@ import type { Invoice, StoreTerms } from '../../src/invoice/types.ts'
 import type { Result } from '../../src/lib/result.ts'
 import type { FeePlan } from '../../src/money/fee.ts'
 import { keyOfAddress } from './addresses.ts'
+import { Violation } from './auditor.ts'
 import type { SimChain, SimOutput } from './chain.ts'
 import type { Plot } from './plot.ts'
 import { BITCOIN_ACCOUNTS, EVM_ACCOUNTS } from './world.ts'
@@ -148,7 +149,7 @@ async function pay(plot: Plot, chain: SimChain, key: Uint8Array, asset: string, 
   else chain.broadcast(transaction)
 
   for (let change = 0; change < 2 && random.chance(0.5); change++) {
-    await scheduler.sleep(random.between(500, 15_000))
+    await scheduler.sleep(random.between(500, random.pick([2_500, 15_000])))
     if (plot.isOver) return
     const fate = random.between(0, 3)
     if (fate === 0) chain.broadcast(plot.transaction(chain, spends.slice(0, 1), outputs))
@@ -205,22 +206,30 @@ export async function moveOut(plot: Plot, store: StoreTerms): Promise<void> {
   }
   const reserved = await insist(plot, () => ledger.reserve(request))
   if (reserved?.ok) plot.promisedKeys.push([merchantId, key])
+  insistAnswered(plot, reserved)
   if (!reserved?.ok) return
   await scheduler.sleep(random.between(100, 30_000))
   const end = random.between(0, 3)
   if (end === 0) return
   const to = random.pick(['in_transit', `wallet:${store.methods[0]?.walletId}`])
   const part = random.chance(0.5) ? amount : random.units(amount)
-  const ended = await insist(plot, async (): Promise<Result<unknown, unknown>> => {
+  const ended = await insist(plot, async (): Promise<Result<unknown, { readonly reason: string }>> => {
     if (end === 1) return ledger.release({ key: `${key}-back`, of: key })
     return ledger.post({ key: `${key}-gone`, of: key, amount: part, to })
   })
+  insistAnswered(plot, ended)
   if (ended?.ok) plot.promisedKeys.push([merchantId, end === 1 ? `${key}-back` : `${key}-gone`])
+}
+
+/** Who asks for the same again gets the same answer: never that the key is used. */
+function insistAnswered(plot: Plot, answer: Result<unknown, { readonly reason: string }> | null): void {
+  if (answer?.ok === false && answer.error.reason === 'ledger_key_reused')
+    plot.failed(new Violation('the same was asked again and refused'))
 }
 
 /** Asks until there is an answer; null when it gives up. */
 async function insist<T>(plot: Plot, ask: () => Promise<T>): Promise<T | null> {
-  for (let attempt = 0; attempt < TRIES; attempt++) {
+  for (let attempt = 0; attempt < TRIES && !plot.isOver; attempt++) {
     try {
       return await ask()
     } catch {

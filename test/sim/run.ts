@@ -3,6 +3,7 @@ import { rememberAddresses } from './addresses.ts'
 import { Auditor, Violation } from './auditor.ts'
 import { Ending } from './ending.ts'
 import { surroundWith, takeOverGlobals } from './globals.ts'
+import { SLOW_MS_MAX } from './network.ts'
 import { moveOut, openStores, resolveSomething, shopAndPay } from './people.ts'
 import { Plot } from './plot.ts'
 import { Trace } from './scheduler.ts'
@@ -19,16 +20,14 @@ export interface Told {
 }
 
 const START_MS = 1_790_000_000_000
-/** Trouble goes on for so long; after it everything has this much time. */
-const TROUBLE_MS = [20_000, 60_000] as const
-const HEALING_MS = 30_000
+/** In looks: how long trouble goes on. */
+const TROUBLE_LOOKS = [4, 10] as const
 /** Chains are looked at no more; what is left are the slow schedules: of webhooks, of queues. */
 const TAIL_MS = 4 * 3_600_000
 const BLOCKS_TO_FINAL = 5
-/** Some looks. */
-const LOOKS_MS = 12_000
-/** What could not be told for long is told again a minute later at most. */
-const OUTBOX_ROUNDS = 6
+/** What could not be told for long is told again a minute later at most; a look that hangs is given up before. */
+const ROUNDS_MAX = 8
+const ROUND_MS = 12_000
 const INVOICES_MAX = 8
 /** What a log line of level `error` may say: of calls that failed, not of defects. */
 const EXPECTED_ERRORS = ['rate_board_unreachable']
@@ -95,19 +94,22 @@ class History {
     if (stores.length === 0) return this.#fail('the stores could not be opened')
 
     world.network.faults = world.faults
-    const troubleMs = world.random.between(...TROUBLE_MS)
+    const { pollMs } = world
+    const troubleMs = world.random.between(...TROUBLE_LOOKS) * pollMs + world.random.between(0, 20_000)
     this.#plan(troubleMs, stores)
     await this.#go(troubleMs)
     world.heal()
+    const healedAtMs = world.nowMs
     plot.isOver = true
     world.wakeFollowers()
     for (let i = 0; i < BLOCKS_TO_FINAL; i++) {
       for (const chain of world.chains) chain.mine(1)
-      await this.#go(HEALING_MS / BLOCKS_TO_FINAL)
+      await this.#go(pollMs)
     }
+    for (let n = 0; n < ROUNDS_MAX && this.#isBehind(); n++) await this.#go(ROUND_MS)
     // An invoice may have been made at the last moment, by a call that was slow.
-    await this.#go(Math.max(0, this.auditor.lastExpiryMs + LOOKS_MS - world.nowMs))
-    for (let n = 0; n < OUTBOX_ROUNDS && this.#hasOutbox(); n++) await this.#go(LOOKS_MS)
+    await this.#go(healedAtMs + 2 * SLOW_MS_MAX - world.nowMs)
+    await this.#go(Math.max(2 * pollMs, this.auditor.lastExpiryMs + 2 * pollMs - world.nowMs))
     world.isLooking = false
     for (const object of world.host.ofKind('chain')) object.isMuted = true
     await this.#go(TAIL_MS)
@@ -132,7 +134,9 @@ class History {
     often(1 + Math.floor(troubleMs / 60_000), 'cron', () => world.wakeFollowers())
     often(random.between(0, 2), 'rates move', () => world.moveRates())
     for (const chain of world.chains) {
-      often(Math.floor(troubleMs / random.between(3_000, 12_000)), `${chain.config.native.code} block`, () => chain.mine(0.7))
+      often(Math.floor(troubleMs / (world.pollMs * (0.5 + 1.5 * random.fraction()))), `${chain.config.native.code} block`, () =>
+        chain.mine(0.7),
+      )
       often(random.chance(0.6) ? random.between(1, 3) : 0, `${chain.config.native.code} fork`, () => chain.fork())
       const node = () => random.pick(chain.nodes)
       often(random.chance(0.4) ? random.between(1, 3) : 0, 'node down', () => {
@@ -155,8 +159,12 @@ class History {
     })
   }
 
-  #hasOutbox(): boolean {
-    return this.world.host.ofKind('chain').some(({ disk }) => disk.rows('SELECT 1 FROM outbox LIMIT 1').length > 0)
+  /** A follower is not at the best block, or has something to tell. */
+  #isBehind(): boolean {
+    return this.world.host.ofKind('chain').some(({ name, disk }) => {
+      const [tip] = disk.rows('SELECT hash FROM blocks ORDER BY height DESC LIMIT 1')
+      return tip?.hash !== this.world.chain(name).best.ref.hash || disk.rows('SELECT 1 FROM outbox LIMIT 1').length > 0
+    })
   }
 
   async #go(ms: number): Promise<void> {

@@ -37,13 +37,14 @@ const CLASSES = {
   ledger: LedgerObject,
 } as unknown as Readonly<Record<string, ObjectClass>>
 
-/** Rarer looks than in life, so that a history is short; depths that no fork of a history passes. */
+/** Depths that no fork of a history passes. */
 const CHAINS: readonly ChainConfig[] = DEVELOPMENT_CHAINS.map((chain) => ({
   ...chain,
-  pollMs: 6_000,
   watchShards: 2,
   reorgDepthMax: 40,
 }))
+/** Rarer looks than in life, so that a history is short. */
+const POLLS_MS = [2_000, 6_000, 6_000]
 const RATES: Readonly<Record<string, readonly string[]>> = {
   'BTC/EUR': ['60000', '61234.5', '48000'],
   'ETH/EUR': ['3000', '2950.07', '3500'],
@@ -78,6 +79,8 @@ export class World {
   readonly faults: Faults
   readonly host: Host
   readonly chains: readonly SimChain[]
+  /** Between two looks; the measure of a history's length. */
+  readonly pollMs: number
   readonly shard: SimD1
   readonly projections: Queue
   readonly looks: Queue
@@ -103,7 +106,8 @@ export class World {
     this.network = new Network(this.scheduler, this.random)
     this.faults = chooseFaults(this.random)
     const ids = this.random.pick([[BITCOIN_REGTEST], [EVM_LOCAL], [BITCOIN_REGTEST, EVM_LOCAL]])
-    const configs = CHAINS.filter(({ id }) => ids.includes(id))
+    this.pollMs = this.random.pick(POLLS_MS)
+    const configs = CHAINS.filter(({ id }) => ids.includes(id)).map((chain) => ({ ...chain, pollMs: this.pollMs }))
     this.#chainsText = JSON.stringify(configs)
     this.chains = configs.map((config) => new SimChain(config, this.scheduler, this.random, this.network))
     this.#isGuarded = this.random.chance(0.5)

@@ -28,12 +28,12 @@ const LOOKED_AT_MAX = 1_000
  */
 export const createBitcoinBalances: BalanceReaderFactory = (chain, nodes, fetcher) => ({
   keysMax: KEYS_MAX,
-  async read(keys) {
+  async read(keys, at) {
     if (keys.length > KEYS_MAX) throw new Error(`${keys.length} keys in one scan`)
     let refused: NodeError = { reason: 'protocol', detail: 'no node is configured for this chain' }
     // Each node is asked all of it: a coin and what spends it are of one node's world.
     for (const node of nodes) {
-      const sight = await readFrom(node, keys, chain.native, fetcher)
+      const sight = await readFrom(node, keys, at?.height ?? 0, chain.native, fetcher)
       if (sight.ok) return sight
       refused = sight.error
     }
@@ -44,6 +44,7 @@ export const createBitcoinBalances: BalanceReaderFactory = (chain, nodes, fetche
 async function readFrom(
   node: NodeEndpoint,
   keys: readonly Uint8Array[],
+  heightMin: number,
   native: { code: string; decimals: number },
   fetcher: typeof fetch,
 ): Promise<Result<BalanceSight, NodeError>> {
@@ -51,6 +52,9 @@ async function readFrom(
   const positions = new Map(keys.map((key, position) => [toHex(key), position]))
   const set = keys.length === 0 ? await emptySet(rpc) : await scanFor(rpc, positions, native.decimals)
   if (!set.ok) return set
+  // What the others know of may not have come to this node yet.
+  if (set.value.height < heightMin)
+    return err({ reason: 'node_refused', detail: `the node is at block ${set.value.height}, and ${heightMin} is known` })
   const block = await stampOf(rpc, set.value)
   if (!block.ok) return block
   const leaving = await lookAtMempool(rpc, set.value.coins)

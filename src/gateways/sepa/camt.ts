@@ -108,7 +108,22 @@ export function readCamt(text: string): Result<readonly Statement[], CamtRefusal
     if (movements > MOVEMENTS_MAX) return err({ reason: 'too_many_entries', detail: `more than ${MOVEMENTS_MAX} transactions` })
     statements.push(statement.value)
   }
-  return ok(statements)
+  return ok(joinPages(statements))
+}
+
+/** A long statement comes in pages of one id: only the first has an opening, and only the last a closing balance. */
+function joinPages(statements: readonly Statement[]): Statement[] {
+  const joined: Statement[] = []
+  for (const page of statements) {
+    const before = joined.at(-1)
+    const isNext = before?.id === page.id && before.iban === page.iban && before.closing === null && page.opening === null
+    if (!before || !isNext) joined.push(page)
+    else {
+      const movements = [...before.movements, ...page.movements]
+      joined[joined.length - 1] = { ...before, closing: page.closing, movements, announced: before.announced + page.announced }
+    }
+  }
+  return joined
 }
 
 function readStatement(item: XmlElement, kind: StatementKind): Result<Statement, CamtRefusal> {

@@ -62,7 +62,8 @@ async function freshly(at: Scene, chain: string, rest = 'balance'): Promise<Chai
         last = answer.body?.chains?.find((line) => line.chain === chain)
         return last && isWanted(last) && last
       },
-      undefined,
+      // On a busy machine a reading takes long, and the next may begin five times as long after.
+      90_000,
       () => JSON.stringify(last),
     )
   // One that is under way began before this.

@@ -136,6 +136,17 @@ test('a node that scans for somebody else is asked again, then the next one, and
   expect(scans).toBe(10)
 })
 
+test('a node that is behind what is known is passed over for the next one', async () => {
+  const behind = holding(set(coin('1')))
+  const ahead = holding(set(coin('2')).replace('"height":0,"bestblock"', '"height":5,"bestblock"'))
+  const endpoints = [{ url: 'http://127.0.0.1:1' }, { url: 'http://127.0.0.1:2' }]
+  const both = ((url, init) => (String(url).endsWith(':1') ? behind : ahead)(url, init)) as typeof fetch
+  const reader = (count: number) => createBitcoinBalances(chain, endpoints.slice(0, count), both)
+  const at = { height: 5, hash: HASH }
+  expect(await reader(2).read(KEYS.map(fromHex), at)).toMatchObject({ value: { balances: [{ confirmed: 200_000_000n }] } })
+  expect(await reader(1).read(KEYS.map(fromHex), at)).toMatchObject({ error: { reason: 'node_refused' } })
+})
+
 test('nothing a node says makes it throw', async () => {
   await fc.assert(
     fc.asyncProperty(fc.jsonValue(), fc.jsonValue(), async (one, other) => {

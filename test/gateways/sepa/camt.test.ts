@@ -138,6 +138,17 @@ test('prefixes, times and the ways XML writes decimals', () => {
   expect(read.ok && read.value[0]?.movements[0]).toMatchObject({ cents: 49_78n, date: DAY, atMs: Date.UTC(2026, 10, 20, 8, 30) })
 })
 
+test('the pages of one statement are one', () => {
+  const { opening, closing, ...page } = full
+  const read3 = read({ ...page, opening }, page, { ...page, closing }, full)
+  expect(read3.map(({ movements, ...rest }) => [rest.opening, rest.closing, movements.length])).toEqual([
+    [opening, closing, 3],
+    [opening, closing, 1],
+  ])
+  // Notifications have no balances, and are what they are.
+  expect(read({ ...page, kind: 'camt.054' }, { ...page, kind: 'camt.054', id: 'other' })).toHaveLength(2)
+})
+
 test('a debit balance is below zero', () => {
   expect(read({ ...full, opening: { cents: -5n, date: DAY } })[0]?.opening).toEqual({ cents: -5n, date: DAY })
 })
