@@ -3,11 +3,11 @@ import type { CoreEnv } from '../../workers/core/env.ts'
 import type { TrackedTransaction } from '../gateways/gateway.ts'
 import { logEvent, reasonOf } from '../lib/log.ts'
 import { nextDueMs } from '../lib/outbox.ts'
-import { err, ok, type Result } from '../lib/result.ts'
+import { ok, type Result } from '../lib/result.ts'
 import type { ChainConfig } from '../money/chain.ts'
 import { registryOf } from '../money/registry.ts'
-import { finalHeightOf, moveTag } from './finality.ts'
-import { confirmationsOf, type Depth, follow, observationOf, type PaymentRow, type Place, placeOf } from './follow.ts'
+import { finalHeightOf } from './finality.ts'
+import { confirmationsOf, type Depth, observationOf } from './follow.ts'
 import { healthOf } from './health.ts'
 import { paymentFacts, paymentsPage } from './payment-facts.ts'
 import type {
@@ -22,19 +22,11 @@ import type {
   PaymentsPart,
 } from './rpc.ts'
 import {
-  giveUpLost,
-  hashAt,
   migrate,
   newFollower,
   paymentAt,
-  paymentsAbove,
-  paymentsOf,
-  paymentsReplacedBy,
   paymentsToldAfter,
-  paymentsUnderTag,
-  putBlocks,
   putNotifyUntil,
-  putPayment,
   readFacts,
   recentBlocks,
   replacements,
@@ -42,7 +34,8 @@ import {
   trackedTransactions,
   writeFacts,
 } from './tables.ts'
-import { Teller, type Told } from './teller.ts'
+import { held, type Rows, take } from './take.ts'
+import { Teller } from './teller.ts'
 
 /** A look that has not been heard of for so long is lost, and another is sent. */
 export const LOOK_LEASE_MS = 20_000
@@ -111,7 +104,9 @@ export class ChainObject extends DurableObject<CoreEnv> implements ChainRpc {
     const chain = this.#chain
     const nowMs = Date.now()
     this.#takeOver()
-    const taken = this.ctx.storage.transactionSync(() => this.#take(chain, batch, nowMs))
+    const taken = this.ctx.storage.transactionSync(() =>
+      take({ ...this.#rows, chain, nextLookAtMs: () => this.#nextLookAtMs(chain, nowMs) }, batch, nowMs),
+    )
     if (!taken.ok) return taken
     const look = this.#look ?? lookFrom(chain, nowMs)
     this.#look = batch.more ? { ...look, lostAtMs: nowMs + LOOK_LEASE_MS } : null
@@ -165,96 +160,10 @@ export class ChainObject extends DurableObject<CoreEnv> implements ChainRpc {
     if (lookDue) await this.#sendLook(chain, nowMs)
   }
 
-  /** The one decision of a commit; answers what invoices are to hear of it at once. Runs in a transaction. */
-  #take(chain: ChainConfig, batch: ChainBatch, nowMs: number): Result<Told[], CommitRefusal> {
-    const sql = this.#sql
-    const facts = readFacts(sql) ?? newFollower(nowMs)
-    const placed = placeOf(recentBlocks(sql, chain.reorgDepthMax), batch)
-    if (!placed.ok) return placed
-    // An older sight of the mempool must not undo what a newer one told.
-    if (batch.mempool && facts.syncedAtMs !== null && batch.startedAtMs < facts.syncedAtMs)
-      return err({ reason: 'stale_cursor', detail: 'a newer look has read the mempool' })
-    const place = placed.value
-    const revision = facts.revision + 1
-
-    const { changed, told } = follow(chain, place, batch, this.#touched(place, batch), facts.syncedAtMs)
-    for (const row of changed) putPayment(sql, row, revision, batch.startedAtMs, Boolean(chain.finality))
-    if (batch.blocks.length > 0) {
-      const refs = batch.blocks.map(({ ref }) => ref)
-      putBlocks(sql, place.floor, refs, revision, chain.reorgDepthMax)
-      giveUpLost(sql, batch.startedAtMs)
-    }
-    const tagHeight = chain.finality ? this.#takeFinal(facts.tagHeight, place, batch, revision, nowMs) : null
-    const toTell = this.#held(
-      told.map((row) => ({ row, revision })),
-      { tipHeight: place.tip.height, finalHeight: finalHeightOf(chain, place.tip.height, tagHeight) },
-      nowMs,
-    )
-    if (place.rolledBack)
-      logEvent('warn', 'reorg', { chainId: chain.id, depth: (place.tipBefore ?? 0) - place.floor, height: place.tip.height })
-
-    const finished = batch.mempool !== null && !batch.more
-    writeFacts(sql, {
-      revision,
-      toldRevision: Math.min(this.#teller.since, toTell.length > 0 ? revision : revision + 1) - 1,
-      nextLookAtMs: batch.more ? facts.nextLookAtMs : finished ? this.#nextLookAtMs(chain, nowMs) : nowMs,
-      heardAtMs: nowMs,
-      atHead: finished,
-      failures: 0,
-      error: null,
-      headHeight: batch.head.height,
-      headHash: batch.head.hash,
-      headAdvancedAtMs: batch.head.hash === facts.headHash ? facts.headAdvancedAtMs : batch.startedAtMs,
-      syncedAtMs: finished ? batch.startedAtMs : facts.syncedAtMs,
-      tagHeight,
-    })
-    return ok(toTell)
-  }
-
-  /**
-   * Takes in how far the finality tag has come, and answers it. Invoices hear by the outbox of the payments that have come
-   * under it: no block says so, from which it could be told again.
-   */
-  #takeFinal(before: number | null, place: Place, batch: ChainBatch, revision: number, nowMs: number): number | null {
-    const { from, to, undone, disagrees } = moveTag(before, place, batch.final, (height) => hashAt(this.#sql, height))
-    const chainId = this.#chainId
-    if (undone) logEvent('error', 'final_blocks_left', { chainId, finalHeight: before, rolledBackTo: from })
-    if (disagrees) logEvent('warn', 'final_block_unknown', { chainId, height: batch.final?.height, hash: batch.final?.hash })
-    if (to === null || to === from) return to
-    const { rows, reached } = paymentsUnderTag(this.#sql, from ?? -1, to)
-    const depth = { tipHeight: place.tip.height, finalHeight: reached }
-    for (const row of rows) this.#teller.keep(row.invoiceId, observationOf(chainId, row, depth, revision), nowMs)
-    return reached
-  }
-
   /** From the beginning of one look to that of the next, unless that is past: then a slow node is given the whole pause. */
   #nextLookAtMs(chain: ChainConfig, nowMs: number): number {
     const nextAtMs = this.#look?.nextAtMs ?? 0
     return nextAtMs > nowMs ? nextAtMs : nowMs + chain.pollMs
-  }
-
-  /** Every payment the batch can touch. */
-  #touched(place: Place, { blocks, mempool }: ChainBatch): PaymentRow[] {
-    const txids = new Set<string>()
-    for (const part of [...blocks, ...(mempool ? [mempool] : [])]) {
-      for (const { transfer } of part.payments) txids.add(transfer.txid)
-      for (const { txid } of part.conflicts) txids.add(txid)
-    }
-    for (const txid of [...(mempool?.missing ?? []), ...(mempool?.waiting ?? [])]) txids.add(txid)
-    return [
-      ...(blocks.length > 0 ? paymentsAbove(this.#sql, place.floor) : []),
-      ...(txids.size > 0 ? paymentsOf(this.#sql, txids) : []),
-      ...paymentsReplacedBy(this.#sql, mempool?.missing ?? []),
-    ]
-  }
-
-  /** What the teller can hold is answered, the rest put into the outbox. Runs in a transaction. */
-  #held(told: readonly { row: PaymentRow; revision: number }[], depth: Depth, nowMs: number): Told[] {
-    const toTell = told.map(({ row, revision }): Told => {
-      return { invoiceId: row.invoiceId, observation: observationOf(this.#chainId, row, depth, revision) }
-    })
-    for (const { invoiceId, observation } of toTell.splice(this.#teller.room)) this.#teller.keep(invoiceId, observation, nowMs)
-    return toTell
   }
 
   /** Once for each instance: the one before it may have ended before all had heard. */
@@ -265,7 +174,7 @@ export class ChainObject extends DurableObject<CoreEnv> implements ChainRpc {
     const depth = this.#depth
     if (!facts || !depth || facts.toldRevision >= facts.revision) return
     const told = paymentsToldAfter(this.#sql, facts.toldRevision)
-    this.#teller.tell(this.ctx.storage.transactionSync(() => this.#held(told, depth, Date.now())))
+    this.#teller.tell(this.ctx.storage.transactionSync(() => held(this.#rows, told, depth, Date.now())))
   }
 
   /** Keeps how many confirmations an invoice wants; if it has been told of fewer than there are by now, tells again. */
@@ -329,6 +238,10 @@ export class ChainObject extends DurableObject<CoreEnv> implements ChainRpc {
     const chain = this.#findChain()
     const tagHeight = readFacts(this.#sql)?.tagHeight ?? null
     return { tipHeight: tip.height, finalHeight: chain && finalHeightOf(chain, tip.height, tagHeight) }
+  }
+
+  get #rows(): Rows {
+    return { sql: this.#sql, chainId: this.#chainId, teller: this.#teller }
   }
 
   get #sql(): SqlStorage {

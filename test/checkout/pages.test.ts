@@ -126,6 +126,14 @@ describe('paying by bank transfer', () => {
     expect(html).not.toContain('payto:')
   })
 
+  test('the part that the script swaps in is the same, in a frame too', async () => {
+    const state = STATES['pay-bank'] as State
+    const fragment = await (await request(state, `/i/${INVOICE_ID}/fragment`)).text()
+    expect(fragment).toContain(`data-copy="${BANK_REFERENCE}"`)
+    expect((await open('pay-bank')).html).toContain(fragment)
+    expect((await open('pay-bank', `embed=${encodeURIComponent(SHOP_ORIGIN)}`)).html).toContain(`data-copy="${BANK_REFERENCE}"`)
+  })
+
   test('has days, not minutes: no clock runs', async () => {
     const { html, text } = await open('pay-bank')
     expect(text).toContain('To arrive by Nov 27, 2026')

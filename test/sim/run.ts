@@ -108,7 +108,7 @@ class History {
     }
     for (let n = 0; n < ROUNDS_MAX && this.#isBehind(); n++) await this.#go(ROUND_MS)
     // An invoice may have been made at the last moment, by a call that was slow.
-    await this.#go(healedAtMs + 2 * SLOW_MS_MAX - world.nowMs)
+    await this.#go(healedAtMs + SLOW_MS_MAX + pollMs - world.nowMs)
     await this.#go(Math.max(2 * pollMs, this.auditor.lastExpiryMs + 2 * pollMs - world.nowMs))
     world.isLooking = false
     for (const object of world.host.ofKind('chain')) object.isMuted = true

@@ -44,7 +44,7 @@ const CHAINS: readonly ChainConfig[] = DEVELOPMENT_CHAINS.map((chain) => ({
   reorgDepthMax: 40,
 }))
 /** Rarer looks than in life, so that a history is short. */
-const POLLS_MS = [2_000, 6_000, 6_000]
+const POLLS_MS = [3_000, 6_000, 6_000]
 const RATES: Readonly<Record<string, readonly string[]>> = {
   'BTC/EUR': ['60000', '61234.5', '48000'],
   'ETH/EUR': ['3000', '2950.07', '3500'],
