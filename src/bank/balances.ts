@@ -40,13 +40,14 @@ export interface Standing {
  * numbers them. A number that falls begins a new year. Those of one day are put into the order in which they join.
  */
 export function standingOf(links: readonly StatementLink[]): Standing {
-  const newest = links.reduce((date, link) => (link.date > date ? link.date : date), '')
-  const waiting = links.filter(({ date }) => endOfDay(newest) - endOfDay(date) <= GAP_DAYS_MAX * DAY_MS).sort(inOrder)
+  const newestMs = Math.max(...links.map(({ date }) => endOfDay(date)))
+  const waiting = links.filter(({ date }) => newestMs - endOfDay(date) <= GAP_DAYS_MAX * DAY_MS).sort(inOrder)
   let last: StatementLink | null = null
   while (waiting.length > 0) {
     const day: string = (waiting[0] as StatementLink).date
     const previous: StatementLink | null = last
-    const at: number = previous === null ? 0 : waiting.findIndex((link) => link.date === day && joins(previous, link))
+    const today = waiting.filter(({ date }) => date === day)
+    const at: number = today.findIndex((link) => (previous === null ? isFirst(link, today) : joins(previous, link)))
     const [next] = waiting.splice(Math.max(0, at), 1) as [StatementLink]
     if (previous !== null && at < 0) return { last, gap: { before: next, detail: wordsOf(previous, next) } }
     last = next
@@ -57,6 +58,11 @@ export function standingOf(links: readonly StatementLink[]): Standing {
 /** The end of the day, in milliseconds: everything booked by then is known. */
 export function endOfDay(date: string): number {
   return Date.parse(`${date}T00:00:00Z`) + DAY_MS
+}
+
+/** None of the same day closed with what this one opened with. */
+function isFirst(link: StatementLink, today: readonly StatementLink[]): boolean {
+  return !today.some((other) => other !== link && other.closingCents === link.openingCents)
 }
 
 function joins(before: StatementLink, after: StatementLink): boolean {

@@ -133,6 +133,7 @@ export function openBook(sql: Sql, changed: (entry: Entry) => void): Book {
       ({ direction, place }) => direction === 'credit' && place === 'booked',
     )
   return {
+    at: (id) => entryAt(sql, id),
     like: (key) =>
       [
         ...entriesOf(sql, 'facts_key = ? ORDER BY date DESC', [key], LIKE_MAX),

@@ -4,6 +4,7 @@ import type { StatementReport } from './rpc.ts'
 
 /** What the account knows, asked and changed in one transaction. */
 export interface Book {
+  at(id: string): Entry | null
   /** Entries with this key, whichever of theirs it is, newest first. At most `LIKE_MAX` (tables.ts). */
   like(key: string): readonly Entry[]
   /** Transactions that came as parts of the batch with this key. */
@@ -28,9 +29,13 @@ type Outcome = Exclude<keyof Counts, 'entries'>
  * statement at most, so that two equal transfers in it are two.
  */
 export function takeStatement({ kind, closing, movements, announced }: Statement, book: Book): Counts {
-  const used = new Set<string>()
+  const known = findKnown(movements, book)
   const counts = { entries: movements.length + announced, matched: 0, unmatched: 0, returned: 0, duplicates: 0, other: announced }
-  for (const movement of movements) counts[takeMovement(movement, book, used)]++
+  for (const movement of movements) {
+    // Read anew: what came before it in the statement may have changed it.
+    const id = known.get(movement)
+    counts[takeMovement(movement, id === undefined ? null : book.at(id), book)]++
+  }
   if (kind === 'camt.053' && closing !== null) {
     const lost = book.pendingBefore(daysBefore(closing.date, SAME_DAYS_MAX))
     for (const entry of lost) book.put({ ...entry, place: 'gone', revision: entry.revision + 1 })
@@ -51,30 +56,51 @@ export function isUnmatched({ direction, takesBack, invoiceId, returns, place }:
   return direction === 'credit' ? invoiceId === null && !takesBack : takesBack && returns === null
 }
 
-function takeMovement(movement: Movement, book: Book, used: Set<string>): Outcome {
+function takeMovement(movement: Movement, known: Entry | null, book: Book): Outcome {
   const key = referenceKey(movement)
   if (movement.bare && key !== null && book.partsOf(key).some(({ date }) => date === movement.date)) return 'duplicates'
-  const known = findKnown(movement, book, used)
-  if (known) {
-    used.add(known.id)
-    return takeAgain(known, movement, book)
-  }
+  if (known) return takeAgain(known, movement, book)
   if (isPartOfAssigned(movement, book)) return 'duplicates'
   // Money out is none of ours, unless it takes back what an invoice had.
   if (movement.direction === 'debit' && !movement.takesBack) return 'other'
   // Our own transfer that came back is no payment.
   if (movement.direction === 'credit' && movement.takesBack) return 'other'
-  const equals = book.like(factsKey(movement)).length
-  const entry = newEntry(nameOf(movement, equals), movement)
-  used.add(entry.id)
+  const entry = newEntry(freeName(movement, book), movement)
   if (movement.direction === 'debit') return takeReturn(entry, book)
   return putMatched(entry, book) ?? 'unmatched'
 }
 
-function findKnown(movement: Movement, book: Book, used: ReadonlySet<string>): Entry | undefined {
-  const byReference = referenceKey(movement)
-  const like = [...(byReference ? book.like(byReference) : []), ...book.like(factsKey(movement))]
-  return like.find((entry) => !used.has(entry.id) && isSame(entry, movement))
+/** The entries that movements of a statement are, by their names: those of one reference first, then those of one kind. */
+function findKnown(movements: readonly Movement[], book: Book): Map<Movement, string> {
+  const likely = movements.map((movement) => {
+    const key = referenceKey(movement)
+    const like = [...(key ? book.like(key) : []), ...book.like(factsKey(movement))]
+    return { movement, like: like.filter((entry) => isSame(entry, movement)) }
+  })
+  const known = new Map<Movement, string>()
+  const used = new Set<string>()
+  const rules: readonly ((entry: Entry, movement: Movement) => boolean)[] = [
+    (entry, { bankReference }) => bankReference !== null && entry.bankReference === bankReference,
+    (entry, { bankReference }) => bankReference === null && entry.bankReference === null,
+    () => true,
+  ]
+  for (const rule of rules) {
+    for (const { movement, like } of likely) {
+      const found = known.has(movement) ? undefined : like.find((entry) => !used.has(entry.id) && rule(entry, movement))
+      if (!found) continue
+      used.add(found.id)
+      known.set(movement, found.id)
+    }
+  }
+  return known
+}
+
+/** A name is made of what was said first, and an entry keeps its own when more is said. */
+function freeName(movement: Movement, book: Book): string {
+  for (let equals = book.like(factsKey(movement)).length; ; equals++) {
+    const name = nameOf(movement, equals)
+    if (book.at(name) === null) return name
+  }
 }
 
 /** What is pending is booked now, or a message says more about an entry than the one before did. */

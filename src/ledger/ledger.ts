@@ -17,7 +17,8 @@ import {
   type SegmentCheck,
   type StoreBalances,
 } from './rpc.ts'
-import { type Head, seal } from './seal.ts'
+import { seal } from './seal.ts'
+import { type LedgerState, loadState, stateOf } from './state.ts'
 import * as tables from './tables.ts'
 import { bookingDraft, postDraft, type Reservation, releaseDraft, reserveDraft, shortfallDraft } from './transfers.ts'
 import type { Balances, Difference, Draft, InvoicePositions, LedgerEntry, Transaction } from './types.ts'
@@ -30,14 +31,6 @@ const EXPIRED_MAX = 100
 const INVOICE_COMMITS_MAX = 250
 const INVOICE_ENTRIES_MAX = 500
 
-interface Open {
-  head: Head
-  readonly stores: Map<string, tables.StoreState>
-  /** D1 has everything up to here, as far as is known. */
-  told: number
-  snapshotNo: number
-}
-
 /**
  * One merchant's ledger over its rows. Each method is one synchronous step: look, decide, write. Knows nothing of objects
  * and alarms (object.ts), so that it can be tried on any SQLite.
@@ -45,7 +38,7 @@ interface Open {
 export class Ledger {
   readonly #sql: Sql
   #hasTables: boolean
-  #open: Open | undefined
+  #open: LedgerState | undefined
 
   constructor(sql: Sql) {
     this.#sql = sql
@@ -267,28 +260,10 @@ export class Ledger {
     this.#hasTables = true
   }
 
-  #state(): Open {
-    if (!this.#open) this.#open = this.#hasTables ? load(this.#sql) : { ...opened(EMPTY), told: 0 }
+  #state(): LedgerState {
+    if (!this.#open) this.#open = this.#hasTables ? loadState(this.#sql) : stateOf(EMPTY)
     return this.#open
   }
-}
-
-/** From the newest snapshot and what was committed since. */
-function load(sql: Sql): Open {
-  const state = opened(tables.lastSnapshot(sql) ?? EMPTY)
-  for (const { entries } of tables.commitsBetween(sql, state.head.no, Number.MAX_SAFE_INTEGER)) {
-    for (const { transaction, balances } of entries) {
-      const { no, hash, atMs, storeId } = transaction
-      state.stores.set(storeId, { no, balances })
-      state.head = { no, hash, atMs }
-    }
-  }
-  state.told = tables.loadTold(sql)
-  return state
-}
-
-function opened({ no, hash, atMs, stores }: tables.Snapshot): Open {
-  return { head: { no, hash, atMs }, stores: new Map(Object.entries(stores)), told: 0, snapshotNo: no }
 }
 
 /** For each asset these drafts touch: what can be paid back of what is owed, once they are posted. */

@@ -62,6 +62,7 @@ describe('how far statements join', () => {
     const third = link('2026-11-18', 7n, 3n)
     expect(standingOf([third, second, link('2026-11-18', 7n, 10n), link('2026-11-17', 1n, 7n)]).gap).not.toBeNull()
     expect(standingOf([third, second, link('2026-11-17', 1n, 10n)])).toEqual({ last: third, gap: null })
+    expect(standingOf([third, second])).toEqual({ last: third, gap: null })
   })
 
   test('a year begins with number 1', () => {

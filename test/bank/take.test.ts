@@ -5,6 +5,7 @@ import { type Entry, observationOf } from '../../src/bank/entries.ts'
 import { entriesUnmatched, migrate, openBook, referenceFor } from '../../src/bank/tables.ts'
 import { assignEntry, type Counts, takeStatement } from '../../src/bank/take.ts'
 import { readCamt } from '../../src/gateways/sepa/camt.ts'
+import { referenceOf as hashedReference } from '../../src/gateways/sepa/reference.ts'
 import type { Sql } from '../../src/lib/outbox.ts'
 import { openRows, PowerCut } from '../ledger/sqlite.ts'
 
@@ -44,6 +45,14 @@ function has(invoiceId: string): { cents: bigint; states: string[] } {
 
 const NOTHING: Counts = { entries: 0, matched: 0, unmatched: 0, returned: 0, duplicates: 0, other: 0 }
 const counted = (changes: Partial<Counts>): Counts => ({ ...NOTHING, ...changes })
+
+test('two invoices never have one reference, even where their hashes agree', () => {
+  const taken = hashedReference('inv_1', 0)
+  sql.exec('INSERT INTO refs (idx, reference, invoice_id) VALUES (0, ?, ?)', taken, 'inv_0')
+  expect(referenceFor(sql, 'inv_1')).toEqual({ reference: hashedReference('inv_1', 1), index: 1 })
+  expect(referenceFor(sql, 'inv_1')).toEqual({ reference: hashedReference('inv_1', 1), index: 1 })
+  expect(referenceFor(sql, 'inv_0')).toEqual({ reference: taken, index: 0 })
+})
 
 describe('which invoice a credit is for', () => {
   test('the one whose reference it bears; what bears none is listed for a person', () => {
@@ -301,6 +310,23 @@ test('whatever a day’s messages are and in which order they come, all of it co
         }
       },
     ),
-    { numRuns: 300 },
+    {
+      numRuns: 500,
+      examples: [
+        // A transfer without a reference must not stand in for one that has one.
+        [
+          [
+            { invoice: 1, cents: 20n, referenced: false },
+            { invoice: 1, cents: 20n, referenced: true },
+            { invoice: 1, cents: 20n, referenced: true },
+          ],
+          [
+            { kind: 'camt.052', of: [1], pending: false },
+            { kind: 'camt.052', of: [], pending: false },
+          ],
+          1,
+        ],
+      ],
+    },
   )
 })

@@ -58,7 +58,14 @@ const own = payment({ custody: 'self' })
 const late = payment({ late: true })
 const funded = (story: Story) => story.says([payment()])
 
-const transfer = payment({ key: 'sepa:eur/tx/wal_bank', custody: 'self', asset: 'EUR', walletId: 'wal_bank', units: 6_000n, bank: true })
+const transfer = payment({
+  key: 'sepa:eur/tx/wal_bank',
+  custody: 'self',
+  asset: 'EUR',
+  walletId: 'wal_bank',
+  units: 6_000n,
+  bank: true,
+})
 const transferFee: FeePosition = { asset: 'EUR', custody: 'self', units: 60n, partner: null }
 
 const STORIES: Readonly<Record<string, (story: Story) => Story>> = {

@@ -17,10 +17,14 @@ export type Outcome<T> = { readonly value: T } | { readonly error: Error }
 /** The slowest that anything is. */
 export const SLOW_MS_MAX = 25_000
 const QUICK_MS_MAX = 12
+/** Of the calls to a clogged kind, so many are held up. */
+const CLOGGED = 0.4
 
 /** Every message of a history: when it comes, whether it comes, and whether its answer does. */
 export class Network {
   faults: Faults = NO_FAULTS
+  /** While anything goes wrong, many calls to this kind of callee are slow: what was sent later overtakes them. */
+  clogged: string | null = null
   readonly #scheduler: Scheduler
   readonly #random: Random
 
@@ -67,7 +71,9 @@ export class Network {
       return
     }
     const isAnswerLost = this.#random.chance(lostAnswers + failures / 2)
-    this.#scheduler.after(this.latencyMs(), `${from.label} -> ${label}`, () => {
+    const isClogged = this.faults !== NO_FAULTS && this.clogged !== null && label.startsWith(this.clogged)
+    const clogMs = isClogged && this.#random.chance(CLOGGED) ? this.#random.between(0, SLOW_MS_MAX) : 0
+    this.#scheduler.after(clogMs + this.latencyMs(), `${from.label} -> ${label}`, () => {
       deliver((outcome) => hear(isAnswerLost ? { error: new Error('the answer was lost') } : outcome))
     })
   }

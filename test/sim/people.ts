@@ -151,7 +151,7 @@ async function pay(plot: Plot, chain: SimChain, key: Uint8Array, asset: string, 
   for (let change = 0; change < 2 && random.chance(0.5); change++) {
     await scheduler.sleep(random.between(500, random.pick([2_500, 15_000])))
     if (plot.isOver) return
-    const fate = random.between(0, 3)
+    const fate = random.pick([0, 1, 1, 2, 3])
     if (fate === 0) chain.broadcast(plot.transaction(chain, spends.slice(0, 1), outputs))
     else if (fate === 1) chain.broadcast(plot.transaction(chain, spends, [{ ...(outputs[0] as SimOutput), key: random32(plot) }]))
     else if (fate === 2) chain.evict(transaction.txid)

@@ -106,10 +106,10 @@ class History {
       for (const chain of world.chains) chain.mine(1)
       await this.#go(pollMs)
     }
-    for (let n = 0; n < ROUNDS_MAX && this.#isBehind(); n++) await this.#go(ROUND_MS)
     // An invoice may have been made at the last moment, by a call that was slow.
     await this.#go(healedAtMs + SLOW_MS_MAX + pollMs - world.nowMs)
-    await this.#go(Math.max(2 * pollMs, this.auditor.lastExpiryMs + 2 * pollMs - world.nowMs))
+    await this.#go(Math.max(pollMs, this.auditor.lastExpiryMs + pollMs - world.nowMs))
+    for (let n = 0; n < ROUNDS_MAX && this.#isBehind(); n++) await this.#go(ROUND_MS)
     world.isLooking = false
     for (const object of world.host.ofKind('chain')) object.isMuted = true
     await this.#go(TAIL_MS)
@@ -159,11 +159,13 @@ class History {
     })
   }
 
-  /** A follower is not at the best block, or has something to tell. */
+  /** A follower is not at the best block, has not read up to the last deadline, or has something to tell. */
   #isBehind(): boolean {
     return this.world.host.ofKind('chain').some(({ name, disk }) => {
       const [tip] = disk.rows('SELECT hash FROM blocks ORDER BY height DESC LIMIT 1')
-      return tip?.hash !== this.world.chain(name).best.ref.hash || disk.rows('SELECT 1 FROM outbox LIMIT 1').length > 0
+      const [facts] = disk.rows('SELECT synced_at_ms FROM follower')
+      const isRead = ((facts?.synced_at_ms as number | null) ?? 0) >= this.auditor.lastExpiryMs
+      return !isRead || tip?.hash !== this.world.chain(name).best.ref.hash || disk.rows('SELECT 1 FROM outbox LIMIT 1').length > 0
     })
   }
 

@@ -43,8 +43,9 @@ const CHAINS: readonly ChainConfig[] = DEVELOPMENT_CHAINS.map((chain) => ({
   watchShards: 2,
   reorgDepthMax: 40,
 }))
+const CLOGGABLE = ['ledger/', 'ledger/', 'ledger/', 'invoice/', 'chain/', 'watch/', 'queue', 'D1']
 /** Rarer looks than in life, so that a history is short. */
-const POLLS_MS = [3_000, 6_000, 6_000]
+const POLLS_MS = [1_500, 6_000, 6_000]
 const RATES: Readonly<Record<string, readonly string[]>> = {
   'BTC/EUR': ['60000', '61234.5', '48000'],
   'ETH/EUR': ['3000', '2950.07', '3500'],
@@ -105,6 +106,7 @@ export class World {
     this.scheduler = new Scheduler(startMs, trace)
     this.network = new Network(this.scheduler, this.random)
     this.faults = chooseFaults(this.random)
+    if (this.random.chance(0.5)) this.network.clogged = this.random.pick(CLOGGABLE)
     const ids = this.random.pick([[BITCOIN_REGTEST], [EVM_LOCAL], [BITCOIN_REGTEST, EVM_LOCAL]])
     this.pollMs = this.random.pick(POLLS_MS)
     const configs = CHAINS.filter(({ id }) => ids.includes(id)).map((chain) => ({ ...chain, pollMs: this.pollMs }))
