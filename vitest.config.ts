@@ -6,9 +6,15 @@ import { buildClient } from './scripts/build-client.ts'
 // The checkout's style and script are part of what it answers, so they are built before anything imports it.
 await buildClient()
 
+/** Gateways alone against real nodes: too slow to be run at every turn. */
+const NODE_TESTS = ['test/gateways/*/node.test.ts', 'test/gateways/contract/*.test.ts', 'test/gateways/evm/contracts.test.ts']
+/** Thousands of simulated histories. */
+const SIMULATION = ['test/sim/*.test.ts']
+
 /**
- * Three kinds of tests: `*.test.ts` pure, on Node; `*.worker.test.ts` inside workerd with the core Worker's real
- * bindings; `*.e2e.ts` against the whole running system on real nodes.
+ * Five kinds of tests: `*.test.ts` pure, on Node, but for those that start nodes and the simulation, which `npm run
+ * check` leaves out; `*.worker.test.ts` inside workerd with the core Worker's real bindings; `*.e2e.ts` against the whole
+ * running system on real nodes.
  */
 export default defineConfig({
   test: {
@@ -20,11 +26,13 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/**/*.worker.test.ts'],
+          exclude: ['test/**/*.worker.test.ts', ...NODE_TESTS, ...SIMULATION],
           isolate: false,
           restoreMocks: true,
         },
       },
+      { test: { name: 'nodes', include: NODE_TESTS } },
+      { test: { name: 'sim', include: SIMULATION } },
       {
         plugins: [
           cloudflareTest({

@@ -19,9 +19,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'the cursor moves before the payments are committed',
-    file: 'src/chain/object.ts',
-    find: 'for (const row of changed) putPayment(sql, row, revision, batch.startedAtMs)',
-    put: 'void Promise.resolve().then(() => undefined).then(() => { for (const row of changed) putPayment(sql, row, revision, batch.startedAtMs) })',
+    file: 'src/chain/take.ts',
+    find: 'for (const row of changed) putPayment(sql, row, revision, batch.startedAtMs, Boolean(chain.finality))',
+    put: 'void Promise.resolve().then(() => undefined).then(() => { for (const row of changed) putPayment(sql, row, revision, batch.startedAtMs, Boolean(chain.finality)) })',
     within: 100,
   },
   {
@@ -33,10 +33,10 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'an older sight of the mempool is taken',
-    file: 'src/chain/object.ts',
+    file: 'src/chain/take.ts',
     find: 'if (batch.mempool && facts.syncedAtMs !== null && batch.startedAtMs < facts.syncedAtMs)',
     put: 'if (batch.startedAtMs < 0)',
-    within: 100,
+    within: 2_000,
   },
   {
     name: 'the ledger does not remember a word that had nothing to post',
@@ -47,9 +47,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'an address is watched after it is shown',
-    file: 'src/invoice/object.ts',
-    find: 'await watchAddress(',
-    put: 'void scheduler.wait(5).then(() => watchAddress)\n    void watchAddress(',
+    file: 'src/chain/watch.ts',
+    find: 'await shard.watch([{ key: watchKey, invoiceId }])',
+    put: 'void shard.watch([{ key: watchKey, invoiceId }]).catch(() => undefined)',
     within: 100,
   },
   {
@@ -76,8 +76,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a wallet gives an address to two invoices',
     file: 'src/wallet/object.ts',
-    find: '.derive(chain, account, index)',
-    put: '.derive(chain, account, index >> 1)',
+    find: '.derive(on.value.chain, on.value.account, index)',
+    put: '.derive(on.value.chain, on.value.account, index >> 1)',
     within: 100,
   },
   {
@@ -90,8 +90,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'an instance does not tell what the one before left untold',
     file: 'src/chain/object.ts',
-    find: 'if (!facts || !tip || facts.toldRevision >= facts.revision) return',
-    put: 'if (!facts || !tip || facts.toldRevision >= 0) return',
+    find: 'if (!facts || !depth || facts.toldRevision >= facts.revision) return',
+    put: 'if (!facts || !depth || facts.toldRevision >= 0) return',
     within: 2_000,
   },
   {
