@@ -95,9 +95,9 @@ async function takeBlocks(
   return ok(state)
 }
 
-/** What was read of the mempool, matched by nobody yet. `scan` is null where the chain has none to read. */
+/** What was read of the mempool, matched by nobody yet. */
 interface Glance {
-  readonly scan: MempoolScan | null
+  readonly scan: MempoolScan
   readonly waiting: readonly string[]
   readonly missing: readonly string[]
 }
@@ -105,7 +105,6 @@ interface Glance {
 async function readMempool(reader: ChainReader, state: FollowState): Promise<Result<Glance, NodeError>> {
   const scan = await reader.mempool()
   if (!scan.ok) return scan
-  if (scan.value === null) return ok({ scan: null, waiting: [], missing: [] })
   const asked = [...new Set([...state.unconfirmed.map(({ txid }) => txid), ...state.replacements])]
   const missing = asked.length > 0 ? await scan.value.missing(asked) : ok([])
   if (!missing.ok) return missing
@@ -119,15 +118,15 @@ async function takeMempool(
   { scan, waiting, missing }: Glance,
   { head, startedAtMs, more }: { head: Head; startedAtMs: number; more: boolean },
 ): Promise<Result<FollowState, LookError>> {
-  const payments = scan ? await matchScan(scan, watch) : ok([])
+  const payments = await matchScan(scan, watch)
   if (!payments.ok) return payments
-  const conflicts = scan ? scan.conflicts(state.unconfirmed) : []
+  const conflicts = scan.conflicts(state.unconfirmed)
   const mempool = { payments: payments.value, conflicts, waiting, missing }
   const here = place(state, head, startedAtMs)
   // What is final is told at the head only: then every block up to it is known, and its hash can be compared with ours.
   const committed = await follower.commit({ ...here, rollbackTo: null, blocks: [], mempool, more, final: head.final ?? null })
   // Only now: what is marked as seen and not committed would never be told.
-  if (committed.ok) scan?.seen()
+  if (committed.ok) scan.seen()
   return committed
 }
 

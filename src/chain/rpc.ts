@@ -75,7 +75,7 @@ export interface ChainBatch {
     readonly conflicts: readonly Conflict[]
   }[]
   /**
-   * Null when the look has not come to the head yet. All lists empty where a chain has no mempool to read.
+   * Null when the look has not come to the head yet.
    * The mempool was read before the blocks were, so what is missing from it is in those blocks or nowhere.
    */
   readonly mempool: {

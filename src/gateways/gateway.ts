@@ -117,8 +117,11 @@ export interface ChainReader {
   /** The hash at a height of the node's best chain, or null above its head. */
   hashAt(height: number): Promise<Result<string | null, NodeError>>
   block(hash: string): Promise<Result<Block, NodeError>>
-  /** Transactions waiting and not yet marked seen; null where the chain has no mempool to read. Bounded per call. */
-  mempool(): Promise<Result<MempoolScan | null, NodeError>>
+  /**
+   * Transactions waiting and not yet marked seen. Where nodes do not show what waits, a scan of none: it still tells of
+   * what was seen before whether it is missing. Bounded per call.
+   */
+  mempool(): Promise<Result<MempoolScan, NodeError>>
 }
 
 /** A place in a chain that balances are told as of. */

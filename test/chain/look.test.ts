@@ -282,6 +282,21 @@ test('a chain without a mempool to read is synced by its blocks', async () => {
   expect(at.follower.syncedAtMs).toBe(at.clock.nowMs)
 })
 
+test('where nothing that waits is shown, what a reorganisation took out for good is found missing all the same', async () => {
+  const at = setting({ hasMempool: false })
+  const tx = pay('a', 1)
+  at.node.mine([tx])
+  await at.look()
+  at.node.disconnect(1, () => true)
+  at.node.mine([])
+  at.node.mine([])
+  await at.look()
+  expect(at.row('a')?.status).toBe('unconfirmed')
+  at.node.mempool.delete('a')
+  await at.look()
+  expect(at.row('a')?.status).toBe('missing')
+})
+
 test('a look that was overtaken stops without a word', async () => {
   const at = setting()
   await at.look()

@@ -100,7 +100,7 @@ export interface SimReader extends ChainReader {
 
 const FAILURE: NodeError = { reason: 'node_unreachable', detail: 'the simulated node is down' }
 
-/** Reads a simulated node as a gateway would. `hasMempool: false` is a chain whose mempool can't be read. */
+/** Reads a simulated node as a gateway would. `hasMempool: false` is a chain whose nodes do not show what waits. */
 export function simReader(node: () => SimNode, options: { hasMempool?: boolean; mempoolMax?: number } = {}): SimReader {
   let seen = new Set<string>()
   const answer = <T>(call: string, make: () => T): Promise<Result<T, NodeError>> => {
@@ -120,10 +120,10 @@ export function simReader(node: () => SimNode, options: { hasMempool?: boolean; 
       }),
     mempool: () =>
       answer('mempool', () => {
-        if (options.hasMempool === false) return null
         const waiting = new Set(node().mempool.keys())
         seen = new Set([...seen].filter((txid) => waiting.has(txid)))
-        const unseen = [...node().mempool.values()].filter(({ txid }) => !seen.has(txid))
+        const shown = options.hasMempool === false ? [] : [...node().mempool.values()]
+        const unseen = shown.filter(({ txid }) => !seen.has(txid))
         const fresh = unseen.slice(0, options.mempoolMax ?? unseen.length)
         return {
           ...scanOf(fresh),

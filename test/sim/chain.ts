@@ -69,9 +69,6 @@ export class SimChain {
 
   /** Gone from every mempool, as if fees had risen. It may be told again. */
   evict(txid: string): void {
-    // Where nobody tells what waits, a payment that leaves its block and never comes back is never known to be gone:
-    // a known gap of such gateways (docs/simulation.md), left out here and in `fork`.
-    if (!this.hasMempool) return
     this.pool.delete(txid)
     for (const node of this.nodes) node.mempool.delete(txid)
   }
@@ -100,7 +97,7 @@ export class SimChain {
       base = base.parent as SimBlock
     }
     this.forks++
-    const returning = loose.filter(() => !this.hasMempool || this.#random.chance(0.85))
+    const returning = loose.filter(() => this.#random.chance(0.85))
     // Sometimes what contradicts them is what the other miners had.
     const wanted = this.#random.shuffled([...returning, ...this.pool.values()])
     const blocks = depth + this.#random.between(0, 2)
@@ -139,7 +136,7 @@ export class SimChain {
       return fits
     })
     const isEvm = this.config.gateway === 'evm'
-    const failed = new Set(transactions.filter(() => isEvm && this.hasMempool && this.#random.chance(0.05)).map(({ txid }) => txid))
+    const failed = new Set(transactions.filter(() => isEvm && this.#random.chance(0.05)).map(({ txid }) => txid))
     const height = (parent?.ref.height ?? -1) + 1
     const hash = `${isEvm ? '0x' : ''}${this.config.native.code}-${height}-${this.#made++}`
     const ref = {

@@ -70,9 +70,9 @@ export function createSimReader(
       }),
     mempool: () =>
       ask('mempool', (node) => {
-        if (!chain.hasMempool) return ok(null)
         seen = new Set([...seen].filter((txid) => node.mempool.has(txid)))
-        const unseen = [...node.mempool.values()].filter(({ txid }) => !seen.has(txid))
+        const shown = chain.hasMempool ? [...node.mempool.values()] : []
+        const unseen = shown.filter(({ txid }) => !seen.has(txid))
         const fresh = unseen.slice(0, MEMPOOL_MAX)
         return ok({
           ...scanOf(fresh),

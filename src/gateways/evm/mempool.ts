@@ -3,7 +3,7 @@ import type { ChainConfig } from '../../money/chain.ts'
 import type { MempoolScan, NodeError } from '../gateway.ts'
 import type { RpcNode, RpcNodes } from './rpc.ts'
 import { findConflicts, fingerprintsOf, nativeCandidates, pick, waitingTokenCandidates } from './scan.ts'
-import { lie, malformed, readPending, readTransaction } from './wire.ts'
+import { lie, malformed, readNumber, readPending, readTransaction } from './wire.ts'
 
 /** A transaction in a block this deep below the head has been looked at, or is about to be in the same look. */
 const SETTLED_DEPTH = 2
@@ -37,13 +37,35 @@ export async function readMempool(
 }
 
 /**
+ * Where no node shows its pending block, as hosted ones do not: nothing that waits is seen, but what a reorganisation took
+ * out of its block is still asked about, or nobody would ever know that it is gone.
+ */
+export function unseenMempool(nodes: RpcNodes): MempoolScan {
+  return {
+    fingerprints: new Uint8Array(0),
+    resolve: async () => ok([]),
+    conflicts: () => [],
+    missing: (txids) => nodes.first((node) => readMissing(node, txids, null)),
+    seen: () => {},
+  }
+}
+
+/**
  * Those the node does not know, and those in a block so deep that a transfer in it would have been found:
  * their transaction failed. One in a newer block is not missing, since that block is read next.
  */
-async function readMissing(node: RpcNode, txids: readonly string[], settledHeight: number): Promise<Result<string[], NodeError>> {
+async function readMissing(
+  node: RpcNode,
+  txids: readonly string[],
+  /** Null: by this node's own head. */
+  knownHeight: number | null,
+): Promise<Result<string[], NodeError>> {
   if (txids.length === 0) return ok([])
-  const answer = await node.call(txids.map((txid) => ({ method: 'eth_getTransactionByHash', params: [txid] })))
+  const asked = txids.map((txid) => ({ method: 'eth_getTransactionByHash', params: [txid] }))
+  const answer = await node.call([...asked, ...(knownHeight === null ? [{ method: 'eth_blockNumber', params: [] }] : [])])
   if (!answer.ok) return answer
+  const settledHeight = knownHeight ?? settledBelow(answer.value.at(-1))
+  if (settledHeight === null) return err(malformed('the number of the newest block'))
   const missing: string[] = []
   for (const [at, txid] of txids.entries()) {
     const json = answer.value[at]
@@ -53,4 +75,9 @@ async function readMissing(node: RpcNode, txids: readonly string[], settledHeigh
     if (transaction === null || (transaction.height !== null && transaction.height <= settledHeight)) missing.push(txid)
   }
   return ok(missing)
+}
+
+function settledBelow(json: unknown): number | null {
+  const height = readNumber(json)
+  return height === null ? null : height - SETTLED_DEPTH
 }

@@ -3,7 +3,7 @@ import type { ChainConfig } from '../../money/chain.ts'
 import type { Block, ChainReader, Head, NodeError, ReaderFactory } from '../gateway.ts'
 import { TRANSFER_TOPIC } from './erc20.ts'
 import { checkLogs } from './logs.ts'
-import { readMempool } from './mempool.ts'
+import { readMempool, unseenMempool } from './mempool.ts'
 import { connectNodes, type RpcNode, type RpcNodes } from './rpc.ts'
 import { findConflicts, fingerprintsOf, internalCandidates, nativeCandidates, pick, tokenCandidates, tokenCodes } from './scan.ts'
 import { createTracer, type Tracer } from './traces.ts'
@@ -26,7 +26,7 @@ export const createEvmReader: ReaderFactory = (chain, endpoints, fetcher): Chain
     hashAt: (height) => nodes.first((node) => readHashAt(node, height)),
     block: (hash) => readWholeBlock({ chain, nodes, count: endpoints.length, trace }, hash),
     async mempool() {
-      if (pendingEndpoints.length === 0) return ok(null)
+      if (pendingEndpoints.length === 0) return ok(unseenMempool(nodes))
       return await pendingNodes.first((node) =>
         readMempool(node, pendingNodes, chain, seen, (txids) => {
           seen = txids

@@ -135,7 +135,7 @@ export function readWord(json: unknown): bigint | null {
   return typeof json === 'string' && json.length === 66 ? readQuantity(json) : null
 }
 
-function readNumber(json: unknown): number | null {
+export function readNumber(json: unknown): number | null {
   const quantity = readQuantity(json)
   return quantity === null || quantity > 2n ** 43n ? null : Number(quantity)
 }

@@ -5,6 +5,7 @@ import { DEVELOPMENT_CHAINS, EVM_LOCAL, LOCAL_USDC } from '../../../config/devel
 import { TRANSFER_TOPIC } from '../../../src/gateways/evm/erc20.ts'
 import { createEvmReader } from '../../../src/gateways/evm/reader.ts'
 import type { RpcCall } from '../../../src/gateways/evm/rpc.ts'
+import type { NodeEndpoint } from '../../../src/gateways/gateway.ts'
 import { createRegistry } from '../../../src/money/registry.ts'
 import { fakeFetch } from './fake-node.ts'
 
@@ -49,7 +50,11 @@ const log = (logIndex: number, over: object = {}) => ({
 type Answers = Record<string, (call: RpcCall) => unknown>
 
 function readerOf(...nodes: Answers[]) {
-  const endpoints = nodes.map((_, at) => ({ ...ENDPOINT, url: `http://127.0.0.1:${at + 1}` }))
+  return readerAt(ENDPOINT, ...nodes)
+}
+
+function readerAt(endpoint: NodeEndpoint, ...nodes: Answers[]) {
+  const endpoints = nodes.map((_, at) => ({ ...endpoint, url: `http://127.0.0.1:${at + 1}` }))
   return createEvmReader(
     chain,
     endpoints,
@@ -200,14 +205,28 @@ describe('the head of a chain with a finality tag', () => {
   })
 })
 
-test('a chain whose nodes serve no pending block has no mempool', async () => {
-  expect(
-    await createEvmReader(
-      chain,
-      [{ url: ENDPOINT.url }],
-      fakeFetch(() => null),
-    ).mempool(),
-  ).toEqual({ ok: true, value: null })
+test('nodes that serve no pending block show nothing that waits, and still tell what is gone', async () => {
+  const known: Record<string, object | null> = {
+    [pad('0x0a')]: null,
+    [pad('0x0b')]: transaction({ hash: pad('0x0b'), blockNumber: null }),
+    [pad('0x0c')]: transaction({ hash: pad('0x0c'), blockNumber: '0xf' }),
+    [pad('0x0d')]: transaction({ hash: pad('0x0d'), blockNumber: '0xe' }),
+  }
+  const answers = {
+    ...honest,
+    eth_blockNumber: () => '0x10',
+    eth_getTransactionByHash: ({ params }: { params: readonly unknown[] }) => known[String(params[0])],
+    eth_getBlockByNumber: () => {
+      throw new Error('nobody asks for a pending block')
+    },
+  }
+  const mempool = await readerAt({ url: ENDPOINT.url }, answers).mempool()
+  if (!mempool.ok) throw new Error('no mempool')
+  expect(mempool.value.fingerprints).toHaveLength(0)
+  expect(await mempool.value.missing([])).toEqual({ ok: true, value: [] })
+  expect(await mempool.value.missing(Object.keys(known))).toEqual({ ok: true, value: [pad('0x0a'), pad('0x0d')] })
+  const wordless = await readerAt({ url: ENDPOINT.url }, { ...answers, eth_blockNumber: () => 'x' }).mempool()
+  expect(wordless.ok && (await wordless.value.missing([pad('0x0a')]))).toMatchObject({ ok: false, error: { reason: 'protocol' } })
 })
 
 test('what waits is missing when the node forgot it, or when its block is old and held no transfer', async () => {
@@ -218,7 +237,7 @@ test('what waits is missing when the node forgot it, or when its block is old an
     [pad('0x0d')]: transaction({ hash: pad('0x0d'), blockNumber: '0xd' }),
   }
   const mempool = await readerOf({ ...honest, eth_getTransactionByHash: ({ params }) => known[String(params[0])] }).mempool()
-  if (!mempool.ok || mempool.value === null) throw new Error('no mempool')
+  if (!mempool.ok) throw new Error('no mempool')
   expect(await mempool.value.missing([TX_1, ...Object.keys(known)])).toEqual({ ok: true, value: [pad('0x0a'), pad('0x0d')] })
 })
 
@@ -239,7 +258,7 @@ describe('whatever a node answers', () => {
     if (read.ok) results.push(await read.value.resolve(Array.from({ length: read.value.fingerprints.length / 8 }, (_, at) => at)))
     const mempool = await reader.mempool()
     results.push(mempool)
-    if (mempool.ok && mempool.value) results.push(await mempool.value.missing([TX_2]))
+    if (mempool.ok) results.push(await mempool.value.missing([TX_2]))
     for (const result of results) expect(typeof result.ok).toBe('boolean')
   }
 
