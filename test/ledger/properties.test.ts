@@ -6,7 +6,7 @@ import type { FeePosition, InvoicePositions, PaymentPosition, Place } from '../.
 import { audit, booking, figures, MERCHANT, reserve, WALLET } from './builders.ts'
 import { openRows, PowerCut } from './sqlite.ts'
 
-const RUNS = 200
+const RUNS = 100
 const ASSETS = ['BTC', 'ETH'] as const
 const STORES = ['st_1', 'st_2'] as const
 const INVOICES = ['inv_1', 'inv_2', 'inv_3'] as const
