@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { getAddress } from 'viem'
 import { describe, expect, test } from 'vitest'
+import { SEPA } from '../../src/money/bank.ts'
 import { shareAddresses } from '../../src/money/chain.ts'
 import { expandChains, PRESET_NAMES } from '../../src/money/presets.ts'
 import { createRegistry } from '../../src/money/registry.ts'
@@ -111,4 +112,83 @@ test('EVM chains share their addresses, others only with themselves', () => {
   expect(shareAddresses('bip122:a', 'bip122:a')).toBe(true)
   expect(shareAddresses('bip122:a', 'bip122:b')).toBe(false)
   expect(shareAddresses('bip122:a', 'eip155:1')).toBe(false)
+})
+
+/** What a person sees of each, and what its assets are priced as: a wrong ticker would price one coin as another. */
+const FACTS: readonly [preset: string, chainId: number, name: string, network: string, explorer: string, assets: string[]][] = [
+  ['ethereum', 1, 'Ethereum', 'mainnet', 'etherscan.io', ['ETH: Ether (ETH)', 'USDC: USD Coin (USDC)', 'USDT: Tether USD (USDT)']],
+  ['base', 8453, 'Base', 'mainnet', 'basescan.org', ['ETH-BASE: Ether on Base (ETH)', 'USDC-BASE: USD Coin on Base (USDC)']],
+  [
+    'arbitrum',
+    42161,
+    'Arbitrum One',
+    'mainnet',
+    'arbiscan.io',
+    [
+      'ETH-ARBITRUM: Ether on Arbitrum One (ETH)',
+      'USDC-ARBITRUM: USD Coin on Arbitrum One (USDC)',
+      'USDT-ARBITRUM: Tether USD (USDT0) on Arbitrum One (USDT)',
+    ],
+  ],
+  [
+    'optimism',
+    10,
+    'OP Mainnet',
+    'mainnet',
+    'optimistic.etherscan.io',
+    [
+      'ETH-OPTIMISM: Ether on OP Mainnet (ETH)',
+      'USDC-OPTIMISM: USD Coin on OP Mainnet (USDC)',
+      'USDT-OPTIMISM: Tether USD (USDT0) on OP Mainnet (USDT)',
+    ],
+  ],
+  [
+    'polygon',
+    137,
+    'Polygon PoS',
+    'mainnet',
+    'polygonscan.com',
+    ['POL: POL (POL)', 'USDC-POLYGON: USD Coin on Polygon PoS (USDC)', 'USDT-POLYGON: Tether USD (USDT0) on Polygon PoS (USDT)'],
+  ],
+  [
+    'sepolia',
+    11155111,
+    'Sepolia',
+    'testnet',
+    'sepolia.etherscan.io',
+    ['ETH-SEPOLIA: Ether on Sepolia (test) (ETH)', 'USDC-SEPOLIA: USD Coin on Sepolia (test) (USDC)'],
+  ],
+  [
+    'base-sepolia',
+    84532,
+    'Base Sepolia',
+    'testnet',
+    'sepolia.basescan.org',
+    ['ETH-BASE-SEPOLIA: Ether on Base Sepolia (test) (ETH)', 'USDC-BASE-SEPOLIA: USD Coin on Base Sepolia (test) (USDC)'],
+  ],
+]
+
+test.each(FACTS)(
+  '%s is what it is called, and its assets are priced as what they are',
+  (preset, chainId, name, network, explorer, assets) => {
+    const [chain] = expandChains([preset])
+    expect(chain).toMatchObject({
+      id: `eip155:${chainId}`,
+      gateway: 'evm',
+      name,
+      network,
+      explorer: `https://${explorer}/tx/{txid}`,
+    })
+    const all = chain ? [chain.native, ...chain.tokens] : []
+    expect(all.map((asset) => `${asset.code}: ${asset.name} (${asset.ticker})`)).toEqual(assets)
+  },
+)
+
+test('a preset is named by its name and nothing else', () => {
+  for (const preset of [undefined, 1, ['base'], { toString: () => 'base' }])
+    expect(() => expandChains([{ preset }])).toThrow('CHAINS names the preset')
+})
+
+test('a bank transfer may be five days on its way, over a weekend, on the one rail there is', () => {
+  expect(SEPA).toMatchObject({ id: 'sepa:eur', name: 'SEPA', network: 'mainnet', transitMs: 432_000_000 })
 })
