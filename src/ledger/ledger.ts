@@ -208,8 +208,7 @@ export class Ledger {
     if (reservation.state !== 'open') return err({ reason: 'reservation_closed', state: reservation.state })
     const committed = this.#commit(operationKey(draft.value), null, [draft.value], null, nowMs)
     if (committed.ok) tables.closeReservation(this.#sql, reservation.key, state)
-    else if (committed.error.reason === 'insufficient_funds')
-      return err({ reason: 'bad_posting', detail: `${committed.error.account} has too little ${committed.error.asset}` })
+    else if (committed.error.reason === 'insufficient_funds') throw new Error('what was reserved is there')
     return committed as Result<Transaction, ResolveRefusal>
   }
 

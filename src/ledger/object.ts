@@ -98,11 +98,11 @@ export class LedgerObject extends DurableObject<CoreEnv> implements LedgerRpc {
   }
 
   async raise(differences: readonly Difference[]): Promise<void> {
-    this.#ledger.raise(differences)
+    this.#changing((ledger) => ledger.raise(differences))
   }
 
   async clear(request: ClearDifference): Promise<Result<null, { reason: 'difference_not_found' }>> {
-    return this.#ledger.clear(request, this.clock())
+    return this.#changing((ledger, nowMs) => ledger.clear(request, nowMs))
   }
 
   override async alarm(): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Result } from '../lib/result.ts'
-import type { Balances, Cause, Difference, InvoicePositions, LedgerEntry, Posting, Transaction } from './types.ts'
+import type { Balances, Cause, Difference, InvoiceCause, InvoicePositions, LedgerEntry, Posting, Transaction } from './types.ts'
 
 /**
  * The ledger of one merchant, named by the merchant id, with books for each of its stores. A check and the posting that
@@ -14,7 +14,10 @@ export interface LedgerRpc {
   post(request: PostReservation): Promise<Result<Transaction, ResolveRefusal>>
   /** Gives a reservation back. */
   release(request: { readonly key: string; readonly of: string }): Promise<Result<Transaction, ResolveRefusal>>
-  /** Any other movement, by the name of its cause; `by` and `reason` are needed for an adjustment. */
+  /**
+   * Any other movement, by the name of its cause. It takes nothing out of what merchants have, unless it is an adjustment,
+   * which needs `by` and `reason`: money goes out by a reservation, so that a frozen ledger lets none out.
+   */
   book(request: Booking): Promise<Result<Transaction, BookRefusal>>
 
   /** Of one store. */
@@ -69,19 +72,7 @@ export interface Booking {
   readonly merchantId: string
   readonly shard: number
   readonly storeId: string
-  readonly cause: Exclude<
-    Cause,
-    | 'payment_seen'
-    | 'payment_lost'
-    | 'payment_settled'
-    | 'over_payment'
-    | 'late_payment'
-    | 'late_accepted'
-    | 'reorg'
-    | 'shortfall'
-    | 'processing_fee'
-    | 'partner_share'
-  >
+  readonly cause: Exclude<Cause, InvoiceCause>
   readonly postings: readonly Posting[]
   readonly invoiceId: string | null
   readonly transferId: string | null

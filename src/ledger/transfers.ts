@@ -41,8 +41,17 @@ export function releaseDraft(reservation: Reservation, key: string): Draft {
   return { ...transferDraft(reservation, key, [posting]), phase: 'void', of: reservation.key }
 }
 
+/** What merchants have. It leaves by a reservation, which a frozen ledger refuses, or by a person's adjustment. */
+const MERCHANTS_OWN = ['available', 'held', 'reserved', 'shortfall']
+
 export function bookingDraft(booking: Booking): Result<Draft, BadPosting> {
   const { key, storeId, cause, postings, invoiceId, transferId, by, reason } = booking
+  const taken = postings.find(({ from }) => MERCHANTS_OWN.includes(from) || from.startsWith('self.'))
+  if (taken && cause !== 'adjustment')
+    return err({
+      reason: 'bad_posting',
+      detail: `${cause} takes nothing out of ${taken.from}: what leaves there is reserved first`,
+    })
   if (cause === 'adjustment' && !(by?.trim() && reason?.trim()))
     return err({ reason: 'bad_posting', detail: 'an adjustment says who made it and why' })
   return ok({ key, storeId, cause, phase: 'single', of: null, postings, invoiceId, payment: null, transferId, by, reason })

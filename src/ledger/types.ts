@@ -17,8 +17,8 @@ export interface Posting {
   readonly asset: string
 }
 
-/** Why money moved. What accounts each may touch is in accounts.ts. */
-export type Cause =
+/** Why money moved, where an invoice tells of it. What accounts each cause may touch is in accounts.ts. */
+export type InvoiceCause =
   /** A payment was seen, or seen again; its money is not final. */
   | 'payment_seen'
   /** A payment that was seen is gone before it was final (or, where no confirmation was wanted, after). */
@@ -36,6 +36,9 @@ export type Cause =
   | 'shortfall'
   | 'processing_fee'
   | 'partner_share'
+
+export type Cause =
+  | InvoiceCause
   | 'network_fee'
   | 'refund'
   | 'payout'

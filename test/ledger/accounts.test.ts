@@ -79,7 +79,6 @@ describe('a booking', () => {
     ['network_fee', 'treasury', 'wallet:wal_hot'],
     ['network_fee', 'fees', 'wallet:wal_hot'],
     ['bank_return', 'wallet:wal_bank', 'available'],
-    ['bank_return', 'shortfall', 'wallet:wal_bank'],
     ['conversion', 'exchange', 'available'],
   ])('of the cause %s moves money from %s to %s', (...movement) => {
     expect(accepts(movement)).toBe(true)
@@ -98,6 +97,15 @@ describe('a booking', () => {
     ['network_fee', 'wallet:wal_hot', 'exchange'],
     ['conversion', 'exchange', 'wallet:wal_hot'],
     ['bank_return', 'wallet:wal_bank', 'treasury'],
+    // What merchants have leaves by a reservation, which a frozen ledger refuses, or by a person's adjustment.
+    ['payout', 'available', 'in_transit'],
+    ['payout', 'reserved', 'wallet:wal_hot'],
+    ['refund', 'available', 'wallet:wal_hot'],
+    ['network_fee', 'available', 'wallet:wal_hot'],
+    ['conversion', 'available', 'exchange'],
+    ['bank_return', 'held', 'wallet:wal_bank'],
+    ['bank_return', 'shortfall', 'wallet:wal_bank'],
+    ['bank_return', 'self.available', 'self.wallet:wal_bank'],
   ])('of the cause %s moves none from %s to %s', (...movement) => {
     expect(accepts(movement)).toBe(false)
   })

@@ -172,7 +172,7 @@ describe('a booking', () => {
     const ledger = funded()
     const refused = (cause: 'treasury' | 'network_fee' | 'payout', from: string, to: string) =>
       ledger.book(booking('x', { cause, postings: move(from, to) }), NOW)
-    expect(refused('treasury', 'available', 'treasury')).toEqual({
+    expect(refused('treasury', 'fees', 'available')).toEqual({
       ok: false,
       error: { reason: 'bad_posting', detail: 'treasury does not touch available' },
     })
@@ -180,11 +180,11 @@ describe('a booking', () => {
       ok: false,
       error: { reason: 'bad_posting', detail: 'there is no account nobody' },
     })
-    expect(refused('payout', 'available', 'available')).toEqual({
+    expect(refused('payout', 'in_transit', 'in_transit')).toEqual({
       ok: false,
-      error: { reason: 'bad_posting', detail: 'a posting goes from one account to another, not from available to itself' },
+      error: { reason: 'bad_posting', detail: 'a posting goes from one account to another, not from in_transit to itself' },
     })
-    expect(refused('network_fee', 'available', `wallet:${WALLET}`)).toMatchObject({ ok: true })
+    expect(refused('network_fee', 'treasury', `wallet:${WALLET}`)).toMatchObject({ ok: true })
   })
 
   it('moves an amount that can be', () => {
@@ -206,10 +206,24 @@ describe('a booking', () => {
     const ledger = funded()
     const postings = [...move('available', 'in_transit', 100_000n), ...move('available', 'in_transit', 1n)]
     const before = ledger.standing()
-    expect(ledger.book(booking('x', { cause: 'payout', postings }), NOW)).toMatchObject({
+    expect(ledger.book(booking('x', { cause: 'adjustment', postings, by: 'Ada', reason: 'test' }), NOW)).toMatchObject({
       error: { reason: 'insufficient_funds', account: 'available', available: 100_000n },
     })
     expect(ledger.standing()).toEqual(before)
+  })
+
+  it.each(['available', 'reserved', 'held', 'shortfall', 'self.available'])('takes nothing out of %s, frozen or not', (from) => {
+    const ledger = funded()
+    ledger.reserve(reserve('r', 10n), NOW)
+    const before = ledger.standing().stores
+    for (const frozen of [false, true]) {
+      if (frozen) ledger.raise([{ id: 'book', kind: 'book', storeId: null, detail: 'test', sinceMs: NOW }])
+      for (const cause of ['refund', 'payout', 'conversion', 'network_fee', 'bank_return', 'treasury'] as const)
+        expect(ledger.book(booking('x', { cause, postings: move(from, `wallet:${WALLET}`) }), NOW)).toMatchObject({
+          error: { reason: 'bad_posting', detail: expect.stringContaining(`takes nothing out of ${from}`) },
+        })
+    }
+    expect(ledger.standing().stores).toEqual(before)
   })
 
   it('keeps the sign of every account', () => {
