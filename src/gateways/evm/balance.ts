@@ -2,8 +2,9 @@ import { toHex } from '../../lib/bytes.ts'
 import { err, ok, type Result } from '../../lib/result.ts'
 import { assetsOf } from '../../money/chain.ts'
 import type { AddressBalance, BalanceReaderFactory, BalanceSight, NodeError } from '../gateway.ts'
+import { BALANCE_OF } from './erc20.ts'
 import { connectNodes, type RpcCall, type RpcNode } from './rpc.ts'
-import { readRef } from './wire.ts'
+import { readQuantity, readRef, readWord } from './wire.ts'
 
 /** A page takes a second or two then; the state of a block is kept for 128 blocks by any node. */
 const KEYS_MAX = 1_000
@@ -11,15 +12,12 @@ const KEYS_MAX = 1_000
 const PARALLEL = 4
 const CALLS_MAX = 100
 
-/** balanceOf(address), EIP-20 */
-const BALANCE_OF = '0x70a08231'
-
 /**
  * Balances by `eth_getBalance` and each token's `balanceOf`, all at the state of one block named by its hash (EIP-1898),
  * and only while that is in the best chain. A wallet of many pages is read at one block, page by page.
  */
 export const createEvmBalances: BalanceReaderFactory = (chain, endpoints, fetcher) => {
-  const nodes = connectNodes(endpoints, fetcher)
+  const nodes = connectNodes(endpoints, fetcher, chain.id)
   const assets = assetsOf(chain).map(({ code, contract }) => ({ code, contract }))
   return {
     keysMax: KEYS_MAX,
@@ -82,13 +80,4 @@ async function callInParts(node: RpcNode, calls: readonly RpcCall[]): Promise<Re
     }
   }
   return ok(answers)
-}
-
-function readQuantity(json: unknown): bigint | null {
-  return typeof json === 'string' && /^0x[0-9a-fA-F]{1,64}$/.test(json) ? BigInt(json) : null
-}
-
-/** One word exactly: a contract that is not there answers with nothing. */
-function readWord(json: unknown): bigint | null {
-  return typeof json === 'string' && /^0x[0-9a-fA-F]{64}$/.test(json) ? BigInt(json) : null
 }

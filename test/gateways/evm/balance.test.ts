@@ -15,7 +15,13 @@ const word = (units: number) => `0x${units.toString(16).padStart(64, '0')}`
 const keys = (count: number) => Array.from({ length: count }, (_, at) => fromHex(at.toString(16).padStart(40, '0')))
 
 const honest = ({ method }: RpcCall) =>
-  method.startsWith('eth_getBlockBy') ? BLOCK : method === 'eth_getBalance' ? '0x5' : word(6)
+  method === 'eth_chainId'
+    ? `0x${Number(EVM_LOCAL.slice('eip155:'.length)).toString(16)}`
+    : method.startsWith('eth_getBlockBy')
+      ? BLOCK
+      : method === 'eth_getBalance'
+        ? '0x5'
+        : word(6)
 const read = (answer: (call: RpcCall) => unknown, count = 1, at: { height: number; hash: string } | null = null) =>
   createEvmBalances(chain, [{ url: 'http://127.0.0.1:1' }], fakeFetch(answer)).read(keys(count), at)
 
@@ -31,13 +37,18 @@ test('every question is of one block, by its hash, and only while that is in the
   expect(
     sight.ok && sight.value.balances.filter(({ assetCode }) => assetCode === 'USDC').every(({ confirmed }) => confirmed === 6n),
   ).toBe(true)
-  const [block, ...rest] = calls
+  const [block, ...rest] = calls.filter(({ method }) => method !== 'eth_chainId')
   expect(block).toMatchObject({ method: 'eth_getBlockByNumber', params: ['latest', false] })
   expect(rest).toHaveLength(2_000)
   for (const { params } of rest) expect(params[1]).toEqual({ blockHash: HASH, requireCanonical: true })
   const tokens = rest.filter(({ method }) => method === 'eth_call').map(({ params }) => params[0] as { to: string; data: string })
   expect(tokens[999]).toMatchObject({ to: LOCAL_USDC, data: `0x70a08231${(999).toString(16).padStart(64, '0')}` })
   await expect(read(honest, 1_001)).rejects.toThrow('1001 keys')
+})
+
+test('a node of another chain is not believed', async () => {
+  const elsewhere = (call: RpcCall) => (call.method === 'eth_chainId' ? '0x1' : honest(call))
+  expect(await read(elsewhere)).toMatchObject({ ok: false })
 })
 
 test('a block that is named is the one that is read, or none', async () => {
