@@ -51,6 +51,12 @@ export class AuditObject extends objects.AuditObject {
   }
 }
 
+export class BankObject extends objects.BankObject {
+  constructor(ctx: DurableObjectState, env: CoreEnv) {
+    super(watchStorage('BankObject', ctx), countedEnv(env))
+  }
+}
+
 const classes = {
   InvoiceObject,
   WalletObject,
@@ -60,6 +66,7 @@ const classes = {
   DeliveryObject,
   LedgerObject,
   AuditObject,
+  BankObject,
 }
 for (const [name, base] of Object.entries(classes)) countMethods(name, Object.getPrototypeOf(base).prototype)
 
