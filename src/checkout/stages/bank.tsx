@@ -5,11 +5,10 @@ import { printReference } from '../../gateways/sepa/reference.ts'
 import { isAlive } from '../../invoice/view.ts'
 import { assert } from '../../lib/result.ts'
 import { transferAmount } from '../format.ts'
-import { Copy, Note, Payments } from '../parts.tsx'
-import { lostPayment } from '../stage.ts'
+import { Copy, Payments } from '../parts.tsx'
 import { assetOf, type View } from '../view.ts'
 import { AmountLead } from './lead.tsx'
-import { lostTitle, MethodHead, type PayStage, Qr, RateLine } from './pay.tsx'
+import { Lost, MethodHead, Only, type PayStage, Qr, RateLine, Waiting } from './paying.tsx'
 
 /** What a shopper types into the form of their bank, each value with its button, and the code that fills it in. */
 export function PayByBank({ view, stage }: { view: View; stage: PayStage }) {
@@ -20,17 +19,12 @@ export function PayByBank({ view, stage }: { view: View; stage: PayStage }) {
   assert(account, 'the address of a bank account is one that was made here')
   const amount = transferAmount(due, asset.decimals, view.language)
   const code = epcPayload({ name: account.holder, iban: account.iban, bic: account.bic, cents: due, reference: account.reference })
-  const lost = lostPayment(invoice)
   const isPartPaid = invoice.payments.some((payment) => payment.asset === method.asset && isAlive(payment))
   return (
     <>
       <AmountLead view={view} />
       <div class="panel">
-        {lost && (
-          <Note tone="warn" title={lostTitle(view, lost)}>
-            <p>{t.stillDue}</p>
-          </Note>
-        )}
+        <Lost view={view} />
         <MethodHead view={view} asset={asset} method={method} />
         {code && (
           <figure class="scan">
@@ -41,24 +35,14 @@ export function PayByBank({ view, stage }: { view: View; stage: PayStage }) {
         <h2>{t.orTransfer}</h2>
         {isPartPaid && <p class="soft">{t.transferTheRest}</p>}
         <Order view={view} account={account} amount={amount} ticker={asset.ticker} />
-        <p class="only">
-          <svg viewBox="0 0 20 20" aria-hidden="true">
-            <path d="M10 3l7.8 13.5H2.2zM10 8v4m0 2.2v.1" />
-          </svg>
-          <span>{t.exactReference}</span>
-        </p>
+        <Only>{t.exactReference}</Only>
       </div>
       <div class="panel aside">
         <Payments view={view} />
         {method.rate && <RateLine view={view} rate={method.rate} />}
-        <p class="waiting">
-          <span class="pulse" />
-          <span>
-            <strong>{t.waiting}</strong>
-            <span class="soft">{t.transferTakes({ store: invoice.terms.storeName })}</span>
-            <span class="soft nojs">{t.reloadAfterPaying}</span>
-          </span>
-        </p>
+        <Waiting view={view}>
+          <span class="soft">{t.transferTakes({ store: invoice.terms.storeName })}</span>
+        </Waiting>
       </div>
     </>
   )

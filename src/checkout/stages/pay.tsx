@@ -1,17 +1,10 @@
 import { paymentUri } from '../../gateways/registry.ts'
-import type { MethodTerms } from '../../invoice/types.ts'
 import { isAlive } from '../../invoice/view.ts'
-import type { Asset } from '../../money/asset.ts'
-import type { Rate } from '../../money/rate.ts'
-import { addressGroups, plainAmount, rateText } from '../format.ts'
-import { Coin, Copy, Note, Payments } from '../parts.tsx'
-import { qrPath } from '../qr.ts'
-import { type LostStatus, lostPayment, type Stage } from '../stage.ts'
-import { assetOf, isTestNetwork, linkTo, methodName, networkName, railOf, type View } from '../view.ts'
-import { Methods } from './choose.tsx'
+import { addressGroups, plainAmount } from '../format.ts'
+import { Copy, Payments } from '../parts.tsx'
+import { assetOf, linkTo, railOf, type View } from '../view.ts'
 import { AmountLead } from './lead.tsx'
-
-export type PayStage = Extract<Stage, { kind: 'pay' }>
+import { Lost, MethodHead, Only, type PayStage, Qr, RateLine, Waiting } from './paying.tsx'
 
 /** Digits after the point that are shown large; the rest is exact all the same, and smaller. */
 const LARGE_DIGITS = 8
@@ -28,7 +21,6 @@ export function Pay({ view, stage }: { view: View; stage: PayStage }) {
   const uri = paymentUri(rail, request)
   const walletUri = paymentUri(rail, { ...request, label: invoice.terms.storeName })
   const amount = plainAmount(asset, due)
-  const lost = lostPayment(invoice)
   // To the same address: said only where the part came in the same asset.
   const isPartPaid =
     view.figures.facts.short && invoice.payments.some((payment) => payment.asset === method.asset && isAlive(payment))
@@ -36,11 +28,7 @@ export function Pay({ view, stage }: { view: View; stage: PayStage }) {
     <>
       <AmountLead view={view} />
       <div class="panel">
-        {lost && (
-          <Note tone="warn" title={lostTitle(view, lost)}>
-            <p>{t.stillDue}</p>
-          </Note>
-        )}
+        <Lost view={view} />
         <MethodHead view={view} asset={asset} method={method} />
         <AmountDue view={view} amount={amount} ticker={asset.ticker} />
         {isPartPaid && <p class="soft">{t.sendTheRest}</p>}
@@ -56,61 +44,17 @@ export function Pay({ view, stage }: { view: View; stage: PayStage }) {
           <Copy view={view} value={activation.address} label={t.copyAddress} />
         </div>
         <Address address={activation.address} />
-        <p class="only">
-          <svg viewBox="0 0 20 20" aria-hidden="true">
-            <path d="M10 3l7.8 13.5H2.2zM10 8v4m0 2.2v.1" />
-          </svg>
-          <span>{t.sendOnly({ asset: asset.name, network: rail.name })}</span>
-        </p>
+        <Only>{t.sendOnly({ asset: asset.name, network: rail.name })}</Only>
       </div>
       <div class="panel aside">
         <Payments view={view} />
         {method.rate && <RateLine view={view} rate={method.rate} />}
-        <p class="waiting">
-          <span class="pulse" />
-          <span>
-            <strong>{t.waiting}</strong>
-            <span class="soft js">{t.updatesItself}</span>
-            <span class="soft nojs">{t.reloadAfterPaying}</span>
-          </span>
-        </p>
+        <Waiting view={view}>
+          <span class="soft js">{t.updatesItself}</span>
+        </Waiting>
         {view.demoWallet && <DemoWallet view={view} asset={method.asset} />}
       </div>
     </>
-  )
-}
-
-export function lostTitle({ t }: View, { status }: { readonly status: LostStatus }): string {
-  const titles = { replaced: t.replacedTitle, double_spent: t.doubleSpentTitle, returned: t.returnedTitle, missing: t.missingTitle }
-  return titles[status]
-}
-
-/** What is being paid with, and a way to choose again that needs no script. */
-export function MethodHead({ view, asset, method }: { view: View; asset: Asset; method: MethodTerms }) {
-  const { t } = view
-  const rail = railOf(view, method.chainId)
-  const others = view.invoice.terms.methods.filter((other) => other.asset !== asset.code)
-  const head = (
-    <>
-      <Coin ticker={asset.ticker} />
-      <span class="name">
-        <strong>{methodName(view, method)}</strong>
-        <small>
-          {networkName(view, rail)} {isTestNetwork(rail) && <span class="tag">{t.testNetwork}</span>}
-        </small>
-      </span>
-    </>
-  )
-  // After the invoice's own time nothing new is begun.
-  if (others.length === 0 || view.nowMs >= view.invoice.terms.expiresAtMs) return <div class="method">{head}</div>
-  return (
-    <details class="method">
-      <summary id="change">
-        {head}
-        <span class="change">{t.change}</span>
-      </summary>
-      <Methods view={view} methods={others} />
-    </details>
   )
 }
 
@@ -151,28 +95,6 @@ function Address({ address }: { address: string }) {
   )
 }
 
-export function Qr({ text, label }: { text: string; label: string }) {
-  const { size, path } = qrPath(text)
-  return (
-    <svg class="qr" viewBox={`0 0 ${size} ${size}`} role="img" aria-label={label}>
-      <path fill-rule="evenodd" d={path} />
-    </svg>
-  )
-}
-
-export function RateLine({ view, rate }: { view: View; rate: Rate }) {
-  const { t } = view
-  const quote = assetOf(view, view.invoice.terms.currency)
-  return (
-    <p class="rate">
-      <span>
-        {rateText(rate, quote, view.language)} {rate.fixed && <span class="tag">{t.testRate}</span>}
-      </span>
-      <span class="soft">{rate.fixed ? t.rateTest : t.rateLocked({ sources: rate.sources.map(capital).join(', ') })}</span>
-    </p>
-  )
-}
-
 /** Development only: sends a real transaction on the local chain. */
 function DemoWallet({ view, asset }: { view: View; asset: string }) {
   return (
@@ -183,8 +105,4 @@ function DemoWallet({ view, asset }: { view: View; asset: string }) {
       </button>
     </form>
   )
-}
-
-function capital(name: string): string {
-  return name.slice(0, 1).toUpperCase() + name.slice(1)
 }
