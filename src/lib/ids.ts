@@ -2,10 +2,10 @@
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz'
 
 /** Bytes in an id: 160 bits, over the 128 that an id nobody may guess needs (ASVS 5.0 11.5.1). */
-const ID_BYTES = 20
+export const ID_BYTES = 20
 
 /** Prefix of each kind of id, as it is seen in the API. */
-export type IdPrefix = 'inv' | 'evt' | 'we' | 'st' | 'mer' | 'key' | 'wal' | 'req'
+export type IdPrefix = 'inv' | 'evt' | 'we' | 'st' | 'mer' | 'key' | 'wal' | 'req' | 'tr' | 'po' | 'clm'
 
 /** An id from fresh randomness, for example `inv_9ps8…` (32 characters after the prefix). */
 export function randomId(prefix: IdPrefix): string {

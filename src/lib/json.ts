@@ -19,3 +19,15 @@ export function decodeJson<T>(text: string): T {
     return field[1] === 'n' ? BigInt(field.slice(2)) : field.slice(2)
   }) as T
 }
+
+/**
+ * JSON with sorted keys and no spaces, amounts as texts of base units: the same value is the same text, whoever writes it.
+ * For fingerprints and signatures.
+ */
+export function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
+  if (typeof value === 'bigint') return `"${value}"`
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  const fields = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
+  return `{${fields.map(([name, field]) => `${JSON.stringify(name)}:${canonicalJson(field)}`).join(',')}}`
+}

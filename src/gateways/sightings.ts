@@ -1,0 +1,46 @@
+import { logEvent } from '../lib/log.ts'
+import { err, ok, type Result } from '../lib/result.ts'
+import type { ChainConfig } from '../money/chain.ts'
+import type { NodeError } from './gateway.ts'
+import { neededOf } from './quorum.ts'
+import type { Sighting } from './spend.ts'
+
+/** What one node sees, and how far it has come. */
+export interface Sight {
+  readonly headHeight: number
+  readonly sighting: Sighting
+}
+
+/**
+ * What all nodes together say of where the transactions of an intent are; an answer for each node. In a block for one of
+ * them is in a block: nothing is ever paid again because another does not know it yet. What ends the intent for good needs
+ * more: that it is final in its block, enough of those that have come as far, and none that says otherwise; that something
+ * else has taken its place for ever, the word of every node.
+ */
+export function mergeSights(chain: ChainConfig, answers: readonly Result<Sight, NodeError>[]): Result<Sighting, NodeError> {
+  const sights = answers.flatMap((answer) => (answer.ok ? [answer.value] : []))
+  const told = sights.map(({ sighting }) => sighting)
+  const [deepest] = told
+    .flatMap((one) => (one.status === 'included' ? [one] : []))
+    .sort((one, other) => other.confirmations - one.confirmations)
+  if (deepest) {
+    const voters = sights.filter(({ headHeight }) => headHeight >= deepest.height)
+    const isSame = ({ sighting }: Sight) => sighting.status === 'included' && sighting.blockHash === deepest.blockHash
+    const other = voters.find((one) => !isSame(one))?.sighting
+    if (other) logEvent('warn', 'nodes_disagree_on_transaction', { chainId: chain.id, txid: deepest.txid, other: other.status })
+    return ok({ ...deepest, final: deepest.final && !other && voters.length >= neededOf(answers.length, voters.length) })
+  }
+  const conflicts = told.flatMap((one) => (one.status === 'conflict' ? [one] : []))
+  if (conflicts.length > 0) {
+    const byTxid = conflicts.find((one) => one.byTxid !== null)?.byTxid ?? null
+    const final = conflicts.length === answers.length && conflicts.every((one) => one.final)
+    // What any of them has not searched is not searched.
+    return ok({ status: 'conflict', byTxid, final, searchedHeight: Math.min(...conflicts.map((one) => one.searchedHeight)) })
+  }
+  const waiting = told.find(({ status }) => status === 'waiting')
+  if (waiting) return ok(waiting)
+  const heights = told.flatMap((one) => (one.status === 'absent' ? [one.searchedHeight] : []))
+  if (heights.length > 0) return ok({ status: 'absent', searchedHeight: Math.max(...heights) })
+  const failure = answers.find((answer) => !answer.ok)
+  return failure && !failure.ok ? failure : err({ reason: 'protocol', detail: 'no node is configured for this chain' })
+}

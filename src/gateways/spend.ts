@@ -1,0 +1,273 @@
+import type { Result } from '../lib/result.ts'
+import type { ChainConfig } from '../money/chain.ts'
+import type { AccountKey, NodeEndpoint, NodeError, UnspentOutput } from './gateway.ts'
+
+/**
+ * The contract of a gateway's way out. A plan says all that a transaction will be, before anybody signs: it is decided by
+ * a pure function, kept, and only then signed, by the signer (hot wallets) or by the merchant (watch-only wallets). Who
+ * signs checks the plan against the intent again.
+ */
+export interface Spender {
+  /** Decides a transaction that pays all of `request.outputs` exactly, or refuses. Same input, same plan. */
+  plan(chain: ChainConfig, account: AccountKey, request: SpendRequest): Result<SpendPlan, PlanRefusal>
+  /**
+   * The same payment at a higher fee, so that only one of the two can ever be in the chain: a plan of coins keeps every
+   * input (BIP 125; it may add some), one of an account keeps the nonce.
+   */
+  bump(chain: ChainConfig, account: AccountKey, before: SpendPlan, request: SpendRequest): Result<SpendPlan, PlanRefusal>
+  /** What the holder of the key is given to sign. */
+  unsigned(chain: ChainConfig, account: AccountKey, plan: SpendPlan): UnsignedTransaction
+  /**
+   * Takes back what was signed elsewhere: refuses it unless it is `plan` to the last field, signed whole by the account's
+   * keys. `text` is a PSBT (v0 or v2, base64), or a raw transaction in hexadecimal.
+   */
+  readSigned(chain: ChainConfig, account: AccountKey, plan: SpendPlan, text: string): Result<SignedTransaction, SignedRefusal>
+  /** Whether a plan pays exactly these outputs, all else going to the account itself: what a signer asks before it signs. */
+  check(
+    chain: ChainConfig,
+    account: AccountKey,
+    plan: SpendPlan,
+    asset: string,
+    outputs: readonly Output[],
+  ): Result<null, PlanFault>
+}
+
+/** Where money goes, as a person wrote it, and how much in base units of the transfer's asset (over zero). */
+export interface Output {
+  readonly address: string
+  readonly units: bigint
+}
+
+export interface SpendRequest {
+  /** `Asset.code`, of this chain. */
+  readonly asset: string
+  /** 1 to `OUTPUTS_MAX`; the same address may come twice. */
+  readonly outputs: readonly Output[]
+  readonly funds: Funds
+  readonly fees: FeeFacts
+  /** The most that the fee may be, in base units of the chain's native asset. A plan over it is refused. */
+  readonly feeMax: bigint
+}
+
+export const OUTPUTS_MAX = 1_000
+
+/** What may be spent. */
+export type Funds =
+  | {
+      readonly kind: 'coins'
+      /** Of the wallet's own indices, not reserved by another transfer, mature. */
+      readonly coins: readonly OwnCoin[]
+      /** The account's index that change goes to: a fresh one of the external branch, so that it is read like any other. */
+      readonly changeIndex: number
+      /** Height of the newest block: the transaction's lock time (against fee sniping), as Bitcoin Core does. */
+      readonly height: number
+    }
+  | {
+      readonly kind: 'account'
+      /** Index of the address that pays. */
+      readonly index: number
+      /** Number of the transaction (EIP-155 nonce) of that address. */
+      readonly nonce: number
+      /** What that address has: of the asset, and of the native asset for gas. */
+      readonly units: bigint
+      readonly native: bigint
+      /** Gas that the node estimates for the call, without a margin; null when it was not asked. */
+      readonly gas: bigint | null
+      /**
+       * A sweep, which pays nobody (`outputs` is empty): the account's own addresses that all of the asset is brought from, to
+       * the payer. None of them: the payer is made ready for it, once (docs/evm-sweeping.md).
+       */
+      readonly deposits?: readonly Deposit[]
+    }
+
+/** One of an account's own addresses, and what is known of it. */
+export interface Deposit {
+  readonly index: number
+  /** Of the asset that is swept. */
+  readonly units: bigint
+  readonly native: bigint
+  readonly nonce: number
+  /** Whether it lets the payer's own delegate act for it already (EIP-7702). */
+  readonly delegated: boolean
+}
+
+export interface OwnCoin extends Pick<UnspentOutput, 'txid' | 'vout' | 'units'> {
+  /** Of its address in the account. */
+  readonly index: number
+}
+
+/** What a place in a block costs now. */
+export type FeeFacts =
+  | { readonly kind: 'coins' /** Satoshi for 1,000 virtual bytes. */; readonly satsPerKvb: bigint }
+  | {
+      readonly kind: 'account'
+      /** EIP-1559, wei for one gas. */
+      readonly maxFeePerGas: bigint
+      readonly maxPriorityFeePerGas: bigint
+      /** Wei: what a rollup takes besides gas for keeping the data of one such transaction on Ethereum. Absent: nothing. */
+      readonly dataFee?: bigint
+    }
+
+export type SpendPlan = CoinPlan | AccountPlan
+
+/** Bitcoin's family. Sum of inputs = sum of outputs + fee. */
+export interface CoinPlan {
+  readonly kind: 'coins'
+  readonly chainId: string
+  readonly inputs: readonly OwnCoin[]
+  /** In the order they have in the transaction (BIP 69 is not kept: the order of the request, change at a place of its own). */
+  readonly outputs: readonly Output[]
+  /** Which output is change, and whose index it goes to; null without change. */
+  readonly change: { readonly position: number; readonly index: number } | null
+  readonly fee: bigint
+  /** Estimated; the fee divided by it is the rate. */
+  readonly vsize: number
+  readonly lockTime: number
+}
+
+/** EVM: one transaction of type 2 (EIP-1559), or of type 4 (EIP-7702) where accounts are let act by a delegate. */
+export interface AccountPlan {
+  readonly kind: 'account'
+  readonly chainId: string
+  /** Index of the paying address. */
+  readonly index: number
+  readonly nonce: number
+  /** The recipient of the native asset, or the token's contract. */
+  readonly to: string
+  readonly value: bigint
+  /** Hexadecimal with 0x; `0x` for a plain payment. */
+  readonly data: string
+  readonly gasLimit: bigint
+  readonly maxFeePerGas: bigint
+  readonly maxPriorityFeePerGas: bigint
+  /** gasLimit * maxFeePerGas, and the `dataFee` of the facts: what it can cost at most. */
+  readonly fee: bigint
+  /** Type 4: which of the account's own addresses delegate with it, and to what. Their holder signs each, beside the transaction. */
+  readonly authorizations?: readonly PlannedAuthorization[]
+  /** Where one of the account's own addresses is paid, as when a deposit address is emptied: its index. */
+  readonly payeeIndex?: number
+}
+
+export interface PlannedAuthorization {
+  /** Of the address that delegates. */
+  readonly index: number
+  /** Number that the address has when the authorization is carried out: of the payer itself, one more than the transaction's. */
+  readonly nonce: number
+  /** The code it delegates to, lower case with 0x. */
+  readonly address: string
+}
+
+export type PlanRefusal =
+  | { readonly reason: 'insufficient_funds'; readonly asset: string; readonly missing: bigint | null }
+  | { readonly reason: 'fee_over_limit'; readonly fee: bigint }
+  /** An output under the dust limit, an address that is none of this chain, too many outputs, … */
+  | { readonly reason: 'bad_output'; readonly position: number; readonly detail: string }
+  | { readonly reason: 'not_bumpable'; readonly detail: string }
+
+export type PlanFault = { readonly reason: 'bad_plan'; readonly detail: string }
+
+export type SignedRefusal =
+  | { readonly reason: 'unreadable'; readonly detail: string }
+  /** Another transaction than the one that was prepared. */
+  | { readonly reason: 'differs'; readonly detail: string }
+  | { readonly reason: 'not_signed'; readonly detail: string }
+
+export interface UnsignedTransaction {
+  /** Coins: base64. */
+  readonly psbt?: { readonly v0: string; readonly v2: string }
+  /** Account: fields as wallets take them (`eth_sendTransaction`), numbers as 0x quantities, and the bytes to sign. */
+  readonly evm?: { readonly fields: Readonly<Record<string, string>>; readonly serialized: string }
+}
+
+export interface SignedTransaction {
+  /** As explorers show it. */
+  readonly txid: string
+  /** Hexadecimal; EVM with 0x. */
+  readonly raw: string
+}
+
+/** The half that holds keys: for the signer Worker alone. */
+export interface KeySigner {
+  /** The account key of a seed (BIP 39 seed bytes, 16 to 64), by the path of the script: BIP 84, 86 or 44. */
+  account(chain: ChainConfig, seed: Uint8Array, script: AccountKey['script']): AccountKey
+  /** Signs a plan that was checked. Throws on a plan that it cannot sign: a defect. */
+  sign(chain: ChainConfig, seed: Uint8Array, script: AccountKey['script'], plan: SpendPlan): SignedTransaction
+}
+
+/** The half that talks to nodes: for the gateways Worker alone. */
+export interface Sender {
+  /** What a plan needs of the chain. `targetBlocks`: how soon it should be in a block. */
+  facts(question: FactsQuestion): Promise<Result<SpendFacts, NodeError>>
+  /** To every node at once. Accepted by one is accepted; known already is accepted. */
+  broadcast(raw: string): Promise<Result<BroadcastAnswer, NodeError>>
+  /** Where transactions of one intent are now: all that were ever signed for it, of which at most one can be in the chain. */
+  look(question: LookQuestion): Promise<Result<Sighting, NodeError>>
+}
+
+export interface FactsQuestion {
+  readonly targetBlocks: number
+  /** EVM: who pays, and what it will call, so that nonce, balances and gas can be told; null on chains of coins. */
+  readonly payer: {
+    readonly address: string
+    readonly asset: string
+    readonly outputs: readonly Output[]
+    /** Of a sweep, the addresses that `Funds.deposits` will have, in their order. */
+    readonly deposits?: readonly string[]
+  } | null
+}
+
+export interface SpendFacts {
+  readonly fees: FeeFacts
+  readonly height: number
+  /** Of the payer, where one was asked about: transactions in blocks, and those that wait counted too. */
+  readonly payer: {
+    readonly nonce: number
+    readonly pendingNonce: number
+    readonly units: bigint
+    readonly native: bigint
+    /** Null when the call would fail: of a sweep, as long as the payer has not been made ready; of that, when it has. */
+    readonly gas: bigint | null
+  } | null
+  /** Of a sweep: as asked, in that order. */
+  readonly deposits?: readonly Omit<Deposit, 'index'>[]
+}
+
+/**
+ * taken: a node has it. refused: every node that answered says it can never be in a block as it is; whether another one of
+ * the same intent is, only `look` tells.
+ */
+export type BroadcastAnswer =
+  | { readonly answer: 'taken' }
+  | { readonly answer: 'refused'; readonly why: 'spent' | 'fee_too_low' | 'invalid'; readonly detail: string }
+
+export interface LookQuestion {
+  readonly txids: readonly string[]
+  /** The newest plan: what it spends is what tells whether another transaction took its place. */
+  readonly plan: SpendPlan
+  /** Payer's address on EVM chains, else ''. */
+  readonly payer: string
+  /** Blocks above this height have not been searched. */
+  readonly searchedHeight: number
+}
+
+export type Sighting =
+  | { readonly status: 'waiting'; readonly txid: string }
+  | {
+      readonly status: 'included'
+      readonly txid: string
+      readonly height: number
+      readonly blockHash: string
+      readonly confirmations: number
+      /** By the chain's own policy: deep enough, or under its finality tag. */
+      readonly final: boolean
+      /** EVM: it is in the block and moved nothing. */
+      readonly reverted: boolean
+      /** What it cost, in base units of the native asset. */
+      readonly fee: bigint
+    }
+  /** In no block up to `searchedHeight` and in no mempool; what it spends is still there: it may be sent again. */
+  | { readonly status: 'absent'; readonly searchedHeight: number }
+  /** Something else has spent what it spends. `final`: and that is in a block as deep as a payment must be. */
+  | { readonly status: 'conflict'; readonly byTxid: string | null; readonly final: boolean; readonly searchedHeight: number }
+
+export type SenderFactory = (chain: ChainConfig, nodes: readonly NodeEndpoint[], fetcher: typeof fetch) => Sender
