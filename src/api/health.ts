@@ -22,7 +22,9 @@ export function createHealth(): Hono<{ Bindings: EdgeEnv }> {
       ...configured.map(({ id, name }) => healthOf(context.env, id, name)),
     ])
     const allDown = chains.every(({ status }) => status === 'down')
-    const chainsWell = chains.every(({ status }) => status === 'ok' || status === 'catching_up')
+    const chainsWell = chains.every(({ status, nodes }) => {
+      return (status === 'ok' || status === 'catching_up') && !nodes?.some((node) => node.status === 'disagrees')
+    })
     const ledgerWell = ledger.status === 'ok' || ledger.status === 'unchecked'
     const status = allDown ? 'down' : chainsWell && ledgerWell ? 'ok' : 'degraded'
     const body = { status, chains: chains.map(chainResource), ledger }
@@ -78,5 +80,6 @@ function chainResource(health: ChainHealth) {
     headAdvancedAt: health.headAdvancedAtMs === null ? null : rfc3339(health.headAdvancedAtMs),
     syncedAt: health.syncedAtMs === null ? null : rfc3339(health.syncedAtMs),
     error: health.error,
+    nodes: health.nodes ?? null,
   }
 }

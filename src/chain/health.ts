@@ -27,6 +27,7 @@ export function healthOf(
     headAdvancedAtMs: facts?.headAdvancedAtMs ?? null,
     syncedAtMs: facts?.syncedAtMs ?? null,
     error: facts ? facts.error : 'not_started: the follower has not been woken',
+    nodes: facts?.nodes ?? null,
   }
 }
 

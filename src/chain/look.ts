@@ -1,6 +1,6 @@
 import type { ChainReader, Head, MempoolScan, NodeError } from '../gateways/gateway.ts'
 import type { Clock } from '../lib/clock.ts'
-import { ok, type Result } from '../lib/result.ts'
+import { err, ok, type Result } from '../lib/result.ts'
 import { matchScan, type WatchShards } from './match.ts'
 import { readBlocks } from './read-blocks.ts'
 import type { ChainBatch, ChainRpc, CommitRefusal, FollowState } from './rpc.ts'
@@ -23,6 +23,8 @@ export interface LookError {
 
 /** How long one look goes on taking in blocks. Shorter than the time after which a queue would give it up. */
 export const LOOK_BUDGET_MS = 20_000
+/** Nodes change places so often before what waits is left for the next look. */
+const OPENINGS_MAX = 2
 
 /**
  * One look at a chain: blocks since the cursor, oldest first, then what waits in the mempool.
@@ -41,18 +43,18 @@ export async function look(ports: LookPorts): Promise<LookOutcome> {
   const done = await takeIn(ports, state, startedAtMs)
   if (done.ok) return done.value
   if (done.error.reason === 'stale_cursor') return 'stale'
-  await ports.follower.fail(done.error)
+  await ports.follower.fail({ ...done.error, nodes: ports.reader.nodes?.() })
   return 'failed'
 }
 
 async function takeIn(ports: LookPorts, begun: FollowState, startedAtMs: number): Promise<Result<LookOutcome, LookError>> {
   const { reader, clock } = ports
   const endsAtMs = startedAtMs + LOOK_BUDGET_MS
-  const opened = await readMempool(reader, begun)
-  const head = await reader.head()
-  if (!head.ok) return head
+  const begin = await open(reader, begun)
+  if (!begin.ok) return begin
+  const { opened, head } = begin.value
 
-  const forward = await takeBlocks(ports, begun, head.value, startedAtMs)
+  const forward = await takeBlocks(ports, begun, head, startedAtMs)
   if (!forward.ok || forward.value === null) return forward.ok ? ok('behind') : forward
   let state = forward.value
 
@@ -61,13 +63,31 @@ async function takeIn(ports: LookPorts, begun: FollowState, startedAtMs: number)
   let glance = opened.value
   for (;;) {
     const more = glance.scan?.more === true && clock() < endsAtMs
-    const taken = await takeMempool(ports, state, glance, { head: head.value, startedAtMs, more })
+    const taken = await takeMempool(ports, state, glance, { head, startedAtMs, more })
     if (!taken.ok) return taken
     if (!more) return ok(glance.scan?.more ? 'behind' : 'synced')
     state = taken.value
     const next = await readMempool(reader, state)
     if (!next.ok) return next
     glance = next.value
+  }
+}
+
+/**
+ * What waits, and after it the head, of the same node: where another of several is read from by then, what waits is read
+ * again, from that one.
+ */
+async function open(
+  reader: ChainReader,
+  state: FollowState,
+): Promise<Result<{ opened: Result<Glance, LookError>; head: Head }, LookError>> {
+  for (let opening = 1; ; opening++) {
+    const opened = await readMempool(reader, state)
+    const head = await reader.head(state.recent)
+    if (!head.ok) return head
+    if (!head.value.moved) return ok({ opened, head: head.value })
+    if (opening < OPENINGS_MAX) continue
+    return ok({ opened: err({ reason: 'node_moved', detail: 'the nodes are changing places' }), head: head.value })
   }
 }
 
@@ -87,7 +107,8 @@ async function takeBlocks(
     const { rollbackTo, blocks } = read.value
     const reached = blocks.at(-1)?.ref.hash === head.hash
     const more = reached || clock() < startedAtMs + LOOK_BUDGET_MS
-    const committed = await follower.commit({ ...place(state, head, startedAtMs), rollbackTo, blocks, mempool: null, more })
+    const here = place(reader, state, head, startedAtMs)
+    const committed = await follower.commit({ ...here, rollbackTo, blocks, mempool: null, more })
     if (!committed.ok) return committed
     if (!more) return ok(null)
     state = committed.value
@@ -113,16 +134,20 @@ async function readMempool(reader: ChainReader, state: FollowState): Promise<Res
 }
 
 async function takeMempool(
-  { follower, watch }: LookPorts,
+  { follower, watch, reader }: LookPorts,
   state: FollowState,
-  { scan, waiting, missing }: Glance,
+  { scan, waiting, missing: unseen }: Glance,
   { head, startedAtMs, more }: { head: Head; startedAtMs: number; more: boolean },
 ): Promise<Result<FollowState, LookError>> {
   const payments = await matchScan(scan, watch)
   if (!payments.ok) return payments
   const conflicts = scan.conflicts(state.unconfirmed)
-  const mempool = { payments: payments.value, conflicts, waiting, missing }
-  const here = place(state, head, startedAtMs)
+  // The node knows of a block that the others have yet to confirm: what it no longer shows may be in there. What is in
+  // there came after the block that all have, so up to that one's time nothing is unknown.
+  const isPartial = head.partial === true
+  const asOfMs = isPartial ? Math.min(startedAtMs, head.timeMs) : startedAtMs
+  const mempool = { payments: payments.value, conflicts, waiting, missing: isPartial ? [] : unseen, asOfMs }
+  const here = place(reader, state, head, startedAtMs)
   // What is final is told at the head only: then every block up to it is known, and its hash can be compared with ours.
   const committed = await follower.commit({ ...here, rollbackTo: null, blocks: [], mempool, more, final: head.final ?? null })
   // Only now: what is marked as seen and not committed would never be told.
@@ -130,6 +155,12 @@ async function takeMempool(
   return committed
 }
 
-function place(state: FollowState, head: Head, startedAtMs: number): Pick<ChainBatch, 'base' | 'head' | 'startedAtMs'> {
-  return { base: state.recent[0] ?? null, head: { height: head.height, hash: head.hash }, startedAtMs }
+function place(
+  reader: ChainReader,
+  state: FollowState,
+  head: Head,
+  startedAtMs: number,
+): Pick<ChainBatch, 'base' | 'head' | 'startedAtMs' | 'nodes'> {
+  const { height, hash } = head
+  return { base: state.recent[0] ?? null, head: { height, hash }, startedAtMs, nodes: reader.nodes?.() }
 }

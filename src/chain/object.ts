@@ -1,6 +1,6 @@
 import { DurableObject } from 'cloudflare:workers'
 import type { CoreEnv } from '../../workers/core/env.ts'
-import type { TrackedTransaction } from '../gateways/gateway.ts'
+import type { NodeSight, TrackedTransaction } from '../gateways/gateway.ts'
 import { logEvent, reasonOf } from '../lib/log.ts'
 import { nextDueMs } from '../lib/outbox.ts'
 import { ok, type Result } from '../lib/result.ts'
@@ -34,7 +34,7 @@ import {
   trackedTransactions,
   writeFacts,
 } from './tables.ts'
-import { held, type Rows, take } from './take.ts'
+import { held, noteNodes, type Rows, take } from './take.ts'
 import { Teller } from './teller.ts'
 
 /** A look that has not been heard of for so long is lost, and another is sent. */
@@ -116,7 +116,7 @@ export class ChainObject extends DurableObject<CoreEnv> implements ChainRpc {
     return ok(this.#state(chain))
   }
 
-  async fail(error: { reason: string; detail: string }): Promise<void> {
+  async fail(error: { reason: string; detail: string; nodes?: readonly NodeSight[] }): Promise<void> {
     const nowMs = Date.now()
     const facts = readFacts(this.#sql) ?? newFollower(nowMs)
     const pauseMs = Math.min(this.#chain.pollMs * 2 ** Math.min(facts.failures, 10), FAILED_PAUSE_MAX_MS)
@@ -125,6 +125,7 @@ export class ChainObject extends DurableObject<CoreEnv> implements ChainRpc {
       failures: facts.failures + 1,
       error: `${error.reason}: ${error.detail}`.slice(0, ERROR_TEXT_MAX),
       nextLookAtMs: nowMs + Math.max(pauseMs, this.#chain.pollMs),
+      nodes: noteNodes(this.#chainId, facts.nodes, error.nodes),
     })
     this.#look = null
     this.#arm()

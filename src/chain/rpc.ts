@@ -1,4 +1,4 @@
-import type { BlockRef, Conflict, Fingerprints, TrackedTransaction, Transfer } from '../gateways/gateway.ts'
+import type { BlockRef, Conflict, Fingerprints, NodeSight, TrackedTransaction, Transfer } from '../gateways/gateway.ts'
 import type { Result } from '../lib/result.ts'
 
 /** What a chain's follower object answers. One per chain, named by its CAIP-2 id. */
@@ -12,7 +12,7 @@ export interface ChainRpc {
   /** What a rollback to this height would set loose: asked before the blocks of another branch are searched for conflicts. */
   trackedAbove(height: number): Promise<TrackedTransaction[]>
   /** A look failed; shown by /health, retried by the alarm. */
-  fail(error: { reason: string; detail: string }): Promise<void>
+  fail(error: { reason: string; detail: string; nodes?: readonly NodeSight[] }): Promise<void>
   health(): Promise<ChainHealth>
   /** A page of one part of all payments ever found, for who compares them with the books. Writes nothing. */
   paymentsPage(part: PaymentsPart, after: string | null, limit: number): Promise<PaymentsPage>
@@ -84,6 +84,8 @@ export interface ChainBatch {
     /** Of the tracked and the replacements: those that wait, and those that no longer do. */
     readonly waiting: readonly string[]
     readonly missing: readonly string[]
+    /** All that was known at this time is in this commit and those before; `startedAtMs` when absent. See `Head.partial`. */
+    readonly asOfMs?: number
   } | null
   /** The newest block under the chain's finality tag, as the node named it beside its head. Null or absent: not told. */
   readonly final?: { readonly height: number; readonly hash: string } | null
@@ -92,6 +94,8 @@ export interface ChainBatch {
   /** The node's head as this look found it, and when the look started. */
   readonly head: { readonly height: number; readonly hash: string }
   readonly startedAtMs: number
+  /** Where the chain has several nodes: how each was in this look. */
+  readonly nodes?: readonly NodeSight[]
 }
 
 export type CommitRefusal = { readonly reason: 'stale_cursor' | 'not_a_chain' | 'reorg_too_deep'; readonly detail: string }
@@ -116,6 +120,8 @@ export interface ChainHealth {
    */
   readonly syncedAtMs: number | null
   readonly error: string | null
+  /** Where the chain has several nodes: how each was in the newest look. */
+  readonly nodes?: readonly NodeSight[] | null
 }
 
 /** One shard of a chain's watch list, named `<chainId>#<shard>`; the shard is `fingerprint[0] % watchShards`. */

@@ -1,4 +1,4 @@
-import type { BlockRef, TrackedTransaction } from '../gateways/gateway.ts'
+import type { BlockRef, NodeSight, TrackedTransaction } from '../gateways/gateway.ts'
 import { OUTBOX_TABLE, type Sql } from '../lib/outbox.ts'
 import { isLoose, type PaymentRow, touchHeight } from './follow.ts'
 
@@ -30,6 +30,7 @@ const MIGRATIONS: readonly string[] = [
   'ALTER TABLE follower ADD COLUMN tag_height INTEGER',
   'ALTER TABLE payments ADD COLUMN tag_height INTEGER',
   'CREATE INDEX payments_tagged ON payments (tag_height) WHERE tag_height IS NOT NULL',
+  'ALTER TABLE follower ADD COLUMN nodes TEXT',
 ]
 
 /** Bounds what each look carries. Past it the oldest are still found in blocks, but no longer watched for conflicts. */
@@ -75,6 +76,8 @@ export interface FollowerFacts {
   readonly syncedAtMs: number | null
   /** How far the chain's finality tag has come; null on chains without one. */
   readonly tagHeight: number | null
+  /** How each of several nodes was in the newest look; null where there is one. */
+  readonly nodes: readonly NodeSight[] | null
 }
 
 export function newFollower(nowMs: number): FollowerFacts {
@@ -91,6 +94,7 @@ export function newFollower(nowMs: number): FollowerFacts {
     headAdvancedAtMs: null,
     syncedAtMs: null,
     tagHeight: null,
+    nodes: null,
   }
 }
 
@@ -110,13 +114,15 @@ export function readFacts(sql: Sql): FollowerFacts | null {
     headAdvancedAtMs: row.head_advanced_at_ms as number | null,
     syncedAtMs: row.synced_at_ms as number | null,
     tagHeight: row.tag_height as number | null,
+    nodes: row.nodes === null ? null : (JSON.parse(row.nodes as string) as NodeSight[]),
   }
 }
 
 export function writeFacts(sql: Sql, facts: FollowerFacts): void {
   sql.exec(
     `INSERT OR REPLACE INTO follower (id, revision, told_revision, next_look_at_ms, heard_at_ms, at_head, failures, error,
-       head_height, head_hash, head_advanced_at_ms, synced_at_ms, tag_height) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       head_height, head_hash, head_advanced_at_ms, synced_at_ms, tag_height, nodes)
+       VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     facts.revision,
     facts.toldRevision,
     facts.nextLookAtMs,
@@ -129,6 +135,7 @@ export function writeFacts(sql: Sql, facts: FollowerFacts): void {
     facts.headAdvancedAtMs,
     facts.syncedAtMs,
     facts.tagHeight,
+    facts.nodes === null ? null : JSON.stringify(facts.nodes),
   )
 }
 

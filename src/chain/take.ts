@@ -1,3 +1,4 @@
+import type { NodeSight } from '../gateways/gateway.ts'
 import { logEvent } from '../lib/log.ts'
 import type { Sql } from '../lib/outbox.ts'
 import { err, ok, type Result } from '../lib/result.ts'
@@ -6,6 +7,7 @@ import { finalHeightOf, moveTag } from './finality.ts'
 import { type Depth, follow, observationOf, type PaymentRow, type Place, placeOf } from './follow.ts'
 import type { ChainBatch, CommitRefusal } from './rpc.ts'
 import {
+  type FollowerFacts,
   giveUpLost,
   hashAt,
   newFollower,
@@ -75,10 +77,28 @@ export function take(taking: Taking, batch: ChainBatch, nowMs: number): Result<T
     headHeight: batch.head.height,
     headHash: batch.head.hash,
     headAdvancedAtMs: batch.head.hash === facts.headHash ? facts.headAdvancedAtMs : batch.startedAtMs,
-    syncedAtMs: finished ? batch.startedAtMs : facts.syncedAtMs,
+    syncedAtMs: finished ? Math.max(facts.syncedAtMs ?? 0, batch.mempool?.asOfMs ?? batch.startedAtMs) : facts.syncedAtMs,
     tagHeight,
+    nodes: noteNodes(chain.id, facts.nodes, batch.nodes),
   })
   return ok(toTell)
+}
+
+/** How the nodes are from now on. A change is logged once, whatever the number of looks that see it. */
+export function noteNodes(
+  chainId: string,
+  before: FollowerFacts['nodes'],
+  now: readonly NodeSight[] | undefined,
+): FollowerFacts['nodes'] {
+  const told = now && now.length > 0 ? now : null
+  const words = told?.map(({ host, status }) => `${host} ${status}`).join(', ')
+  if (told === null || words === before?.map(({ host, status }) => `${host} ${status}`).join(', ')) return told
+  const disagrees = told.some(({ status }) => status === 'disagrees')
+  const isWell = told.every(({ status }) => status === 'ok')
+  // The first word on healthy nodes is no news.
+  if (before !== null || !isWell)
+    logEvent(isWell ? 'info' : 'warn', disagrees ? 'nodes_disagree' : 'nodes_changed', { chainId, nodes: words })
+  return told
 }
 
 /**

@@ -20,6 +20,11 @@ export interface AccountKey {
   /** xpub/tpub of an account: m/84'/…' or m/86'/…' (BIP 84, 86), m/44'/60'/0' (BIP 44) for EVM. SLIP-132 prefixes are read too. */
   readonly xpub: string
   readonly script: 'p2wpkh' | 'p2tr' | 'evm'
+  /**
+   * Bitcoin's family: where the key comes from, as descriptors write it (BIP 380): `d34db33f/84h/0h/0h`, the fingerprint of the
+   * master key and the path. Signing devices find their key by it. Addresses do not depend on it.
+   */
+  readonly origin?: string
 }
 
 export interface ReceivingAddress {
@@ -55,6 +60,23 @@ export interface BlockRef {
 export interface Head extends BlockRef {
   /** The newest block under the chain's `finality` tag; null when the node names none. Absent where there is no tag to ask for. */
   readonly final?: { readonly height: number; readonly hash: string } | null
+  /** Another of several nodes is read from now on: what the one before showed of its mempool does not belong to this head. */
+  readonly moved?: boolean
+  /**
+   * The node read from has gone on from here, and the others have not confirmed where to: what its mempool does not show
+   * may be in a block above.
+   */
+  readonly partial?: boolean
+}
+
+/** One of several nodes of a chain, compared with the others. */
+export interface NodeSight {
+  readonly host: string
+  /**
+   * lagging: agrees with the others on what is older, and has not all they have. away: does not answer. disagrees: has
+   * other blocks where the others have long agreed, or was found lying.
+   */
+  readonly status: 'ok' | 'lagging' | 'away' | 'disagrees'
 }
 
 /** Eight bytes of each output's watch key, concatenated: what the watch list filters by. See `fingerprintOf`. */
@@ -113,7 +135,11 @@ export interface MempoolScan extends Scan {
 
 /** Reads one chain from its nodes. Verifies what a node says as far as the data proves itself. */
 export interface ChainReader {
-  head(): Promise<Result<Head, NodeError>>
+  /**
+   * The newest block to follow. `ours` is the chain read so far, newest first: where several nodes are compared it tells
+   * what to stay with.
+   */
+  head(ours?: readonly { height: number; hash: string }[]): Promise<Result<Head, NodeError>>
   /** The hash at a height of the node's best chain, or null above its head. */
   hashAt(height: number): Promise<Result<string | null, NodeError>>
   block(hash: string): Promise<Result<Block, NodeError>>
@@ -122,6 +148,8 @@ export interface ChainReader {
    * what was seen before whether it is missing. Bounded per call.
    */
   mempool(): Promise<Result<MempoolScan, NodeError>>
+  /** How each of several nodes was when they were compared last. */
+  nodes?(): readonly NodeSight[]
 }
 
 /** A place in a chain that balances are told as of. */
@@ -175,18 +203,30 @@ export interface BalanceReader {
 
 export type BalanceReaderFactory = (chain: ChainConfig, nodes: readonly NodeEndpoint[], fetcher: typeof fetch) => BalanceReader
 
-/** Every node of the chain failed. `retry` kinds pass by themselves; `protocol` needs a person. */
+/**
+ * Every node of the chain failed, or they contradict each other (`nodes_disagree`). `protocol` needs a person, as a
+ * disagreement that lasts does; the others pass by themselves.
+ */
 export type NodeError = {
-  readonly reason: 'node_unreachable' | 'node_refused' | 'node_lied' | 'protocol'
+  readonly reason: 'node_unreachable' | 'node_refused' | 'node_lied' | 'nodes_disagree' | 'protocol'
   readonly detail: string
 }
 
 /** How the gateways Worker reaches the nodes of a chain; the `NODES` secret maps CAIP-2 ids to a list of these. */
 export interface NodeEndpoint {
-  /** JSON-RPC address. HTTPS anywhere but on loopback. */
+  /** JSON-RPC address. HTTPS anywhere but on loopback, and in a private network that `via` leads to. */
   readonly url: string
+  /** HTTP Basic. */
   readonly user?: string
   readonly password?: string
+  /** Sent with every request, for example `{ "x-api-key": "…" }`. */
+  readonly headers?: Readonly<Record<string, string>>
+  /** A service token of Cloudflare Access. */
+  readonly access?: { readonly clientId: string; readonly clientSecret: string }
+  /** A binding of the gateways Worker that leads to it: an mTLS certificate, or a Workers VPC service. */
+  readonly via?: string
+  /** What that binding fetches by: put here by `nodesOf`, never in the secret. */
+  readonly fetcher?: typeof fetch
   /** Bitcoin Core's REST interface is on (`-rest`): blocks are fetched as bytes. */
   readonly rest?: boolean
   /** EVM: the node serves a `pending` block worth reading (own nodes and anvil; most hosted ones do not). */

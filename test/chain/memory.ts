@@ -56,7 +56,7 @@ export class MemoryFollower implements Pick<ChainRpc, 'begin' | 'commit' | 'trac
         ...this.blocks.filter(({ height }) => height <= place.value.floor),
         ...batch.blocks.map(({ ref }) => ref),
       ].slice(-this.#chain.reorgDepthMax)
-    if (batch.mempool && !batch.more) this.syncedAtMs = batch.startedAtMs
+    if (batch.mempool && !batch.more) this.syncedAtMs = Math.max(this.syncedAtMs ?? 0, batch.mempool.asOfMs ?? batch.startedAtMs)
     return ok(await this.begin())
   }
 

@@ -138,7 +138,7 @@ export function simReader(node: () => SimNode, options: { hasMempool?: boolean; 
   return reader
 }
 
-function scanOf(transactions: readonly SimTransaction[]): Scan {
+export function scanOf(transactions: readonly SimTransaction[]): Scan {
   const outputs = transactions.flatMap((transaction) =>
     transaction.outputs.map((output, index) => ({ transaction, output, index: String(index) })),
   )

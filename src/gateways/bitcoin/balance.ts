@@ -1,6 +1,5 @@
 import { toHex } from '../../lib/bytes.ts'
 import { err, ok, type Result } from '../../lib/result.ts'
-import { formatDecimal, parseDecimal } from '../../money/amount.ts'
 import type {
   AddressBalance,
   BalanceReaderFactory,
@@ -10,6 +9,7 @@ import type {
   NodeError,
   UnspentOutput,
 } from '../gateway.ts'
+import { unitsOf } from './amounts.ts'
 import { readHeader } from './block.ts'
 import { ask, BATCH_MAX, type BitcoinRpc, createBitcoinRpc, decodeHex, isHash, refusalError, toNodeError } from './rpc.ts'
 
@@ -174,14 +174,4 @@ function balancesOf(coins: readonly Placed[], leaving: ReadonlyMap<Placed, boole
 
 function isNumeral(value: unknown): value is string {
   return typeof value === 'string' && /^\d{1,10}$/.test(value)
-}
-
-/** Digits with a point, or with an exponent as JavaScript's nodes write what is small (`1e-7`). Null for anything else. */
-function unitsOf(value: unknown, decimals: number): bigint | null {
-  const [, whole, fraction = '', exponent = '0'] = /^(\d{1,10})(?:\.(\d{1,20}))?(?:[eE]([+-]?\d{1,2}))?$/.exec(String(value)) ?? []
-  if (whole === undefined) return null
-  const places = fraction.length - Number(exponent)
-  if (places < 0) return null
-  const units = parseDecimal(formatDecimal(BigInt(whole + fraction), places), decimals)
-  return units.ok ? units.value : null
 }

@@ -1,11 +1,15 @@
 import { err, ok, type Result } from '../../lib/result.ts'
 import type { ChainConfig } from '../../money/chain.ts'
 import type { Block, BlockRef, ChainReader, NodeEndpoint, NodeError, ReaderFactory } from '../gateway.ts'
+import { hostOf } from '../nodes.ts'
+import { createQuorumReader } from '../quorum-reader.ts'
+import type { NodeReader } from '../quorum-survey.ts'
 import { merkleFault, readHeader, scanBlock } from './block.ts'
 import { readMempool } from './mempool.ts'
 import { pegOutConflicts, withPegOuts } from './mweb.ts'
 import {
   ask,
+  BATCH_MAX,
   type BitcoinRpc,
   createBitcoinRpc,
   decodeHex,
@@ -16,44 +20,69 @@ import {
   toNodeError,
 } from './rpc.ts'
 import { conflictsIn, transfersAt } from './scan.ts'
+import { workOf } from './work.ts'
 
 /** `getblockhash` of a height the node has not reached (RPC_INVALID_PARAMETER). */
 const OUT_OF_RANGE = -8
 
-/** Blocks looked up lately, per isolate: a look at a chain that stands still is one small call. */
+/** Blocks that one node was asked for lately: a look at a chain that stands still is one small call. */
 const HEADERS_KEPT = 64
-const headers = new Map<string, BlockRef>()
 
 /**
  * Reads a chain of Bitcoin's family from its nodes. All a scan needs is fetched before the caller asks the watch list,
  * so an address that was watched before it was shown is always matched.
  */
-export const createBitcoinReader: ReaderFactory = (
-  chain: ChainConfig,
-  nodes: readonly NodeEndpoint[],
-  fetcher: typeof fetch,
-): ChainReader => {
-  const rpc = createBitcoinRpc(nodes, fetcher)
+export const createBitcoinReader: ReaderFactory = (chain, nodes, fetcher): ChainReader => {
+  const readers = nodes.map((node) => readNode(chain, node, fetcher))
+  return readers.length === 1 ? (readers[0] as NodeReader) : createQuorumReader(readers, chain)
+}
+
+function readNode(chain: ChainConfig, node: NodeEndpoint, fetcher: typeof fetch): NodeReader {
+  const rpc = createBitcoinRpc([node], fetcher)
+  const kept = new Map<string, BlockRef>()
+
+  async function refOf(hash: string): Promise<Result<BlockRef, NodeError>> {
+    const known = kept.get(hash)
+    if (known) return ok(known)
+    const ref = await readRef(rpc, hash)
+    if (!ref.ok) return ref
+    const oldest = kept.size >= HEADERS_KEPT ? kept.keys().next().value : undefined
+    if (oldest !== undefined) kept.delete(oldest)
+    kept.set(hash, ref.value)
+    return ref
+  }
+
+  async function hashesAt(heights: readonly number[]): Promise<Result<(string | null)[], NodeError>> {
+    const answers = await rpc.batch(heights.map((height): RpcCall => ['getblockhash', height]))
+    if (!answers.ok) return err(toNodeError(answers.error))
+    const hashes: (string | null)[] = []
+    for (const answer of answers.value) {
+      if (!answer.ok && answer.error.code !== OUT_OF_RANGE) return err(refusalError('getblockhash', answer.error))
+      if (answer.ok && !isHash(answer.value)) return err({ reason: 'protocol', detail: 'getblockhash gave no hash' })
+      hashes.push(answer.ok ? (answer.value as string) : null)
+    }
+    return ok(hashes)
+  }
+
   return {
+    host: hostOf(node),
+    showsMempool: true,
+    refOf,
+    hashesAt,
+
     async head() {
       const hash = await ask(rpc, 'getbestblockhash')
       if (!hash.ok) return hash
-      if (!isHash(hash.value)) return err({ reason: 'protocol', detail: 'getbestblockhash gave no hash' })
-      return reference(rpc, chain, hash.value)
+      return isHash(hash.value) ? refOf(hash.value) : err({ reason: 'protocol', detail: 'getbestblockhash gave no hash' })
     },
 
     async hashAt(height) {
-      const answer = await rpc.call('getblockhash', height)
-      if (!answer.ok) return err(toNodeError(answer.error))
-      if (!answer.value.ok) {
-        return answer.value.error.code === OUT_OF_RANGE ? ok(null) : err(refusalError('getblockhash', answer.value.error))
-      }
-      const hash = answer.value.value
-      return isHash(hash) ? ok(hash) : err({ reason: 'protocol', detail: 'getblockhash gave no hash' })
+      const hashes = await hashesAt([height])
+      return hashes.ok ? ok(hashes.value[0] ?? null) : hashes
     },
 
     async block(hash) {
-      const [ref, answer] = await Promise.all([reference(rpc, chain, hash), rpc.block(hash)])
+      const [ref, answer] = await Promise.all([refOf(hash), rpc.block(hash)])
       if (!ref.ok) return ref
       if (!answer.ok) return err(toNodeError(answer.error))
       if (!answer.value.ok) return err(refusalError('getblock', answer.value.error))
@@ -61,14 +90,27 @@ export const createBitcoinReader: ReaderFactory = (
     },
 
     mempool: () => readMempool(rpc, chain),
+
+    async work(base, head) {
+      const above = await hashesAt(Array.from({ length: head.height - base.height }, (_, n) => base.height + 1 + n))
+      if (!above.ok) return above
+      const hashes = [base.hash, ...above.value.map(String)]
+      const headers: Uint8Array[] = []
+      for (let at = 0; at < hashes.length; at += BATCH_MAX) {
+        const answers = await rpc.batch(hashes.slice(at, at + BATCH_MAX).map((hash): RpcCall => ['getblockheader', hash, false]))
+        if (!answers.ok) return err(toNodeError(answers.error))
+        for (const answer of answers.value) headers.push((answer.ok && decodeHex(answer.value)) || new Uint8Array())
+      }
+      const [first, last] = [headers[0], headers.at(-1)].map((raw) => readHeader(raw as Uint8Array))
+      const isAsked = first?.ok && last?.ok && first.value.hash === base.hash && last.value.hash === head.hash
+      const work = isAsked ? workOf(headers, chain.coin) : null
+      return work === null ? err({ reason: 'node_lied', detail: `the headers up to ${head.hash} prove no work` }) : ok(work)
+    },
   }
 }
 
 /** Height, parent and time of a block. All but the height is proven by the hash: it commits to the header's bytes. */
-async function reference(rpc: BitcoinRpc, chain: ChainConfig, hash: string): Promise<Result<BlockRef, NodeError>> {
-  const key = `${chain.id}/${hash}`
-  const kept = headers.get(key)
-  if (kept) return ok(kept)
+async function readRef(rpc: BitcoinRpc, hash: string): Promise<Result<BlockRef, NodeError>> {
   const calls: RpcCall[] = [
     ['getblockheader', hash, false],
     ['getblockheader', hash, true],
@@ -85,11 +127,7 @@ async function reference(rpc: BitcoinRpc, chain: ChainConfig, hash: string): Pro
     return err({ reason: 'protocol', detail: 'getblockheader gave no header' })
   }
   if (header.value.hash !== hash) return err({ reason: 'node_lied', detail: `the header of ${hash} has another hash` })
-  const ref = { height, hash, parentHash: header.value.parentHash, timeMs: header.value.timeMs }
-  const oldest = headers.size >= HEADERS_KEPT ? headers.keys().next().value : undefined
-  if (oldest !== undefined) headers.delete(oldest)
-  headers.set(key, ref)
-  return ok(ref)
+  return ok({ height, hash, parentHash: header.value.parentHash, timeMs: header.value.timeMs })
 }
 
 function toBlock(chain: ChainConfig, ref: BlockRef, raw: Uint8Array): Result<Block, NodeError> {

@@ -1,9 +1,8 @@
 import { fromHex } from '../../lib/bytes.ts'
 import { err, ok, type Result } from '../../lib/result.ts'
 import type { NodeEndpoint, NodeError } from '../gateway.ts'
-
-/** How long a node may take for an answer, its body included. */
-const TIMEOUT_MS = 5_000
+import { hostOf } from '../nodes.ts'
+import { type RequestError, requestNode, withoutSecrets } from '../nodes-request.ts'
 
 /** Over any block in hexadecimal (8 MB) and a list of 240,000 waiting transactions; its text and values fit a Worker's memory. */
 const RESPONSE_BYTES_MAX = 16 * 1024 * 1024
@@ -22,8 +21,8 @@ export interface RpcRefusal {
   readonly message: string
 }
 
-/** `too_large`: the answer was over the bound; asking for less may work. It becomes `protocol` for callers outside. */
-export type RpcError = NodeError | { readonly reason: 'too_large'; readonly detail: string }
+/** `too_large` becomes `protocol` for callers outside. */
+export type RpcError = RequestError
 
 export interface BitcoinRpc {
   /** One call, its result unread. A refusal by the node is a value of its own, for only the caller knows what it means. */
@@ -95,13 +94,17 @@ async function callAll(
   node: NodeEndpoint,
   calls: readonly RpcCall[],
   fetcher: typeof fetch,
-  { timeoutMs, isExact } = { timeoutMs: TIMEOUT_MS, isExact: false },
+  { timeoutMs, isExact }: { timeoutMs?: number; isExact: boolean } = { isExact: false },
 ): Promise<Result<Result<unknown, RpcRefusal>[], RpcError>> {
   if (calls.length === 0) return ok([])
   if (calls.length > BATCH_MAX) throw new Error(`${calls.length} calls in one batch`)
   const requests = calls.map(([method, ...params], id) => ({ jsonrpc: '1.0', id, method, params }))
   const single = requests.length === 1
-  const response = await request(node, node.url, JSON.stringify(single ? requests[0] : requests), fetcher, timeoutMs)
+  const response = await requestNode(
+    node,
+    { json: JSON.stringify(single ? requests[0] : requests), bytesMax: RESPONSE_BYTES_MAX, timeoutMs },
+    fetcher,
+  )
   if (!response.ok) return response
 
   // Core answers a refused call with status 500 or 404 and the reason as JSON; bcoin with 200. So the body comes first.
@@ -117,7 +120,7 @@ async function callAll(
   const list: unknown[] = single ? [parsed] : Array.isArray(parsed) ? parsed : []
   const answers = new Map<number, Result<unknown, RpcRefusal>>()
   for (const item of list) {
-    const answer = readAnswer(item)
+    const answer = readAnswer(node, item)
     if (answer) answers.set(answer.id, answer.result)
   }
   const ordered: Result<unknown, RpcRefusal>[] = []
@@ -137,18 +140,18 @@ function asWritten(key: string, value: unknown, { source }: { source?: string } 
   return typeof value === 'number' && source !== undefined && key !== 'id' && key !== 'code' ? source : value
 }
 
-function readAnswer(item: unknown): { id: number; result: Result<unknown, RpcRefusal> } | null {
+function readAnswer(node: NodeEndpoint, item: unknown): { id: number; result: Result<unknown, RpcRefusal> } | null {
   if (item === null || typeof item !== 'object') return null
   const { id, result, error } = item as { id?: unknown; result?: unknown; error?: unknown }
   if (typeof id !== 'number') return null
   if (error === null || error === undefined) return { id, result: ok(result) }
   const { code, message } = error as { code?: unknown; message?: unknown }
-  return { id, result: err({ code: typeof code === 'number' ? code : 0, message: String(message) }) }
+  return { id, result: err({ code: typeof code === 'number' ? code : 0, message: withoutSecrets(node, String(message)) }) }
 }
 
 /** `GET /rest/block/<hash>.bin` (Bitcoin Core's REST interface, `-rest`): half the bytes, and no JSON. */
 async function blockByRest(node: NodeEndpoint, hash: string, fetcher: typeof fetch): Promise<BlockAnswer> {
-  const response = await request(node, `${node.url.replace(/\/$/, '')}/rest/block/${hash}.bin`, null, fetcher)
+  const response = await requestNode(node, { path: `/rest/block/${hash}.bin`, json: null, bytesMax: RESPONSE_BYTES_MAX }, fetcher)
   if (!response.ok) return response
   const { status, body } = response.value
   if (status === 200) return ok(ok(body))
@@ -177,78 +180,10 @@ export function decodeHex(text: unknown): Uint8Array | null {
   }
 }
 
-async function request(
-  node: NodeEndpoint,
-  url: string,
-  json: string | null,
-  fetcher: typeof fetch,
-  timeoutMs: number = TIMEOUT_MS,
-): Promise<Result<{ status: number; body: Uint8Array }, RpcError>> {
-  const { protocol, hostname } = new URL(url)
-  if (protocol !== 'https:' && !/^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)) {
-    return err({ reason: 'protocol', detail: `${hostOf(node)} would be reached by plain HTTP, which is for loopback alone` })
-  }
-  const headers: Record<string, string> = { 'content-type': 'application/json' }
-  if (node.user !== undefined || node.password !== undefined) {
-    const utf8 = new TextEncoder().encode(`${node.user ?? ''}:${node.password ?? ''}`)
-    headers.authorization = `Basic ${btoa(String.fromCharCode(...utf8))}`
-  }
-  try {
-    const response = await fetcher(url, {
-      method: json === null ? 'GET' : 'POST',
-      headers,
-      body: json,
-      // A redirect would carry the credentials to another place.
-      redirect: 'manual',
-      signal: AbortSignal.timeout(timeoutMs),
-    })
-    const body = await readBounded(response)
-    if (!body) return err({ reason: 'too_large', detail: `${hostOf(node)} answered with over ${RESPONSE_BYTES_MAX} bytes` })
-    return ok({ status: response.status, body })
-  } catch (thrown) {
-    const why = thrown instanceof Error ? thrown.message : String(thrown)
-    return err({ reason: 'node_unreachable', detail: `${hostOf(node)}: ${why}`.slice(0, 300) })
-  }
-}
-
-/** The body, or null when it is over the bound. */
-async function readBounded(response: Response): Promise<Uint8Array | null> {
-  if (Number(response.headers.get('content-length') ?? 0) > RESPONSE_BYTES_MAX) {
-    await response.body?.cancel()
-    return null
-  }
-  const chunks: Uint8Array[] = []
-  let length = 0
-  const reader = response.body?.getReader()
-  while (reader) {
-    const { done, value } = await reader.read()
-    if (done) break
-    length += value.byteLength
-    if (length > RESPONSE_BYTES_MAX) {
-      await reader.cancel()
-      return null
-    }
-    chunks.push(value)
-  }
-  if (chunks.length === 1) return chunks[0] as Uint8Array
-  const body = new Uint8Array(length)
-  let at = 0
-  for (const chunk of chunks) {
-    body.set(chunk, at)
-    at += chunk.length
-  }
-  return body
-}
-
 function statusError(node: NodeEndpoint, status: number): NodeError {
   if (status === 401 || status === 403)
     return { reason: 'node_refused', detail: `${hostOf(node)} refuses our credentials (${status})` }
   // 503: Core's work queue is full, or a tunnel's other end is away.
   if (status >= 500) return { reason: 'node_unreachable', detail: `${hostOf(node)} answered ${status}` }
   return { reason: 'protocol', detail: `${hostOf(node)} answered ${status}` }
-}
-
-/** Never the whole address: it may hold a key. */
-function hostOf(node: NodeEndpoint): string {
-  return new URL(node.url).host
 }

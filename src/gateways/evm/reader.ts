@@ -1,6 +1,10 @@
 import { err, ok, type Result } from '../../lib/result.ts'
 import type { ChainConfig } from '../../money/chain.ts'
-import type { Block, ChainReader, Head, NodeError, ReaderFactory } from '../gateway.ts'
+import type { Block, BlockRef, ChainReader, Head, NodeEndpoint, NodeError, ReaderFactory } from '../gateway.ts'
+import { hostOf } from '../nodes.ts'
+import { createQuorumReader } from '../quorum-reader.ts'
+import type { NodeReader } from '../quorum-survey.ts'
+import { confirm } from './confirm.ts'
 import { TRANSFER_TOPIC } from './erc20.ts'
 import { checkLogs } from './logs.ts'
 import { readMempool, unseenMempool } from './mempool.ts'
@@ -16,23 +20,43 @@ import { lie, malformed, readBlock, readLogs, readRef, type WireBlock, type Wire
  * so that nothing is missed in between.
  */
 export const createEvmReader: ReaderFactory = (chain, endpoints, fetcher): ChainReader => {
-  const nodes = connectNodes(endpoints, fetcher, chain.id)
-  const pendingEndpoints = endpoints.filter((endpoint) => endpoint.pending === true)
-  const pendingNodes = connectNodes(pendingEndpoints, fetcher, chain.id)
+  const readers = endpoints.map((endpoint) => {
+    return readNode(chain, endpoint, [endpoint, ...endpoints.filter((other) => other !== endpoint)], fetcher)
+  })
+  return readers.length === 1 ? (readers[0] as NodeReader) : createQuorumReader(readers, chain)
+}
+
+/** One node; for the traces of a block, and for a second opinion on a token, the others are asked after it. */
+function readNode(
+  chain: ChainConfig,
+  endpoint: NodeEndpoint,
+  endpoints: readonly NodeEndpoint[],
+  fetcher: typeof fetch,
+): NodeReader {
+  const nodes = connectNodes([endpoint], fetcher, chain.id)
+  const all = connectNodes(endpoints, fetcher, chain.id)
   const trace = createTracer(chain, endpoints, fetcher)
   let seen: ReadonlySet<string> = new Set()
   return {
+    host: hostOf(endpoint),
+    showsMempool: endpoint.pending === true,
     head: () => nodes.first((node) => readHead(node, chain)),
-    hashAt: (height) => nodes.first((node) => readHashAt(node, height)),
-    block: (hash) => readWholeBlock({ chain, nodes, count: endpoints.length, trace }, hash),
+    hashesAt: (heights) => nodes.first((node) => readHashes(node, heights)),
+    async hashAt(height) {
+      const hashes = await nodes.first((node) => readHashes(node, [height]))
+      return hashes.ok ? ok(hashes.value[0] ?? null) : hashes
+    },
+    refOf: (hash) => nodes.first((node) => readRefOf(node, hash)),
+    block: (hash) => readWholeBlock({ chain, nodes, all, count: endpoints.length, trace }, hash),
     async mempool() {
-      if (pendingEndpoints.length === 0) return ok(unseenMempool(nodes))
-      return await pendingNodes.first((node) =>
-        readMempool(node, pendingNodes, chain, seen, (txids) => {
+      if (endpoint.pending !== true) return ok(unseenMempool(nodes))
+      return await nodes.first((node) =>
+        readMempool(node, nodes, chain, seen, (txids) => {
           seen = txids
         }),
       )
     },
+    confirm: (hash, transfers) => nodes.first((node) => confirm(node, chain, hash, transfers)),
   }
 }
 
@@ -53,24 +77,40 @@ async function readHead(node: RpcNode, { finality }: ChainConfig): Promise<Resul
   return ok({ ...head, final: { height: final.height, hash: final.hash } })
 }
 
-async function readHashAt(node: RpcNode, height: number): Promise<Result<string | null, NodeError>> {
-  const answer = await node.call([{ method: 'eth_getBlockByNumber', params: [`0x${height.toString(16)}`, false] }])
+async function readHashes(node: RpcNode, heights: readonly number[]): Promise<Result<(string | null)[], NodeError>> {
+  const calls = heights.map((height) => ({ method: 'eth_getBlockByNumber', params: [`0x${height.toString(16)}`, false] }))
+  const answer = await node.call(calls)
   if (!answer.ok) return answer
-  if (answer.value[0] === null) return ok(null)
+  const hashes: (string | null)[] = []
+  for (const [at, height] of heights.entries()) {
+    const json = answer.value[at]
+    const ref = readRef(json)
+    if (ref === null && json !== null) return err(malformed(`block ${height}`))
+    if (ref !== null && ref.height !== height) return err(lie(`asked for block ${height}, got ${ref.height}`))
+    hashes.push(ref?.hash ?? null)
+  }
+  return ok(hashes)
+}
+
+async function readRefOf(node: RpcNode, hash: string): Promise<Result<BlockRef, NodeError>> {
+  const answer = await node.call([{ method: 'eth_getBlockByHash', params: [hash, false] }])
+  if (!answer.ok) return answer
+  if (answer.value[0] === null) return err({ reason: 'node_refused', detail: `block ${hash} is not known` })
   const ref = readRef(answer.value[0])
-  if (ref === null) return err(malformed(`block ${height}`))
-  return ref.height === height ? ok(ref.hash) : err(lie(`asked for block ${height}, got ${ref.height}`))
+  if (ref === null) return err(malformed(`block ${hash}`))
+  return ref.hash === hash ? ok(ref) : err(lie(`asked for block ${hash}, got ${ref.hash}`))
 }
 
 interface Ports {
   readonly chain: ChainConfig
   readonly nodes: RpcNodes
-  /** How many nodes. */
+  /** This node and the others, and how many. */
+  readonly all: RpcNodes
   readonly count: number
   readonly trace: Tracer
 }
 
-async function readWholeBlock({ chain, nodes, count, trace }: Ports, hash: string): Promise<Result<Block, NodeError>> {
+async function readWholeBlock({ chain, nodes, all, count, trace }: Ports, hash: string): Promise<Result<Block, NodeError>> {
   const read = await nodes.first((node) => readBlockAndLogs(node, chain, hash))
   if (!read.ok) return read
   const { block, logs } = read.value
@@ -88,7 +128,7 @@ async function readWholeBlock({ chain, nodes, count, trace }: Ports, hash: strin
     resolve: async (positions) => {
       const picked = pick(candidates, positions)
       let asked = 0
-      return await nodes.first((node) => verify(node, { chain, block, logs, picked }, ++asked === count))
+      return await all.first((node) => verify(node, { chain, block, logs, picked }, ++asked === count))
     },
     conflicts: (tracked) => findConflicts(block.transactions, tracked),
   })

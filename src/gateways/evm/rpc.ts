@@ -1,9 +1,8 @@
-import { reasonOf } from '../../lib/log.ts'
 import { err, ok, type Result } from '../../lib/result.ts'
 import type { NodeEndpoint, NodeError } from '../gateway.ts'
+import { hostOf } from '../nodes.ts'
+import { requestNode, withoutSecrets } from '../nodes-request.ts'
 
-/** A whole request with its answer; the next node is tried after it. */
-const TIMEOUT_MS = 5_000
 /** Calls in one HTTP request: hosted nodes refuse long batches. */
 const BATCH_MAX = 100
 /** The largest blocks in use are a few megabytes with their transactions. */
@@ -52,31 +51,22 @@ export function connectNodes(endpoints: readonly NodeEndpoint[], fetcher: typeof
 }
 
 function connect(endpoint: NodeEndpoint, fetcher: typeof fetch): RpcNode {
-  // Paths and queries of node addresses often hold an API key, so that only the host is ever told.
-  const host = URL.canParse(endpoint.url) ? new URL(endpoint.url).host : 'node'
-  const headers = new Headers({ 'content-type': 'application/json' })
-  if (endpoint.user !== undefined) headers.set('authorization', `Basic ${btoa(`${endpoint.user}:${endpoint.password ?? ''}`)}`)
+  const host = hostOf(endpoint)
 
   async function post(calls: readonly RpcCall[]): Promise<Result<unknown[], NodeError>> {
-    const body = JSON.stringify(calls.map((call, id) => ({ jsonrpc: '2.0', id, method: call.method, params: call.params })))
-    const signal = AbortSignal.timeout(TIMEOUT_MS)
-    try {
-      const response = await fetcher(endpoint.url, { method: 'POST', headers, body, signal, redirect: 'manual' })
-      if (response.status !== 200) {
-        await response.body?.cancel()
-        const passing = response.status === 429 || response.status >= 500
-        return err({ reason: passing ? 'node_unreachable' : 'protocol', detail: `${host}: HTTP ${response.status}` })
-      }
-      const text = await readText(response)
-      return text === null ? protocol(host, 'the answer is too long') : readAnswers(host, calls, text)
-    } catch (thrown) {
-      return err({ reason: 'node_unreachable', detail: `${host}: ${reasonOf(thrown)}` })
+    const json = JSON.stringify(calls.map((call, id) => ({ jsonrpc: '2.0', id, method: call.method, params: call.params })))
+    const response = await requestNode(endpoint, { json, bytesMax: ANSWER_BYTES_MAX }, fetcher)
+    if (!response.ok) {
+      const { reason, detail } = response.error
+      return err({ reason: reason === 'too_large' ? 'protocol' : reason, detail })
     }
+    const { status, body } = response.value
+    if (status === 200) return readAnswers(endpoint, calls, new TextDecoder().decode(body))
+    return err({ reason: status === 429 || status >= 500 ? 'node_unreachable' : 'protocol', detail: `${host}: HTTP ${status}` })
   }
 
   return {
     async call(calls) {
-      if (!isAllowed(endpoint.url)) return protocol(host, 'a node off this machine is reached by HTTPS alone')
       const answers: unknown[] = []
       for (let at = 0; at < calls.length; at += BATCH_MAX) {
         const part = await post(calls.slice(at, at + BATCH_MAX))
@@ -104,32 +94,9 @@ function ofChain(node: RpcNode, chainId: string): RpcNode {
   }
 }
 
-function isAllowed(url: string): boolean {
-  if (!URL.canParse(url)) return false
-  const { protocol: scheme, hostname } = new URL(url)
-  return scheme === 'https:' || (scheme === 'http:' && ['127.0.0.1', '[::1]', 'localhost'].includes(hostname))
-}
-
-async function readText(response: Response): Promise<string | null> {
-  if (Number(response.headers.get('content-length') ?? 0) > ANSWER_BYTES_MAX || response.body === null) return null
-  const decoder = new TextDecoder()
-  const reader = response.body.getReader()
-  let text = ''
-  let bytes = 0
-  for (;;) {
-    const { done, value } = await reader.read()
-    if (done) return text + decoder.decode()
-    bytes += value.byteLength
-    if (bytes > ANSWER_BYTES_MAX) {
-      await reader.cancel()
-      return null
-    }
-    text += decoder.decode(value, { stream: true })
-  }
-}
-
 /** JSON-RPC 2.0, section 6: answers of a batch come in any order; a refused batch is one error object. */
-function readAnswers(host: string, calls: readonly RpcCall[], text: string): Result<unknown[], NodeError> {
+function readAnswers(endpoint: NodeEndpoint, calls: readonly RpcCall[], text: string): Result<unknown[], NodeError> {
+  const host = hostOf(endpoint)
   let json: unknown
   try {
     json = JSON.parse(text)
@@ -137,14 +104,14 @@ function readAnswers(host: string, calls: readonly RpcCall[], text: string): Res
     return protocol(host, 'the answer is not JSON')
   }
   if (!Array.isArray(json))
-    return isRecord(json) && isRecord(json.error) ? refusal(host, 'batch', json.error) : protocol(host, 'not a batch')
+    return isRecord(json) && isRecord(json.error) ? refusal(endpoint, 'batch', json.error) : protocol(host, 'not a batch')
   const byId = new Map<unknown, unknown>(json.map((answer) => [isRecord(answer) ? answer.id : null, answer]))
   const answers: unknown[] = []
   for (const [id, call] of calls.entries()) {
     const answer = byId.get(id)
     if (!isRecord(answer)) return protocol(host, `no answer to ${call.method}`)
     if (isRecord(answer.error)) {
-      if (!call.optional) return refusal(host, call.method, answer.error)
+      if (!call.optional) return refusal(endpoint, call.method, answer.error)
       answers.push(null)
       continue
     }
@@ -155,8 +122,8 @@ function readAnswers(host: string, calls: readonly RpcCall[], text: string): Res
 }
 
 /** A method the node does not have stays missing until a person acts; anything else may pass. */
-function refusal(host: string, what: string, error: Record<string, unknown>): Result<never, NodeError> {
-  const detail = `${host}: ${what}: ${String(error.message).slice(0, 200)}`
+function refusal(node: NodeEndpoint, what: string, error: Record<string, unknown>): Result<never, NodeError> {
+  const detail = `${hostOf(node)}: ${what}: ${withoutSecrets(node, String(error.message)).slice(0, 200)}`
   return err({ reason: error.code === -32601 ? 'protocol' : 'node_refused', detail })
 }
 

@@ -1,0 +1,59 @@
+import { expect, test, vi } from 'vitest'
+import { DEVELOPMENT_CHAINS } from '../../config/development.ts'
+import type { NodeError } from '../../src/gateways/gateway.ts'
+import { mergeSights, type Sight } from '../../src/gateways/sightings.ts'
+import type { Sighting } from '../../src/gateways/spend.ts'
+import { err, ok, type Result } from '../../src/lib/result.ts'
+import type { ChainConfig } from '../../src/money/chain.ts'
+
+const chain = DEVELOPMENT_CHAINS[0] as ChainConfig
+const TXID = 'aa'.repeat(32)
+const away = err({ reason: 'node_unreachable', detail: 'away' } as const)
+const at = (headHeight: number, sighting: Sighting) => ok({ headHeight, sighting })
+const included = (headHeight: number, { blockHash = 'b1', final = true } = {}) =>
+  at(headHeight, {
+    status: 'included',
+    txid: TXID,
+    height: 100,
+    blockHash,
+    confirmations: headHeight - 99,
+    final,
+    reverted: false,
+    fee: 5n,
+  })
+const waiting = (headHeight: number) => at(headHeight, { status: 'waiting', txid: TXID })
+const absent = (headHeight: number) => at(headHeight, { status: 'absent', searchedHeight: headHeight })
+const conflict = (headHeight: number, { byTxid = null as string | null, final = true, searchedHeight = headHeight } = {}) =>
+  at(headHeight, { status: 'conflict', byTxid, final, searchedHeight })
+
+test.each<[string, Result<Sight, NodeError>[], Partial<Sighting>]>([
+  ['one node’s word, where there is one', [included(105)], { status: 'included', final: true }],
+  [
+    'in a block for one is in a block',
+    [absent(99), waiting(99), included(105, { final: false })],
+    { status: 'included', final: false },
+  ],
+  ['of two, one that lags does not hold it up', [waiting(99), included(105)], { status: 'included', final: true }],
+  ['the deepest is told', [included(103, { final: false }), included(105)], { status: 'included', confirmations: 6, final: true }],
+  ['of three, one alone makes nothing final', [included(105), waiting(99), away], { status: 'included', final: false }],
+  ['of three, two do', [included(105), included(104), away], { status: 'included', final: true }],
+  ['not while one has another block at its height', [included(105), included(105, { blockHash: 'b2' })], { final: false }],
+  ['nor while one does not know it there', [included(105), included(105), absent(104)], { status: 'included', final: false }],
+  ['a conflict is final by the word of all', [conflict(9), conflict(9, { byTxid: 'cc' })], { final: true, byTxid: 'cc' }],
+  ['not when one is away', [conflict(9), away], { status: 'conflict', final: false }],
+  ['nor when one does not say so', [conflict(9), conflict(9, { final: false })], { status: 'conflict', final: false }],
+  ['what one has not searched is not searched', [conflict(9), conflict(9, { searchedHeight: 4 })], { searchedHeight: 4 }],
+  ['one that waits for one node is not absent', [absent(9), waiting(9)], { status: 'waiting' }],
+  ['nor undisputed, where another has it replaced', [waiting(9), conflict(9)], { status: 'conflict', final: false }],
+  ['absent as of the newest block', [absent(7), absent(9)], { status: 'absent', searchedHeight: 9 }],
+])('%s', (_what, answers, expected) => {
+  vi.spyOn(console, 'log').mockReturnValue(undefined)
+  vi.spyOn(console, 'warn').mockReturnValue(undefined)
+  const merged = mergeSights(chain, answers)
+  expect(merged).toMatchObject({ ok: true, value: expected })
+})
+
+test('when no node answers there is nothing to tell', () => {
+  expect(mergeSights(chain, [away, away])).toEqual(away)
+  expect(mergeSights(chain, [])).toMatchObject({ ok: false, error: { reason: 'protocol' } })
+})
