@@ -1,4 +1,5 @@
 import { isApiKey } from '../auth/api-keys.ts'
+import { readDescriptor, readOrigin } from '../gateways/bitcoin/descriptor.ts'
 import type { AccountKey } from '../gateways/gateway.ts'
 import type { BankAccount } from '../gateways/sepa/address.ts'
 import { isBic, isSepaCountry, readIban } from '../gateways/sepa/iban.ts'
@@ -90,10 +91,28 @@ function readWallet(items: Fields, name: string): WalletRequest {
   }
 }
 
+/** By its key and script, or as a wallet exports it: an output descriptor. */
 function readAccountKey(wallet: Fields): AccountKey {
-  const account = wallet.object('account', ['xpub', 'script'])
-  return { xpub: account.text('xpub', { max: 200 }), script: account.choice('script', ['p2wpkh', 'p2tr', 'evm']) }
+  if (Object.hasOwn(Object(wallet.value('account')), 'descriptor')) {
+    const fields = wallet.object('account', ['descriptor'])
+    const account = readDescriptor(fields.text('descriptor', { max: 500 }))
+    return account.ok ? account.value : fields.refuse('descriptor', `is not served: ${account.error.detail}`, NO_ACCOUNT)
+  }
+  const fields = wallet.object('account', ['xpub', 'script', 'origin'])
+  const key = {
+    xpub: fields.text('xpub', { max: 200 }),
+    script: fields.choice('script', ['p2wpkh', 'p2tr', 'evm']),
+  } as const
+  const origin = fields.optional('origin', (name) => fields.text(name, { max: 100 }))
+  if (origin === null) return key
+  if (key.script === 'evm') return fields.refuse('origin', 'is for accounts of Bitcoin and its kin', NO_ACCOUNT)
+  if (!readOrigin(origin))
+    return fields.refuse('origin', 'must be a fingerprint and a path, such as d34db33f/84h/0h/0h', NO_ACCOUNT)
+  return { ...key, origin }
 }
+
+/** Stands in for what was refused. */
+const NO_ACCOUNT: AccountKey = { xpub: '', script: 'p2wpkh' }
 
 function readBankAccount(wallet: Fields): BankAccount {
   const account = wallet.object('account', ['iban', 'bic', 'holder'])

@@ -4,7 +4,8 @@ import type { InvoiceRpc } from '../../src/invoice/rpc.ts'
 import type { Invoice, InvoiceStatus } from '../../src/invoice/types.ts'
 import { randomId } from '../../src/lib/ids.ts'
 import { encodeJson } from '../../src/lib/json.ts'
-import { decodeCursor, encodeCursor, type InvoiceFilter, type ListPosition, listInvoices } from '../../src/storage/invoices.ts'
+import { decodePosition, encodePosition, type ListPosition } from '../../src/storage/cursor.ts'
+import { type InvoiceFilter, listInvoices } from '../../src/storage/invoices.ts'
 import { consumeProjections } from '../../src/storage/projection.ts'
 import type { ProjectionMessage } from '../../src/storage/rpc.ts'
 import { NOW_MS, newInvoice } from '../invoice/builders.ts'
@@ -40,7 +41,7 @@ async function allPages(filter: Omit<InvoiceFilter, 'after'>, between: () => Pro
     expect(page.invoices.length).toBeLessThanOrEqual(filter.limit)
     expect(ids.length, 'paging comes to an end').toBeLessThan(200)
     ids.push(...page.invoices.map((invoice) => invoice.terms.id))
-    after = page.next && decodeCursor(encodeCursor(page.next))
+    after = page.next && decodePosition('inv', encodePosition(page.next))
     await between()
   } while (after)
   return ids
@@ -91,12 +92,12 @@ test('invoices made while paging move nothing', async () => {
 test('a cursor is read only as it was written', () => {
   const id = randomId('inv')
   const position = { createdAtMs: NOW_MS, id }
-  expect(decodeCursor(encodeCursor(position))).toEqual(position)
+  expect(decodePosition('inv', encodePosition(position))).toEqual(position)
   const changed = [`0${NOW_MS}.${id}`, `${NOW_MS}.${id}.`, `-1.${id}`, `1e3.${id}`, `${NOW_MS}.we_${id.slice(4)}`, `${NOW_MS}.`, '']
-  for (const text of changed) expect(decodeCursor(btoa(text).replaceAll('=', '')), text).toBeNull()
+  for (const text of changed) expect(decodePosition('inv', btoa(text).replaceAll('=', '')), text).toBeNull()
   fc.assert(
     fc.property(fc.string(), (text) => {
-      expect(decodeCursor(text)).toBeNull()
+      expect(decodePosition('inv', text)).toBeNull()
     }),
   )
 })

@@ -72,6 +72,7 @@ test.each([
   ['directory', directory.walletStores],
   ['shard', shard.invoices],
   ['shard', shard.ledgerTransactions],
+  ['shard', shard.transfers],
 ] as const)('migrations of %s make the table that the code believes in', (folder, table) => {
   const { name } = getTableConfig(table)
   expect(shapeInDatabase(migrated(`migrations/${folder}`), name)).toEqual(shapeInCode(table))

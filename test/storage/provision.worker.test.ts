@@ -298,6 +298,36 @@ test('stores are spread over the shards', async () => {
   expect(Math.abs(zero - one)).toBeLessThanOrEqual(1)
 })
 
+describe('an account of Bitcoin', () => {
+  const { xpub } = bitcoinAccount('described')
+  const walletsWith = (account: object) => ({ name: 'Shop', wallets: [{ account, assets: ['BTC'] }] })
+
+  test('may come as a descriptor, and is the same wallet as its key; where the key comes from is kept', async () => {
+    const plain = await provision(walletsWith({ xpub, script: 'p2wpkh' }))
+    const [{ id }] = plain.body.wallets as [{ id: string }]
+    for (const account of [
+      { descriptor: `wpkh([d34db33f/84h/1h/0h]${xpub}/<0;1>/*)` },
+      { xpub, script: 'p2wpkh', origin: 'd34db33f/84h/1h/0h' },
+    ]) {
+      const { status, body } = await provision(walletsWith(account))
+      expect(status).toBe(200)
+      expect(body.wallets).toMatchObject([{ id }])
+      const store = await storeOf(body.apiKey)
+      expect(store?.wallets[0]?.account).toEqual({ xpub, script: 'p2wpkh', origin: 'd34db33f/84h/1h/0h' })
+    }
+  })
+
+  test.each([
+    ['a descriptor of another kind', { descriptor: `pkh(${xpub}/0/*)` }, 'wallets[0].account.descriptor'],
+    ['a descriptor with a wrong checksum', { descriptor: `wpkh(${xpub}/0/*)#qqqqqqqq` }, 'wallets[0].account.descriptor'],
+    ['a descriptor and a key', { descriptor: `wpkh(${xpub}/0/*)`, xpub }, 'wallets[0].account.xpub'],
+    ['an origin that is none', { xpub, script: 'p2wpkh', origin: 'm/84h' }, 'wallets[0].account.origin'],
+    ['an origin on an EVM chain', { ...evmAccount('x'), origin: 'd34db33f/44h' }, 'wallets[0].account.origin'],
+  ])('%s is refused by its field', async (_what, account, param) => {
+    expect(await provision(walletsWith(account))).toMatchObject({ status: 400, body: { param } })
+  })
+})
+
 test('one account is one wallet, in whatever store and spelling: its addresses are counted once', async () => {
   const walletOf = async (account: AccountKey) => {
     const { body } = await provision({ name: 'Shop', wallets: [{ account, assets: ['BTC'] }] })

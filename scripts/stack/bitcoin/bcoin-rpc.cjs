@@ -1,7 +1,8 @@
 /**
  * Bitcoin Core's behaviour on a bcoin node, for the calls that the demo wallet and the tests use. bcoin 1.0.2 answers
  * `sendrawtransaction` before it has looked at the transaction, knows no replacement (BIP 125), empties its mempool on
- * `invalidateblock`, and has no `scantxoutset` and `generatetodescriptor`. Refusals have Core's codes (`src/rpc/protocol.h`).
+ * `invalidateblock`, has no `scantxoutset` and `generatetodescriptor`, and tells fees in words of its own. Refusals have
+ * Core's codes (`src/rpc/protocol.h`).
  */
 const { Address, Script, TX, util } = require('bcoin')
 
@@ -61,6 +62,20 @@ function addCoreRpc(node, { recordInvalid, recordValid }) {
     gettxout: async (args) => {
       const [txid, index, withMempool = true] = args
       return withMempool && mempool.isSpent(util.revHex(txid), index) ? null : rpc.getTXOut(args)
+    },
+
+    // As Core says it on a chain that has seen no fees.
+    estimatesmartfee: async () => ({ errors: ['Insufficient data or no feerate found'], blocks: 0 }),
+
+    getmempoolinfo: async () => {
+      const info = await rpc.getMempoolInfo([])
+      return { loaded: true, ...info, minrelaytxfee: info.mempoolminfee, incrementalrelayfee: INCREMENTAL_RATE / 1e5 }
+    },
+
+    // bcoin's own refusal has another code.
+    getmempoolentry: async (args) => {
+      if (!mempool.hasEntry(util.revHex(String(args[0])))) throw rpcError(NOT_FOUND, 'Transaction not in mempool')
+      return rpc.getMempoolEntry(args)
     },
 
     invalidateblock: inTurn(async ([hash]) => {

@@ -9,6 +9,6 @@
  *   await wallet.mine(1)
  *   await node.stop()
  */
-export { type BitcoinNode, type BitcoinNodeOptions, startBitcoinNode } from './node.ts'
+export { type BitcoinNode, type BitcoinNodeOptions, findBitcoind, startBitcoinNode } from './node.ts'
 export type { NodeAccess } from './rpc.ts'
 export { createDemoWallet, type DemoWallet, type SendRequest, type SentTransaction } from './wallet.ts'

@@ -129,7 +129,7 @@ function spawnBitcoind(program: string, stateDir: string, rpcPort: number, passw
 const pidFile = (stateDir: string) => join(stateDir, 'bitcoind.pid')
 
 /** `bitcoind` on the PATH, or what PAYTOMAT_BITCOIND names (`bcoin` there means: none). */
-function findBitcoind(): string | null {
+export function findBitcoind(): string | null {
   const named = process.env.PAYTOMAT_BITCOIND
   if (named === 'bcoin') return null
   if (named) {

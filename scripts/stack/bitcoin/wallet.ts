@@ -31,6 +31,8 @@ export interface DemoWallet {
   fund(): Promise<void>
   /** Pays; the node's mempool has the transaction when this returns. */
   send(request: SendRequest): Promise<SentTransaction>
+  /** Pays many in one transaction, at the default fee rate. */
+  sendMany(payments: readonly Pick<SendRequest, 'address' | 'units'>[]): Promise<SentTransaction>
   /** Replaces an unconfirmed transaction of this wallet: same inputs and outputs, higher fee taken from the change. */
   bumpFee(txid: string): Promise<SentTransaction>
   /** Replaces an unconfirmed transaction of this wallet by one that pays its inputs back to this wallet. */
@@ -190,6 +192,22 @@ export function createDemoWallet(node: NodeAccess, stateDir: string): DemoWallet
     return { txid: tx.id, hex: tx.hex }
   }
 
+  function sendAll(payments: readonly Pick<SendRequest, 'address' | 'units'>[], feeRate: bigint, sequence: number) {
+    const paid = payments.map(({ address, units }) => ({
+      script: OutScript.encode(Address(network).decode(address)),
+      amount: units,
+    }))
+    const wanted = total(paid.map(({ amount }) => amount))
+    const toSelf = { script: own.script, amount: 0n }
+    return locked(async () => {
+      const feeEach = feeRate * (sizeOf(1, []) - sizeOf(0, []))
+      const feeRest = feeRate * sizeOf(0, [...paid, toSelf])
+      const coins = await select(wanted + feeRest, feeEach)
+      const change = total(coins.map((coin) => coin.units)) - wanted - feeRest - feeEach * BigInt(coins.length)
+      return signAndSend(coins, change >= DUST ? [...paid, { ...toSelf, amount: change }] : paid, sequence)
+    })
+  }
+
   /** A waiting transaction of ours, its coins with their amounts, and its fee. */
   async function unconfirmed(txid: string): Promise<{ coins: Coin[]; outputs: Output[]; fee: bigint; size: bigint }> {
     const hex = await call('getrawtransaction', txid)
@@ -217,18 +235,10 @@ export function createDemoWallet(node: NodeAccess, stateDir: string): DemoWallet
       while ((await height()) <= SEGWIT_HEIGHT || (await confirmedCoins()).length === 0) await mine(MINE_AT_ONCE)
     },
 
-    send({ address, units, feeRate = FEE_RATE, replaceable = true }) {
-      const payment = { script: OutScript.encode(Address(network).decode(address)), amount: units }
-      const toSelf = { script: own.script, amount: 0n }
-      return locked(async () => {
-        const feeEach = feeRate * (sizeOf(1, []) - sizeOf(0, []))
-        const feeRest = feeRate * sizeOf(0, [payment, toSelf])
-        const coins = await select(units + feeRest, feeEach)
-        const change = total(coins.map((coin) => coin.units)) - units - feeRest - feeEach * BigInt(coins.length)
-        const outputs = change >= DUST ? [payment, { ...toSelf, amount: change }] : [payment]
-        return signAndSend(coins, outputs, replaceable ? 0xfffffffd : 0xffffffff)
-      })
-    },
+    send: ({ address, units, feeRate = FEE_RATE, replaceable = true }) =>
+      sendAll([{ address, units }], feeRate, replaceable ? 0xfffffffd : 0xffffffff),
+
+    sendMany: (payments) => sendAll(payments, FEE_RATE, 0xfffffffd),
 
     bumpFee: (txid) =>
       locked(async () => {

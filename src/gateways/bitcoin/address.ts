@@ -41,7 +41,20 @@ const PREFIXES: Record<string, Prefix> = {
 const BRANCHES_KEPT = 256
 const branches = new Map<string, HDKey>()
 
+/** An address of an account with what signing for it takes. */
+export interface OwnKey extends ReceivingAddress {
+  /** Compressed, 33 bytes. BIP 86 has it without its first byte as the internal key. */
+  readonly publicKey: Uint8Array
+  /** The first four bytes of the account key's hash (BIP 32), as a number. */
+  readonly accountFingerprint: number
+}
+
 function derive(chain: ChainConfig, account: AccountKey, index: number): Result<ReceivingAddress, AddressRefusal> {
+  const key = deriveKey(chain, account, index)
+  return key.ok ? ok({ address: key.value.address, watchKey: key.value.watchKey }) : key
+}
+
+export function deriveKey(chain: ChainConfig, account: AccountKey, index: number): Result<OwnKey, AddressRefusal> {
   if (!Number.isInteger(index) || index < 0 || index >= HARDENED_OFFSET) {
     return err({ reason: 'index_out_of_range', detail: `the index must be a whole number below 2^31, not ${index}` })
   }
@@ -55,7 +68,12 @@ function derive(chain: ChainConfig, account: AccountKey, index: number): Result<
   const network = coinOf(chain).networks[chain.network]
   const output = account.script === 'p2wpkh' ? p2wpkh(publicKey, network) : p2tr(publicKey.subarray(1), undefined, network)
   assert(output.address, 'a single-key output has an address')
-  return ok({ address: output.address, watchKey: output.script })
+  return ok({
+    address: output.address,
+    watchKey: output.script,
+    publicKey,
+    accountFingerprint: branch.value.parentFingerprint,
+  })
 }
 
 /** The key of `<account>/0`, from the cache when it has been asked for lately. */

@@ -1,0 +1,240 @@
+import { assert, err, ok, type Result } from '../../lib/result.ts'
+import type { ChainConfig } from '../../money/chain.ts'
+import type { NodeError } from '../gateway.ts'
+import type { Sight } from '../sightings.ts'
+import type { CoinPlan, LookQuestion, Sighting } from '../spend.ts'
+import { merkleFault, scanBlock } from './block.ts'
+import { ask, BATCH_MAX, type BitcoinRpc, isHash, type RpcCall, type RpcRefusal, refusalError, toNodeError } from './rpc.ts'
+import { conflictsIn, type Transactions, transactionId, transfersAt } from './scan.ts'
+
+/** Blocks read in one look; what is above them waits for the next. */
+const BLOCKS_MAX = 20
+/** How often a look starts again because a block came in the middle of it. */
+const TRIES = 3
+/** Outputs of a transaction that are asked for, its change among them: one that nobody spent shows its block at once. */
+const OUTPUTS_ASKED = 20
+/** `getmempoolentry` of what does not wait: RPC_INVALID_ADDRESS_OR_KEY; bcoin says RPC_MISC_ERROR. */
+const NOT_WAITING = [-5, -1]
+
+/** The newest block, as of which all is told. */
+interface Tip {
+  readonly height: number
+  readonly hash: string
+}
+
+/** What a transaction of ours cost, by its block and its id: both name their content, so it is read once. */
+const fees = new Map<string, bigint>()
+const FEES_KEPT = 256
+
+/**
+ * Where the transactions of an intent are, by one node. Of what they spend it asks whether it is spent in a block: if
+ * nothing is, none of them is in one, and nothing else that excludes them. Else the block with the transaction that spends
+ * it is read, proven (merkle root), and told.
+ *
+ * A conflict is final when a transaction that is none of ours spends the first input, in a block of the best chain as deep
+ * as a payment must be: by the rule of `bump`, every transaction of the intent spends that input.
+ */
+export async function lookFrom(rpc: BitcoinRpc, chain: ChainConfig, question: LookQuestion): Promise<Result<Sight, NodeError>> {
+  const { plan } = question
+  assert(plan.kind === 'coins', 'a plan of coins')
+  for (let attempt = 0; attempt < TRIES; attempt++) {
+    const tip = await readTip(rpc)
+    if (!tip.ok) return tip
+    const sighting = await sightAt(rpc, chain, { ...question, plan }, tip.value)
+    if (!sighting.ok) return sighting
+    const after = await ask(rpc, 'getbestblockhash')
+    if (!after.ok) return after
+    if (after.value === tip.value.hash) return ok({ headHeight: tip.value.height, sighting: sighting.value })
+  }
+  return err({ reason: 'node_refused', detail: 'new blocks came faster than they could be looked at' })
+}
+
+type CoinQuestion = LookQuestion & { readonly plan: CoinPlan }
+
+async function readTip(rpc: BitcoinRpc): Promise<Result<Tip, NodeError>> {
+  const hash = await ask(rpc, 'getbestblockhash')
+  if (!hash.ok) return hash
+  if (!isHash(hash.value)) return err({ reason: 'protocol', detail: 'getbestblockhash gave no hash' })
+  const header = await ask(rpc, 'getblockheader', hash.value, true)
+  if (!header.ok) return header
+  const height = (header.value as { height?: unknown } | null)?.height
+  if (typeof height !== 'number') return err({ reason: 'protocol', detail: 'getblockheader gave no height' })
+  return ok({ height, hash: hash.value })
+}
+
+async function sightAt(
+  rpc: BitcoinRpc,
+  chain: ChainConfig,
+  question: CoinQuestion,
+  tip: Tip,
+): Promise<Result<Sighting, NodeError>> {
+  const { plan, txids } = question
+  const inBlocks = await areUnspent(rpc, plan, false)
+  if (!inBlocks.ok) return inBlocks
+  const withMempool = await areUnspent(rpc, plan, true)
+  if (!withMempool.ok) return withMempool
+  // Asked last: what came into the mempool in between is ours rather than another's.
+  const waiting = await waitingOf(rpc, txids)
+  if (!waiting.ok) return waiting
+  if (waiting.value !== null) return ok({ status: 'waiting', txid: waiting.value })
+
+  // A coin that is in no block and yet unspent has lost its own block to a reorganisation, and waits.
+  const isSpentInBlock = plan.inputs.some((_, i) => !inBlocks.value[i] && !withMempool.value[i])
+  if (isSpentInBlock) return findSpender(rpc, chain, question, tip)
+  const searchedHeight = tip.height
+  if (withMempool.value.every(Boolean)) return ok({ status: 'absent', searchedHeight })
+  return ok({ status: 'conflict', byTxid: null, final: false, searchedHeight })
+}
+
+/** Of each input, whether it is there to be spent: in the chain alone, or with what waits counted too. */
+async function areUnspent(rpc: BitcoinRpc, plan: CoinPlan, withMempool: boolean): Promise<Result<boolean[], NodeError>> {
+  const calls = plan.inputs.map(({ txid, vout }): RpcCall => ['gettxout', txid, vout, withMempool])
+  const answers = await askAll(rpc, calls)
+  if (!answers.ok) return answers
+  const refused = answers.value.find((answer) => !answer.ok)
+  if (refused && !refused.ok) return err(refusalError('gettxout', refused.error))
+  return ok(answers.value.map((answer) => answer.ok && answer.value !== null))
+}
+
+/** The newest of these that is in the mempool. */
+async function waitingOf(rpc: BitcoinRpc, txids: readonly string[]): Promise<Result<string | null, NodeError>> {
+  const newest = txids.toReversed()
+  const answers = await askAll(
+    rpc,
+    newest.map((txid): RpcCall => ['getmempoolentry', txid]),
+  )
+  if (!answers.ok) return answers
+  const refused = answers.value.find((answer) => !answer.ok && !NOT_WAITING.includes(answer.error.code))
+  if (refused && !refused.ok) return err(refusalError('getmempoolentry', refused.error))
+  return ok(newest.find((_, i) => answers.value[i]?.ok) ?? null)
+}
+
+/** Something in a block spends an input: one of ours, or another. */
+async function findSpender(
+  rpc: BitcoinRpc,
+  chain: ChainConfig,
+  question: CoinQuestion,
+  tip: Tip,
+): Promise<Result<Sighting, NodeError>> {
+  const known = await heightOfOurs(rpc, question, tip)
+  if (!known.ok) return known
+  const from = known.value ?? question.searchedHeight + 1
+  const to = known.value ?? Math.min(tip.height, question.searchedHeight + BLOCKS_MAX)
+  let conflict: Extract<Sighting, { status: 'conflict' }> | null = null
+  for (let height = from; height <= to; height++) {
+    const sighting = await sightInBlock(rpc, chain, question, height, tip)
+    if (!sighting.ok) return sighting
+    if (sighting.value === null) continue
+    if (sighting.value.status !== 'conflict') return ok(sighting.value)
+    if (sighting.value.final || sighting.value.searchedHeight < height) return ok(sighting.value)
+    // It spends a coin that was added by a bump: a transaction before the bump may still be further on.
+    conflict = sighting.value
+  }
+  // All searched, and it is nowhere: a reorganisation has put it below. The next look begins there.
+  const searchedHeight = to < tip.height ? to : Math.max(0, question.searchedHeight - chain.reorgDepthMax)
+  return ok({ status: 'conflict', byTxid: conflict?.byTxid ?? null, final: false, searchedHeight })
+}
+
+/** The height of a transaction of ours that has an output nobody spent. */
+async function heightOfOurs(rpc: BitcoinRpc, { plan, txids }: CoinQuestion, tip: Tip): Promise<Result<number | null, NodeError>> {
+  const first = Array.from({ length: Math.min(plan.outputs.length, OUTPUTS_ASKED) }, (_, vout) => vout)
+  const asked = new Set(plan.change ? [plan.change.position, ...first] : first)
+  for (const txid of txids.toReversed()) {
+    const answers = await askAll(
+      rpc,
+      Array.from(asked, (vout): RpcCall => ['gettxout', txid, vout, false]),
+    )
+    if (!answers.ok) return answers
+    for (const answer of answers.value) {
+      const { confirmations } = ((answer.ok && answer.value) || {}) as { confirmations?: unknown }
+      if (typeof confirmations === 'number' && confirmations > 0) return ok(tip.height - confirmations + 1)
+    }
+  }
+  return ok(null)
+}
+
+/** What spends our inputs in the block at this height; null when nothing does. */
+async function sightInBlock(
+  rpc: BitcoinRpc,
+  chain: ChainConfig,
+  { plan, txids }: CoinQuestion,
+  height: number,
+  tip: Tip,
+): Promise<Result<Exclude<Sighting, { status: 'waiting' | 'absent' }> | null, NodeError>> {
+  const hash = await ask(rpc, 'getblockhash', height)
+  if (!hash.ok) return hash
+  if (!isHash(hash.value)) return err({ reason: 'protocol', detail: 'getblockhash gave no hash' })
+  const blockHash = hash.value
+  const confirmations = tip.height - height + 1
+  const isDeep = confirmations >= chain.confirmations
+  const included = (txid: string, fee: bigint) =>
+    ok({ status: 'included', txid, height, blockHash, confirmations, final: isDeep, reverted: false, fee } as const)
+  for (const txid of txids) {
+    const fee = fees.get(`${blockHash}/${txid}`)
+    if (fee !== undefined) return included(txid, fee)
+  }
+
+  const block = await readTransactions(rpc, blockHash)
+  if (!block.ok) return block
+  const outpoints = plan.inputs.map(({ txid, vout }) => `${txid}:${vout}`)
+  const spenders = conflictsIn(
+    block.value,
+    outpoints.map((outpoint) => ({ txid: outpoint, spends: [outpoint] })),
+  )
+  const ours = spenders.find(({ byTxid }) => txids.includes(byTxid))
+  if (ours) {
+    const fee = feeIn(block.value, ours.byTxid, plan, chain.native.code)
+    keepFee(`${blockHash}/${ours.byTxid}`, fee)
+    return included(ours.byTxid, fee)
+  }
+  const [other] = spenders
+  if (!other) return ok(null)
+  const certain = txids.length === 1 ? other : spenders.find(({ txid }) => txid === outpoints[0])
+  if (!certain) return ok({ status: 'conflict', byTxid: other.byTxid, final: false, searchedHeight: height })
+  return ok({ status: 'conflict', byTxid: certain.byTxid, final: isDeep, searchedHeight: height - 1 })
+}
+
+/** A block's transactions, which its header's hash proves. */
+async function readTransactions(rpc: BitcoinRpc, hash: string): Promise<Result<Transactions, NodeError>> {
+  const answer = await rpc.block(hash)
+  if (!answer.ok) return err(toNodeError(answer.error))
+  if (!answer.value.ok) return err(refusalError('getblock', answer.value.error))
+  const scanned = scanBlock(answer.value.value)
+  const fault = scanned.ok ? merkleFault(scanned.value) : scanned.error
+  if (!scanned.ok || fault !== null) return err({ reason: 'node_lied', detail: `block ${hash}: ${fault}` })
+  if (scanned.value.header.hash !== hash) return err({ reason: 'node_lied', detail: `instead of block ${hash} came another` })
+  return ok(scanned.value.transactions)
+}
+
+/** What the coins that it spends hold, less its outputs. */
+function feeIn(transactions: Transactions, txid: string, plan: CoinPlan, assetCode: string): bigint {
+  const n = Array.from({ length: transactions.count }, (_, i) => i).find((i) => transactionId(transactions, i) === txid) ?? 0
+  const { firstOutputs } = transactions
+  const [first = 0, end = 0] = [firstOutputs[n], firstOutputs[n + 1]]
+  const outputs = transfersAt(
+    transactions,
+    Array.from({ length: end - first }, (_, i) => first + i),
+    assetCode,
+  )
+  const spends = new Set(outputs[0]?.spends)
+  const spent = plan.inputs.filter(({ txid: from, vout }) => spends.has(`${from}:${vout}`))
+  const sum = (some: readonly { readonly units: bigint }[]) => some.reduce((total, { units }) => total + units, 0n)
+  return sum(spent) - sum(outputs)
+}
+
+function keepFee(key: string, fee: bigint): void {
+  const oldest = fees.size >= FEES_KEPT ? fees.keys().next().value : undefined
+  if (oldest !== undefined) fees.delete(oldest)
+  fees.set(key, fee)
+}
+
+/** Any number of calls, batch by batch. */
+async function askAll(rpc: BitcoinRpc, calls: readonly RpcCall[]): Promise<Result<Result<unknown, RpcRefusal>[], NodeError>> {
+  const answers: Result<unknown, RpcRefusal>[] = []
+  for (let at = 0; at < calls.length; at += BATCH_MAX) {
+    const some = await rpc.batch(calls.slice(at, at + BATCH_MAX))
+    if (!some.ok) return err(toNodeError(some.error))
+    answers.push(...some.value)
+  }
+  return ok(answers)
+}
