@@ -51,3 +51,9 @@ export function lesser(one: bigint, other: bigint): bigint {
   if (one < other) return one
   return other
 }
+
+/** The greater of two amounts of one asset. */
+export function greater(one: bigint, other: bigint): bigint {
+  if (one > other) return one
+  return other
+}

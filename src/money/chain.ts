@@ -23,6 +23,12 @@ export interface ChainConfig {
    * of confirmations. `confirmations` then only says how many of them are told on the way. Null or absent: they decide.
    */
   readonly finality?: 'safe' | 'finalized' | null
+  /**
+   * EVM: the factory that delegates are made by (EIP-7702; docs/evm-sweeping.md), mostly
+   * `0x4e59b44847b379578588920cA78FbF26c0B4956C`. Absent: the chain has no EIP-7702, or nobody is to use it; a transaction
+   * then pays one output, and deposit addresses are swept one by one.
+   */
+  readonly delegateFactory?: string
   /** Depth to which reorganisations are followed; deeper ones stop the follower for a person to look. */
   readonly reorgDepthMax: number
   /** From the beginning of one look at the node to that of the next. */

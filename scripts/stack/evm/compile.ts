@@ -16,6 +16,8 @@ const BUILD_DIR = join(ROOT, '.paytomat', 'build')
 const SETTINGS = {
   optimizer: { enabled: true, runs: 200 },
   evmVersion: 'prague',
+  // A comment that changes must not change a contract's address (CREATE2).
+  metadata: { bytecodeHash: 'none', appendCBOR: false },
   outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object'] } },
 }
 

@@ -3,8 +3,8 @@ import { keccak_256 } from '@noble/hashes/sha3.js'
 import { HARDENED_OFFSET, HDKey } from '@scure/bip32'
 import { toHex } from '../../lib/bytes.ts'
 import { assert, err, ok, type Result } from '../../lib/result.ts'
-import { assetsOf } from '../../money/chain.ts'
-import type { AddressBook, AddressRefusal } from '../gateway.ts'
+import { assetsOf, type ChainConfig } from '../../money/chain.ts'
+import type { AccountKey, AddressBook, AddressRefusal } from '../gateway.ts'
 
 /** Depth of an account key, m/44'/60'/0' (BIP 44). One of another depth would give addresses the wallet never looks at. */
 const ACCOUNT_DEPTH = 3
@@ -43,6 +43,13 @@ export const evmAddresses: AddressBook = {
   },
 }
 
+/** The address at an index that the account is known to have, in lower case. Throws where it has none: a defect. */
+export function payerOf(chain: ChainConfig, account: AccountKey, index: number): string {
+  const derived = evmAddresses.derive(chain, account, index)
+  assert(derived.ok, `an address at index ${index}`)
+  return derived.value.address.toLowerCase()
+}
+
 /** The external branch of an account key. Cached: the newest `BRANCHES_MAX` made. */
 function branchOf(xpub: string): Result<HDKey, AddressRefusal> {
   const cached = branches.get(xpub)
@@ -70,13 +77,13 @@ function readAccountKey(xpub: string): Result<HDKey, AddressRefusal> {
 }
 
 /** The last 20 bytes of the Keccak hash of the public key's two coordinates (yellow paper, appendix F). */
-function addressBytes(publicKey: Uint8Array): Uint8Array {
+export function addressBytes(publicKey: Uint8Array): Uint8Array {
   const coordinates = secp256k1.Point.fromBytes(publicKey).toBytes(false).subarray(1)
   return keccak_256(coordinates).slice(12)
 }
 
 /** EIP-55: a letter is a capital where the hash of the lower-case digits has 8 or more. `digits`: 40, lower case. */
-function checksumAddress(digits: string): string {
+export function checksumAddress(digits: string): string {
   const hash = toHex(keccak_256(new TextEncoder().encode(digits)))
   const letters = Array.from(digits, (digit, at) => (Number.parseInt(hash.charAt(at), 16) >= 8 ? digit.toUpperCase() : digit))
   return `0x${letters.join('')}`

@@ -9,7 +9,7 @@ export interface TokenMove {
 /** keccak256('Transfer(address,address,uint256)') */
 export const TRANSFER_TOPIC = '0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef'
 /** transfer(address,uint256) */
-const TRANSFER = '0xa9059cbb'
+export const TRANSFER = '0xa9059cbb'
 /** transferFrom(address,address,uint256) */
 const TRANSFER_FROM = '0x23b872dd'
 /** balanceOf(address) */

@@ -1,0 +1,107 @@
+import { assert, err, ok, type Result } from '../../lib/result.ts'
+import type { ChainConfig } from '../../money/chain.ts'
+import type { NodeError } from '../gateway.ts'
+import type { FactsQuestion, SpendFacts } from '../spend.ts'
+import { encodeAddress } from './abi.ts'
+import { assetOf, type Call, deployCall, flushCall, paymentCall } from './calls.ts'
+import { ownDelegate } from './delegate.ts'
+import { readDeposits } from './deposits.ts'
+import { BALANCE_OF } from './erc20.ts'
+import { FEE_CALLS, readFees } from './fees.ts'
+import { delegatedTo, estimate, l1FeeCall, readL1Fee } from './gas.ts'
+import type { RpcCall, RpcNode } from './rpc.ts'
+import { malformed, readNumber, readQuantity, readRef, readWord } from './wire.ts'
+
+type Payer = NonNullable<FactsQuestion['payer']>
+
+/** What a plan needs to know, by one node. */
+export async function readFacts(
+  node: RpcNode,
+  chain: ChainConfig,
+  question: FactsQuestion,
+): Promise<Result<SpendFacts, NodeError>> {
+  const { payer, targetBlocks } = question
+  const asked = payer === null ? null : askedOf(chain, payer)
+  const answer = await node.call([
+    { method: 'eth_getBlockByNumber', params: ['latest', false] },
+    l1FeeCall((asked?.call.data.length ?? 0) / 2, asked?.delegating.length ?? 0),
+    ...FEE_CALLS,
+    ...(payer === null ? [] : payerCalls(chain, payer)),
+  ])
+  if (!answer.ok) return answer
+  const [headJson, l1Fee, ...rest] = answer.value
+  const [nonce, pendingNonce, native, units] = rest.slice(FEE_CALLS.length)
+  const head = readRef(headJson)
+  if (head === null) return err(malformed('the latest block'))
+  const fees = readFees(rest, targetBlocks)
+  if (fees === null) return err(malformed('the fees of the last blocks'))
+  const dataFee = readL1Fee(l1Fee)
+  const facts = { fees: { kind: 'account' as const, ...fees, ...(dataFee > 0n ? { dataFee } : {}) }, height: head.height }
+  if (payer === null) return ok({ ...facts, payer: null })
+
+  const isToken = assetOf(chain, payer.asset).contract !== null
+  const read = {
+    nonce: readNumber(nonce),
+    pendingNonce: readNumber(pendingNonce),
+    native: readQuantity(native),
+    units: isToken ? readWord(units) : readQuantity(native),
+  }
+  if (read.nonce === null || read.pendingNonce === null || read.native === null || read.units === null) {
+    return err(malformed(`what ${payer.address} has`))
+  }
+  const gas = asked === null ? ok(null) : await estimateAsked(node, chain, payer.address, asked)
+  if (!gas.ok) return gas
+  const known = { nonce: read.nonce, pendingNonce: read.pendingNonce, units: read.units, native: read.native, gas: gas.value }
+  if (payer.deposits === undefined) return ok({ ...facts, payer: known })
+  const deposits = await readDeposits(node, chain, payer.address, payer.asset, payer.deposits)
+  return deposits.ok ? ok({ ...facts, payer: known, deposits: deposits.value }) : deposits
+}
+
+/** What the payer will call, and which addresses will delegate with it, or have. */
+interface Asked {
+  readonly call: Call
+  readonly delegating: readonly string[]
+}
+
+/** Null for what no plan would be made of: the plan says why. */
+function askedOf(chain: ChainConfig, { address, asset, outputs, deposits }: Payer): Asked | null {
+  assert(/^0x[0-9a-fA-F]{40}$/.test(address), 'the address of a payer')
+  const payer = address.toLowerCase()
+  if (deposits !== undefined) {
+    const { delegateFactory } = chain
+    if (delegateFactory === undefined) return null
+    if (deposits.length === 0) return { call: deployCall(delegateFactory, payer), delegating: [] }
+    return { call: flushCall(ownDelegate(chain, payer), assetOf(chain, asset), deposits), delegating: deposits }
+  }
+  const call = paymentCall(chain, payer, asset, outputs)
+  return call.ok ? { call: call.value, delegating: outputs.length > 1 ? [payer] : [] } : null
+}
+
+function payerCalls(chain: ChainConfig, { address, asset }: Payer): RpcCall[] {
+  const { contract } = assetOf(chain, asset)
+  const balanceOf = { to: contract, data: BALANCE_OF + encodeAddress(address) }
+  return [
+    { method: 'eth_getTransactionCount', params: [address, 'latest'] },
+    { method: 'eth_getTransactionCount', params: [address, 'pending'] },
+    { method: 'eth_getBalance', params: [address, 'latest'] },
+    ...(contract === null ? [] : [{ method: 'eth_call', params: [balanceOf, 'latest'] }]),
+  ]
+}
+
+/**
+ * Nobody can sign an authorization for an estimate, so it is made in the state where all have delegated. The delegate must
+ * be there: to delegate to an address without code succeeds, and moves nothing.
+ */
+async function estimateAsked(
+  node: RpcNode,
+  chain: ChainConfig,
+  payer: string,
+  { call, delegating }: Asked,
+): Promise<Result<bigint | null, NodeError>> {
+  if (delegating.length === 0) return await estimate(node, payer, call, null)
+  const delegate = ownDelegate(chain, payer)
+  const code = await node.call([{ method: 'eth_getCode', params: [delegate, 'latest'] }])
+  if (!code.ok) return code
+  if (code.value[0] === '0x') return ok(null)
+  return await estimate(node, payer, call, Object.fromEntries(delegating.map((address) => [address, delegatedTo(delegate)])))
+}

@@ -1,0 +1,100 @@
+import { assert, err, ok, type Result } from '../../lib/result.ts'
+import type { ChainConfig } from '../../money/chain.ts'
+import type { AccountKey } from '../gateway.ts'
+import type { AccountPlan, FeeFacts, PlannedAuthorization, PlanRefusal } from '../spend.ts'
+import { payerOf } from './address.ts'
+import type { Call } from './calls.ts'
+
+export type GasFees = Extract<FeeFacts, { kind: 'account' }>
+
+/** What a payment to an account without code takes, to the last unit (yellow paper, appendix G). */
+const PLAIN_GAS = 21_000n
+/** A node's estimate is of now: contracts may take a little more in the block that it comes into. */
+const GAS_MARGIN_PERCENT = 20n
+/** What an authorization costs before anything is given back (EIP-7702, PER_EMPTY_ACCOUNT_COST). */
+export const AUTHORIZATION_GAS = 25_000n
+/** Nodes take a replacement at 10 % more (geth's `txpool.pricebump`), or a little over. */
+const BUMP_PER_MILLE = 1_125n
+/** A payment of nothing to oneself, also where the account has delegated. */
+const NOTHING_GAS = 30_000n
+
+interface Pricing {
+  readonly call: Call
+  readonly index: number
+  readonly nonce: number
+  readonly fees: GasFees
+  readonly gasLimit: bigint
+  readonly authorizations?: readonly PlannedAuthorization[]
+}
+
+/** A plan of a call whose gas is known, within the limit on its fee and what the payer has for it. */
+export function priced(
+  chain: ChainConfig,
+  { call, index, nonce, fees, gasLimit, authorizations }: Pricing,
+  { native, feeMax }: { native: bigint; feeMax: bigint },
+): Result<AccountPlan, PlanRefusal> {
+  const { maxFeePerGas, maxPriorityFeePerGas, dataFee } = fees
+  const fee = gasLimit * maxFeePerGas + (dataFee ?? 0n)
+  if (fee > feeMax) return err({ reason: 'fee_over_limit', fee })
+  const missing = call.value + fee - native
+  if (missing > 0n) return err({ reason: 'insufficient_funds', asset: chain.native.code, missing })
+  const plan: AccountPlan = {
+    kind: 'account',
+    chainId: chain.id,
+    index,
+    nonce,
+    ...call,
+    gasLimit,
+    maxFeePerGas,
+    maxPriorityFeePerGas,
+    fee,
+  }
+  return ok(authorizations === undefined ? plan : { ...plan, authorizations })
+}
+
+/** Of an estimate. What takes exactly as much as a plain payment goes to an account without code: nothing there can take more. */
+export function withMargin(estimate: bigint): bigint {
+  return estimate === PLAIN_GAS ? PLAIN_GAS : (estimate * (100n + GAS_MARGIN_PERCENT) + 99n) / 100n
+}
+
+/** The same transaction at these fees. */
+export function dearer(
+  chain: ChainConfig,
+  before: AccountPlan,
+  fees: GasFees,
+  payer: { native: bigint; feeMax: bigint },
+): Result<AccountPlan, PlanRefusal> {
+  const { to, value, data } = before
+  const again = priced(chain, { ...before, call: { to, value, data }, fees }, payer)
+  return again.ok ? ok({ ...before, ...again.value }) : again
+}
+
+/** Dear enough to take the place of `before`, and at least what a place in a block costs now. */
+export function over(before: AccountPlan, market: GasFees): GasFees {
+  const raise = (fee: bigint, now: bigint) => {
+    const raised = (fee * BUMP_PER_MILLE + 999n) / 1_000n
+    return raised > now ? raised : now
+  }
+  return {
+    ...market,
+    maxFeePerGas: raise(before.maxFeePerGas, market.maxFeePerGas),
+    maxPriorityFeePerGas: raise(before.maxPriorityFeePerGas, market.maxPriorityFeePerGas),
+  }
+}
+
+/**
+ * A payment of nothing to oneself that uses up a number of the account: fills a gap below others that wait, or takes the
+ * place of `before`, a transaction that must not come into the chain any more.
+ */
+export function planNothing(
+  chain: ChainConfig,
+  account: AccountKey,
+  wanted: { index: number; nonce: number; native: bigint; fees: FeeFacts; feeMax: bigint; before: AccountPlan | null },
+): Result<AccountPlan, PlanRefusal> {
+  const { index, nonce, native, fees: market, feeMax, before } = wanted
+  assert(market.kind === 'account', 'fees of an EVM chain')
+  assert(before === null || (before.index === index && before.nonce === nonce), 'only what has the same number can be replaced')
+  const fees = before === null ? market : over(before, market)
+  const call = { to: payerOf(chain, account, index), value: 0n, data: '0x' }
+  return priced(chain, { call, index, nonce, fees, gasLimit: NOTHING_GAS }, { native, feeMax })
+}

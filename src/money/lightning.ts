@@ -1,0 +1,50 @@
+import type { Asset } from './asset.ts'
+
+/**
+ * The Lightning network of one Bitcoin network: nothing on it can be followed by others, the node that is paid tells
+ * (docs/decisions/013-lightning.md). An entry of `CHAINS`; a store offers it by having a node.
+ */
+export interface LightningRail {
+  /** In the form of a CAIP-2 id, and the name that payments carry: `lightning:mainnet`. */
+  readonly id: string
+  readonly gateway: 'lightning'
+  readonly name: string
+  readonly network: 'mainnet' | 'testnet' | 'regtest'
+  /** Code of the asset that is paid on it: whole satoshi. */
+  readonly assetCode: string
+  /**
+   * How long a payment that was begun in time may take: its parts wait for each other for so long (BOLT 4), and clocks of
+   * nodes are not ours.
+   */
+  readonly transitMs: number
+  /** Nobody can look a payment up but who paid and who was paid. */
+  readonly explorer: null
+}
+
+export const LIGHTNING: LightningRail = {
+  id: 'lightning:mainnet',
+  gateway: 'lightning',
+  name: 'Lightning',
+  network: 'mainnet',
+  assetCode: 'BTC-LN',
+  transitMs: 60_000,
+  explorer: null,
+}
+
+/** Lightning on a test network, of which one installation has at most one. */
+export function testLightning(network: 'testnet' | 'regtest'): LightningRail {
+  return { ...LIGHTNING, id: `lightning:${network}`, name: `Lightning ${network}`, network }
+}
+
+export function lightningAsset({ id, assetCode }: LightningRail): Asset {
+  return {
+    code: assetCode,
+    id: `${id}/slip44:0`,
+    kind: 'native',
+    chainId: id,
+    decimals: 8,
+    name: 'Bitcoin (Lightning)',
+    ticker: 'BTC',
+    contract: null,
+  }
+}

@@ -1,0 +1,317 @@
+import { describe, expect, test, vi } from 'vitest'
+import { PAID_MANY_TOPIC } from '../../../src/gateways/evm/calls.ts'
+import type { RpcCall } from '../../../src/gateways/evm/rpc.ts'
+import { createEvmSender } from '../../../src/gateways/evm/sender.ts'
+import { evmSigner } from '../../../src/gateways/evm/sign.ts'
+import type { LookQuestion } from '../../../src/gateways/spend.ts'
+import { fakeFetch } from './fake-node.ts'
+import { ask, BOB, chain, planOf, seed, USDC, viemAccount } from './money-out.ts'
+
+/** What several nodes say together. What one real node says: sending.test.ts. */
+
+const plan = planOf(ask('ETH', [{ address: BOB, units: 1n }]))
+const { raw, txid } = evmSigner.sign(chain, seed, 'evm', plan)
+const hash = (digit: string) => `0x${digit.repeat(64)}`
+
+type Answers = (call: RpcCall) => unknown
+const AWAY: Answers = () => {
+  throw { code: -32005, message: 'daily request count exceeded, request rate limited' }
+}
+
+function senderOver(...nodes: Answers[]) {
+  const fetcher = fakeFetch((call, url) => {
+    if (call.method === 'eth_chainId') return '0x7a69'
+    return nodes[Number(new URL(url).port) - 9000]?.(call)
+  })
+  return createEvmSender(
+    chain,
+    nodes.map((_, at) => ({ url: `http://127.0.0.1:${9000 + at}` })),
+    fetcher,
+  )
+}
+
+const refusing =
+  (message: string): Answers =>
+  ({ method }) => {
+    // Asked whether it has the transaction, it does not.
+    if (method === 'eth_getTransactionByHash') return null
+    throw { code: -32000, message }
+  }
+
+describe('what is broadcast', () => {
+  test.each([
+    ['already known', 'taken'],
+    ['transaction already imported', 'taken'],
+    ['AlreadyKnown', 'taken'],
+    ['Known transaction', 'taken'],
+    ['nonce too low: next nonce 8, tx nonce 7', 'spent'],
+    ['OldNonce, Current nonce: 8, nonce of rejected tx: 7', 'spent'],
+    ['Transaction nonce is below sender account nonce: lower', 'spent'],
+    ['replacement transaction underpriced', 'fee_too_low'],
+    ['transaction underpriced: gas tip cap 1, minimum needed 1000000', 'fee_too_low'],
+    ['max fee per gas less than block base fee: address 0x…, maxFeePerGas: 1, baseFee: 7', 'fee_too_low'],
+    ['FeeTooLow, MaxFeePerGas too low', 'fee_too_low'],
+    ['insufficient funds for gas * price + value: balance 0, tx cost 1', 'invalid'],
+    ['invalid sender', 'invalid'],
+    ['exceeds block gas limit', 'invalid'],
+  ])('and answered with "%s" is %s', async (message, meaning) => {
+    const answer = await senderOver(refusing(message)).broadcast(raw)
+    expect(answer).toMatchObject({
+      ok: true,
+      value: meaning === 'taken' ? { answer: 'taken' } : { answer: 'refused', why: meaning },
+    })
+  })
+
+  test.each([
+    'request rate limited',
+    'txpool is full',
+    'internal error',
+    'Too Many Requests',
+    'node is syncing',
+    'in-flight transaction limit reached for delegated accounts',
+    'gapped-nonce tx from delegated accounts',
+    'authority already reserved',
+  ])('and answered with "%s" is not refused: nothing was said of it', async (message) => {
+    expect(await senderOver(refusing(message)).broadcast(raw)).toMatchObject({ ok: false, error: { reason: 'node_refused' } })
+  })
+
+  test('goes to every node, and is taken when one has it', async () => {
+    const heard: number[] = []
+    const hear =
+      (at: number, answer: Answers): Answers =>
+      (call) => {
+        heard.push(at)
+        return answer(call)
+      }
+    const sender = senderOver(
+      hear(0, refusing('nonce too low')),
+      hear(1, AWAY),
+      hear(2, () => txid),
+    )
+    expect(await sender.broadcast(raw)).toEqual({ ok: true, value: { answer: 'taken' } })
+    expect(new Set(heard)).toEqual(new Set([0, 1, 2]))
+  })
+
+  test('is refused by those that answer; a number that is spent says most', async () => {
+    const answer = await senderOver(
+      AWAY,
+      refusing('transaction underpriced'),
+      refusing('nonce too low'),
+      refusing('invalid sender'),
+    ).broadcast(raw)
+    expect(answer).toMatchObject({ ok: true, value: { answer: 'refused', why: 'spent' } })
+  })
+
+  test('is taken when its number is spent by itself', async () => {
+    const mined = nodeWith({ waiting: true })
+    const node: Answers = (call) => (call.method === 'eth_sendRawTransaction' ? refusing('nonce too low')(call) : mined(call))
+    expect(await senderOver(node).broadcast(raw)).toEqual({ ok: true, value: { answer: 'taken' } })
+  })
+
+  test('and said to be taken under another name is not taken', async () => {
+    expect(await senderOver(() => hash('a')).broadcast(raw)).toMatchObject({ ok: false, error: { reason: 'node_lied' } })
+    expect(await senderOver(() => null).broadcast(raw)).toMatchObject({ ok: false, error: { reason: 'node_lied' } })
+  })
+})
+
+const question: LookQuestion = { txids: [txid], plan, payer: viemAccount(3).address, searchedHeight: 0 }
+const block = (height: number, digit: string) => ({
+  number: `0x${height.toString(16)}`,
+  hash: hash(digit),
+  parentHash: hash('0'),
+  timestamp: '0x1',
+})
+
+/** A node at height 100; `count`: the payer's number there. Final: three confirmations. */
+function nodeWith(of: {
+  pending?: number
+  count?: number
+  finalCount?: number
+  receipt?: object | null
+  waiting?: boolean
+  digit?: string
+  head?: number
+}): Answers {
+  const { count = 7, finalCount = count, pending = count, receipt = null, waiting = false, digit = 'b', head = 100 } = of
+  return ({ method, params }) => {
+    if (method === 'eth_getBlockByNumber') return params[0] === 'latest' ? block(head, 'c') : block(Number(params[0]), digit)
+    if (method === 'eth_getTransactionCount')
+      return `0x${(typeof params[1] === 'object' ? count : params[1] === 'pending' ? pending : finalCount).toString(16)}`
+    if (method === 'eth_getTransactionReceipt') return receipt
+    if (!waiting) return null
+    return {
+      hash: txid,
+      from: viemAccount(3).address,
+      to: BOB,
+      value: '0x1',
+      nonce: '0x7',
+      input: '0x',
+      gas: '0x5208',
+      blockNumber: null,
+    }
+  }
+}
+
+const receiptAt = (height: number, changes: object = {}) => ({
+  transactionHash: txid,
+  blockHash: hash('b'),
+  blockNumber: `0x${height.toString(16)}`,
+  status: '0x1',
+  gasUsed: '0x5208',
+  effectiveGasPrice: '0x2',
+  logs: [],
+  ...changes,
+})
+const included = (height: number) => nodeWith({ count: 8, receipt: receiptAt(height) })
+
+describe('what is looked for', () => {
+  test('is where a node has it in a block, with what it cost', async () => {
+    expect(await senderOver(included(98)).look(question)).toEqual({
+      ok: true,
+      value: {
+        status: 'included',
+        txid,
+        height: 98,
+        blockHash: hash('b'),
+        confirmations: 3,
+        final: true,
+        reverted: false,
+        fee: 42_000n,
+      },
+    })
+    expect(await senderOver(included(99)).look(question)).toMatchObject({ value: { confirmations: 2, final: false } })
+    const rollup = nodeWith({ count: 8, receipt: receiptAt(98, { l1Fee: '0x64' }) })
+    expect(await senderOver(rollup).look(question)).toMatchObject({ value: { fee: 42_100n } })
+    const failed = nodeWith({ count: 8, receipt: receiptAt(98, { status: '0x0' }) })
+    expect(await senderOver(failed).look(question)).toMatchObject({ value: { status: 'included', reverted: true } })
+  })
+
+  test('is in a block though another node lags behind it, or is away', async () => {
+    const lagging = nodeWith({ head: 97, waiting: true })
+    for (const other of [AWAY, lagging]) {
+      expect(await senderOver(other, included(98)).look(question)).toMatchObject({ value: { status: 'included', final: true } })
+    }
+    // Of three, one alone makes nothing final (decision 012).
+    expect(await senderOver(AWAY, lagging, included(98)).look(question)).toMatchObject({
+      value: { status: 'included', final: false },
+    })
+  })
+
+  test('is not final while a node that has come as far says otherwise', async () => {
+    const said = vi.spyOn(console, 'warn').mockImplementation(() => {})
+    for (const other of [
+      nodeWith({}),
+      nodeWith({ count: 8 }),
+      nodeWith({ count: 8, digit: 'd', receipt: receiptAt(98, { blockHash: hash('d') }) }),
+    ]) {
+      expect(await senderOver(other, included(98)).look(question)).toMatchObject({ value: { status: 'included', final: false } })
+    }
+    expect(said).toHaveBeenCalledTimes(3)
+  })
+
+  test('is not in a block that is no longer in the chain', async () => {
+    const gone = nodeWith({ count: 8, digit: 'e', receipt: receiptAt(98) })
+    expect(await senderOver(gone).look(question)).toMatchObject({ ok: false, error: { reason: 'node_refused' } })
+  })
+
+  test('waits, or is absent, while its number is free', async () => {
+    expect(await senderOver(nodeWith({}), nodeWith({ waiting: true })).look(question)).toEqual({
+      ok: true,
+      value: { status: 'waiting', txid },
+    })
+    expect(await senderOver(nodeWith({})).look(question)).toEqual({ ok: true, value: { status: 'absent', searchedHeight: 100 } })
+  })
+
+  test('has been replaced when its number is used; for good only when every node says so of a final block', async () => {
+    const used = nodeWith({ count: 8 })
+    const recently = nodeWith({ count: 8, finalCount: 7 })
+    const status = (final: boolean) => ({ ok: true, value: { status: 'conflict', byTxid: null, final } })
+    expect(await senderOver(used, used).look(question)).toMatchObject(status(true))
+    for (const other of [recently, nodeWith({ waiting: true }), nodeWith({}), AWAY]) {
+      expect(await senderOver(used, other).look(question)).toMatchObject(status(false))
+    }
+  })
+
+  test('is about to be replaced when something else waits under its number', async () => {
+    expect(await senderOver(nodeWith({ pending: 8 })).look(question)).toMatchObject({ value: { status: 'conflict', final: false } })
+    expect(await senderOver(nodeWith({ pending: 8, waiting: true })).look(question)).toMatchObject({ value: { status: 'waiting' } })
+  })
+
+  test('by its final tag, where the chain has one', async () => {
+    const tagged = { ...chain, finality: 'safe' as const }
+    const node =
+      (height: number | null): Answers =>
+      (call) =>
+        call.method === 'eth_getBlockByNumber' && call.params[0] === 'safe'
+          ? height === null
+            ? null
+            : block(height, 'f')
+          : included(90)(call)
+    const look = async (height: number | null) => {
+      const fetcher = fakeFetch((call) => (call.method === 'eth_chainId' ? '0x7a69' : node(height)(call)))
+      return await createEvmSender(tagged, [{ url: 'http://127.0.0.1:9000' }], fetcher).look(question)
+    }
+    expect(await look(90)).toMatchObject({ value: { confirmations: 11, final: true } })
+    expect(await look(89)).toMatchObject({ value: { confirmations: 11, final: false } })
+    expect(await look(null)).toMatchObject({ value: { final: false } })
+    expect(await look(101)).toMatchObject({ ok: false, error: { reason: 'node_lied' } })
+  })
+
+  test('has moved nothing when a token has no log of it, though the transaction succeeded', async () => {
+    const token = planOf(ask('USDC', [{ address: BOB, units: 5n }], { gas: 50_000n }))
+    const signed = evmSigner.sign(chain, seed, 'evm', token)
+    const word = (address: string) => `0x${address.slice(2).toLowerCase().padStart(64, '0')}`
+    const log = {
+      address: USDC,
+      topics: ['0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef', word(question.payer), word(BOB)],
+      data: `0x${'5'.padStart(64, '0')}`,
+      blockHash: hash('b'),
+      transactionHash: signed.txid,
+      logIndex: '0x0',
+    }
+    const look = (logs: object[]) =>
+      senderOver(nodeWith({ count: 8, receipt: receiptAt(98, { transactionHash: signed.txid, logs }) })).look({
+        ...question,
+        txids: [signed.txid],
+        plan: token,
+      })
+    expect(await look([log])).toMatchObject({ value: { status: 'included', reverted: false } })
+    expect(await look([])).toMatchObject({ value: { status: 'included', reverted: true } })
+    expect(await look([{ ...log, address: BOB }])).toMatchObject({ value: { status: 'included', reverted: true } })
+  })
+
+  test('has moved nothing when the payer had not delegated: it would have said that it paid many', async () => {
+    const many = planOf(
+      ask(
+        'ETH',
+        [1n, 2n].map((units) => ({ address: BOB, units })),
+        { gas: 90_000n },
+      ),
+    )
+    const signed = evmSigner.sign(chain, seed, 'evm', many)
+    const log = {
+      address: question.payer,
+      topics: [PAID_MANY_TOPIC, `0x${'0'.repeat(64)}`],
+      data: `0x${'2'.padStart(64, '0')}`,
+      blockHash: hash('b'),
+      transactionHash: signed.txid,
+      logIndex: '0x0',
+    }
+    const look = (logs: object[]) =>
+      senderOver(nodeWith({ count: 9, receipt: receiptAt(98, { transactionHash: signed.txid, logs }) })).look({
+        ...question,
+        txids: [signed.txid],
+        plan: many,
+      })
+    expect(await look([log])).toMatchObject({ value: { status: 'included', reverted: false } })
+    for (const logs of [[], [{ ...log, address: BOB }], [{ ...log, topics: [hash('1')] }]]) {
+      expect(await look(logs)).toMatchObject({ value: { status: 'included', reverted: true } })
+    }
+  })
+
+  test('is nowhere known when no node answers, or one answers nonsense', async () => {
+    expect(await senderOver(AWAY).look(question)).toMatchObject({ ok: false })
+    expect(await senderOver().look(question)).toMatchObject({ ok: false, error: { reason: 'protocol' } })
+    expect(await senderOver(nodeWith({ receipt: {} })).look(question)).toMatchObject({ ok: false, error: { reason: 'protocol' } })
+  })
+})
