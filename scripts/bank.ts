@@ -1,16 +1,17 @@
 /** `npm run bank -- <command>`: a bank account of the running development system. See docs/development.md. */
 import { randomUUID } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { readBankAddress } from '../src/gateways/sepa/address.ts'
 import { readIban } from '../src/gateways/sepa/iban.ts'
 import type { InvoiceResource } from '../src/invoice/resource.ts'
 import { parseDecimal } from '../src/money/amount.ts'
+import { makeFile, pay, playBank } from './bank/money-out.ts'
 import { writeCamt } from './bank/statement.ts'
-import { type DevFile, readDevFile } from './stack/dev-file.ts'
+import type { DevFile } from './stack/dev-file.ts'
 import { readJson, writePrivate } from './stack/processes.ts'
+import { askJson, Refusal, runningSystem, runTool } from './stack/tool.ts'
 
 const USAGE = `usage: npm run bank -- <command>
 
@@ -21,12 +22,18 @@ const USAGE = `usage: npm run bank -- <command>
   import <file>                       takes a camt.052, .053 or .054 file in
   accounts                            how far statements have come
   unmatched                           what fits no invoice
-  assign <entry id> <invoice id>      says which invoice it is for`
+  assign <entry id> <invoice id>      says which invoice it is for
+
+  pay <iban> <amount> --name "…"      sends money to an account; [--text "…"] for the recipient to read
+  file [--out <path>]                 puts what waits into a payment file (pain.001), and shows or writes it
+  files                               the payment files so far
+  status <path>                       takes the bank's answer to a file in (pain.002)
+  transfer <transfer id>              how it is doing
+  book [--accept|--reject|--return]   plays the bank with the newest file: books its transfers in the next statement;
+                                      or before that takes or refuses them; or sends back what it has booked`
 
 /** An IBAN that every bank knows as an example. */
 const EXAMPLE_IBAN = 'DE89370400440532013000'
-
-class Refusal extends Error {}
 
 /** `<state>/bank.json`, mode 600. */
 interface BankStore {
@@ -34,20 +41,15 @@ interface BankStore {
   readonly iban: string
 }
 
-try {
+await runTool(async () => {
   await main()
-} catch (error) {
-  console.error(error instanceof Refusal ? error.message : error)
-  process.exitCode = 1
-}
+  return 0
+})
 
 async function main(): Promise<void> {
   const { values, positionals } = readArguments()
   const [command, first, second] = positionals
-  const root = dirname(dirname(fileURLToPath(import.meta.url)))
-  const stateDir = resolve(root, process.env.PAYTOMAT_STATE || '.paytomat')
-  const dev = readDevFile(stateDir)
-  if (dev === null) throw new Refusal('Paytomat is not running here: run "npm start" first.')
+  const { dev, stateDir } = runningSystem()
   const path = join(stateDir, 'bank.json')
   if (command === 'store') {
     const iban = readIban(values.iban ?? EXAMPLE_IBAN) ?? ''
@@ -58,9 +60,11 @@ async function main(): Promise<void> {
   }
   const store = readJson<BankStore>(path)
   if (store === null) throw new Refusal('There is no store with a bank account yet: run "npm run bank -- store".')
+  const door = { url: dev.origin, token: store.apiKey }
   const call = <T>(method: 'GET' | 'POST', path: string, body?: string, type?: string) =>
-    ask<T>(dev.origin, store.apiKey, method, path, body, type)
+    askJson<T>(door, { method, path, body, type })
   const importFile = async (text: string) => show(await call('POST', '/v1/bank/statements', text, 'application/xml'))
+  const importReport = async (text: string) => show(await call('POST', '/v1/bank/status_reports', text, 'application/xml'))
 
   if (command === 'import' && first !== undefined) return importFile(readFile(first))
   if (command === 'accounts') return show(await call('GET', '/v1/bank/accounts'))
@@ -73,6 +77,25 @@ async function main(): Promise<void> {
     const made = await call<InvoiceResource>('POST', '/v1/invoices', JSON.stringify({ amount: first, currency: 'EUR' }))
     await call('POST', `/v1/invoices/${made.id}/payment_methods/EUR`)
     return console.log(`${made.id}\n${made.checkoutUrl}`)
+  }
+  if (command === 'pay' && first !== undefined && second !== undefined) {
+    if (values.name === undefined) throw new Refusal('Whose account is it? Say it with --name "…".')
+    return show(await pay(door, first, second, values.name, values.text))
+  }
+  if (command === 'file') {
+    const { id, xml } = await makeFile(door)
+    if (values.out === undefined) return console.log(xml)
+    writeFileSync(values.out, xml)
+    return console.log(`${id} is in ${values.out}: bring it to your bank.`)
+  }
+  if (command === 'files') return show(await call('GET', '/v1/bank/payment_files'))
+  if (command === 'transfer' && first !== undefined)
+    return show(await call('GET', `/v1/bank/transfers/${encodeURIComponent(first)}`))
+  if (command === 'status' && first !== undefined) return importReport(readFile(first))
+  if (command === 'book') {
+    const deed = (['accept', 'reject', 'return'] as const).find((name) => values[name]) ?? 'book'
+    const word = await playBank(door, deed)
+    return deed === 'accept' || deed === 'reject' ? importReport(word) : importFile(word)
   }
   if (command === 'pay' && first !== undefined) {
     const invoice = await call<InvoiceResource>('POST', `/v1/invoices/${encodeURIComponent(first)}/payment_methods/EUR`)
@@ -108,23 +131,7 @@ function wordOfPayment(
 
 function makeStore(dev: DevFile, iban: string, holder: string): Promise<{ apiKey: string }> {
   const body = { name: 'Kiosk with a bank account', wallets: [{ account: { iban, holder }, assets: ['EUR'] }] }
-  return ask(dev.admin.url, dev.admin.token, 'POST', '/admin/stores', JSON.stringify(body))
-}
-
-async function ask<T>(
-  origin: string,
-  token: string,
-  method: 'GET' | 'POST',
-  path: string,
-  body?: string,
-  type = 'application/json',
-): Promise<T> {
-  const headers = { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': type }) }
-  const response = await fetch(new URL(path, origin), { method, headers, body }).catch(() => null)
-  if (response === null) throw new Refusal(`Nobody answers at ${origin}: run "npm start" first.`)
-  const answer = (await response.json().catch(() => ({}))) as T & { code?: string; detail?: string }
-  if (response.ok) return answer
-  throw new Refusal(`Paytomat refused (${response.status} ${answer.code ?? ''}): ${answer.detail ?? 'no reason given'}`)
+  return askJson(dev.admin, { method: 'POST', path: '/admin/stores', body: JSON.stringify(body) })
 }
 
 function readFile(path: string): string {
@@ -139,7 +146,9 @@ function readArguments() {
   try {
     const text = { type: 'string' } as const
     const flag = { type: 'boolean' } as const
-    return parseArgs({ allowPositionals: true, options: { iban: text, holder: text, amount: text, pending: flag, return: flag } })
+    const texts = { iban: text, holder: text, amount: text, name: text, text, out: text }
+    const flags = { pending: flag, return: flag, accept: flag, reject: flag }
+    return parseArgs({ allowPositionals: true, options: { ...texts, ...flags } })
   } catch (error) {
     throw new Refusal(`${error instanceof Error ? error.message : error}\n\n${USAGE}`)
   }

@@ -17,6 +17,10 @@ export interface Entry extends Movement {
   readonly returnedCents: bigint
   /** The entry that this one takes back. */
   readonly returns: string | null
+  /** The transfer of ours that it carries out, or takes back. */
+  readonly transferId?: string
+  /** It names a transfer of ours, but is of another amount, or the second of its kind. */
+  readonly doubtful?: true
   /** Grows with each change. */
   readonly revision: number
 }
@@ -91,7 +95,8 @@ export function paymentKey(entryId: string, walletId: string): string {
   return `${SEPA.id}/${entryId}/${walletId}`
 }
 
-function digest(parts: readonly string[]): string {
+/** A name made of what it names: 32 characters, the same each time. */
+export function digest(parts: readonly string[]): string {
   const text = parts.map((part) => `${part.length}:${part}`).join('')
   return base32(sha256(new TextEncoder().encode(text)).subarray(0, ID_BYTES))
 }

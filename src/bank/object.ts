@@ -3,14 +3,16 @@ import type { CoreEnv } from '../../workers/core/env.ts'
 import type { PaymentFact } from '../chain/rpc.ts'
 import { Teller } from '../chain/teller.ts'
 import { type BankAccount, formatBankAddress } from '../gateways/sepa/address.ts'
+import type { StatusReport } from '../gateways/sepa/pain002.ts'
 import { logEvent } from '../lib/log.ts'
 import { nextDueMs, OUTBOX_RETRY_MS } from '../lib/outbox.ts'
 import { err, ok, type Result } from '../lib/result.ts'
 import { formatDecimal } from '../money/amount.ts'
 import { SEPA } from '../money/bank.ts'
 import type { AllocateRefusal } from '../wallet/rpc.ts'
+import type { TransferRefusal, TransferStepRefusal } from '../wallet/transfers/rpc.ts'
 import { balanceFault, endOfDay, linkOf, standingOf } from './balances.ts'
-import { type Entry, observationOf } from './entries.ts'
+import { type Entry, observationOf, paymentKey } from './entries.ts'
 import type {
   AccountStanding,
   AssignRefusal,
@@ -39,6 +41,19 @@ import {
   writeReport,
 } from './tables.ts'
 import { assignEntry, isUnmatched, takeStatement } from './take.ts'
+import { cancelTransfer, createTransfer } from './transfers/create.ts'
+import { heedEntry, makePaymentFile, takeReport, withdrawPaymentFile } from './transfers/files.ts'
+import { type KeptTransfer, transferOf } from './transfers/state.ts'
+import { HEARERS, newestFiles, paymentFileAt, told, transferAt } from './transfers/tables.ts'
+import { TransferTeller } from './transfers/teller.ts'
+import type {
+  BankTransfer,
+  CreateBankTransfer,
+  Debtor,
+  PaymentFileInfo,
+  PaymentFileRefusal,
+  ReportOutcome,
+} from './transfers/types.ts'
 
 export const UNMATCHED_PAGE_MAX = 100
 
@@ -49,6 +64,11 @@ export const UNMATCHED_PAGE_MAX = 100
 export class BankObject extends DurableObject<CoreEnv> implements BankRpc {
   readonly #sql = this.ctx.storage.sql
   readonly #teller: Teller
+  readonly #transferTeller = new TransferTeller(
+    this.#sql,
+    () => this.env,
+    () => this.#walletId,
+  )
   #isReady = false
 
   constructor(ctx: DurableObjectState, env: CoreEnv) {
@@ -135,17 +155,82 @@ export class BankObject extends DurableObject<CoreEnv> implements BankRpc {
     const entry = this.#account()?.merchantId === merchantId ? entryAt(this.#sql, entryId) : null
     if (!entry) return err({ reason: 'entry_not_found' })
     if (entry.invoiceId === invoiceId) return ok(shown(entry))
-    if (!isUnmatched(entry) || entry.direction === 'debit') return err({ reason: 'entry_not_open', invoiceId: entry.invoiceId })
+    if (!isUnmatched(entry) || entry.direction === 'debit' || entry.takesBack)
+      return err({ reason: 'entry_not_open', invoiceId: entry.invoiceId })
     const assigned = this.ctx.storage.transactionSync(() => assignEntry(entry, invoiceId, by, this.#book(Date.now())))
     logEvent('info', 'bank_entry_assigned', { walletId: this.#walletId, entryId, invoiceId, by })
     this.#tell()
     return ok(shown(assigned))
   }
 
+  async createTransfer(request: CreateBankTransfer): Promise<Result<BankTransfer, TransferRefusal>> {
+    const account = this.#account()
+    if (!account) return err({ reason: 'wallet_not_configured', detail: 'there is no such bank account' })
+    const made = this.#commit((nowMs) => createTransfer(this.#sql, account, request, nowMs))
+    return made.ok ? ok(this.#shown(made.value)) : made
+  }
+
+  async transfer(id: string): Promise<BankTransfer | null> {
+    const kept = this.#account() && transferAt(this.#sql, id)
+    return kept && this.#shown(kept)
+  }
+
+  async cancelTransfer(id: string, by: string): Promise<Result<BankTransfer, TransferStepRefusal>> {
+    if (!this.#account()) return err({ reason: 'transfer_not_found' })
+    const ended = this.#commit((nowMs) => cancelTransfer(this.#sql, id, by, nowMs))
+    return ended.ok ? ok(this.#shown(ended.value)) : ended
+  }
+
+  async projectedTransfer(id: string, version: number): Promise<void> {
+    if (this.#account()) told(this.#sql, id, version, HEARERS.d1)
+  }
+
+  async debtorOf(key: string): Promise<Debtor | null> {
+    const entry = this.#account() && entryAt(this.#sql, key.split('/')[1] ?? '')
+    if (!entry || entry.invoiceId === null || paymentKey(entry.id, this.#walletId) !== key) return null
+    const { iban, name } = entry.counterparty
+    return iban === null || name === null ? null : { iban, name }
+  }
+
+  async makePaymentFile(merchantId: string): Promise<Result<PaymentFileInfo, PaymentFileRefusal>> {
+    const account = this.#account()
+    if (account?.merchantId !== merchantId) return notOurs()
+    return this.#commit((nowMs) => makePaymentFile(this.#sql, account, nowMs))
+  }
+
+  async paymentFiles(merchantId: string): Promise<PaymentFileInfo[]> {
+    return this.#account()?.merchantId === merchantId ? newestFiles(this.#sql) : []
+  }
+
+  async paymentFile(merchantId: string, id: string): Promise<{ info: PaymentFileInfo; xml: string | null } | null> {
+    return this.#account()?.merchantId === merchantId ? paymentFileAt(this.#sql, id) : null
+  }
+
+  async withdrawPaymentFile(merchantId: string, id: string, by: string): Promise<Result<PaymentFileInfo, PaymentFileRefusal>> {
+    if (this.#account()?.merchantId !== merchantId) return notOurs()
+    const withdrawn = this.#commit((nowMs) => withdrawPaymentFile(this.#sql, id, by, nowMs))
+    if (withdrawn.ok && withdrawn.value.withdrawnBy === by)
+      logEvent('info', 'payment_file_withdrawn', { walletId: this.#walletId, fileId: id, by })
+    return withdrawn
+  }
+
+  async takeReport(merchantId: string, report: StatusReport): Promise<Result<ReportOutcome, PaymentFileRefusal>> {
+    if (this.#account()?.merchantId !== merchantId) return notOurs()
+    return this.#commit((nowMs) => takeReport(this.#sql, report, nowMs))
+  }
+
   override async alarm(): Promise<void> {
     if (!this.#account()) return
     this.#teller.tellDue(Date.now())
+    await this.#transferTeller.tellDue(Date.now())
     this.#arm()
+  }
+
+  /** One decision about transfers, then whoever is concerned is told. */
+  #commit<T>(decide: (nowMs: number) => T): T {
+    const decided = this.ctx.storage.transactionSync(() => decide(Date.now()))
+    this.#tell()
+    return decided
   }
 
   /** The one decision of a file. Runs in a transaction. */
@@ -175,6 +260,7 @@ export class BankObject extends DurableObject<CoreEnv> implements BankRpc {
   #book(nowMs: number) {
     return openBook(this.#sql, (entry: Entry) => {
       const { invoiceId } = entry
+      heedEntry(this.#sql, entry, nowMs)
       // What takes money back is told as the new state of what it takes back.
       if (invoiceId === null || entry.direction === 'debit') return
       this.#teller.keep(invoiceId, observationOf({ ...entry, invoiceId }, this.#walletId), nowMs)
@@ -185,11 +271,17 @@ export class BankObject extends DurableObject<CoreEnv> implements BankRpc {
   #tell(): void {
     this.ctx.storage.setAlarm(Date.now() + OUTBOX_RETRY_MS)
     this.#teller.tellDue(Date.now())
+    void this.#transferTeller.tellDue(Date.now())
+  }
+
+  #shown(kept: KeptTransfer): BankTransfer {
+    return transferOf(kept, this.#walletId)
   }
 
   #arm(): void {
     const dueAtMs = this.#teller.busy ? null : nextDueMs(this.#sql)
-    if (dueAtMs !== null) this.ctx.storage.setAlarm(dueAtMs)
+    const times = [dueAtMs, this.#transferTeller.dueAtMs].filter((time) => time !== null)
+    if (times.length > 0) this.ctx.storage.setAlarm(Math.min(...times))
   }
 
   #readUntil(): number | null {
@@ -199,7 +291,11 @@ export class BankObject extends DurableObject<CoreEnv> implements BankRpc {
 
   /** Asking for an account that does not exist writes nothing. */
   #account() {
-    this.#isReady ||= this.#sql.exec("SELECT 1 AS found FROM sqlite_master WHERE name = 'account'").toArray().length > 0
+    if (!this.#isReady) {
+      this.#isReady = this.#sql.exec("SELECT 1 AS found FROM sqlite_master WHERE name = 'account'").toArray().length > 0
+      // Tables that have come since this account was configured.
+      if (this.#isReady) migrate(this.#sql)
+    }
     return this.#isReady ? readAccount(this.#sql) : null
   }
 
@@ -212,6 +308,10 @@ function shown(entry: Entry): UnmatchedEntry {
   const { id, direction, cents, date, text, reference, endToEndId, counterparty, returnReason, invoiceId, place } = entry
   const status = place === 'pending' ? 'pending' : 'booked'
   return { id, direction, cents, date, status, text, reference, endToEndId, counterparty, returnReason, invoiceId }
+}
+
+function notOurs(): Result<never, PaymentFileRefusal> {
+  return err({ reason: 'account_not_found', detail: 'there is no such bank account' })
 }
 
 function faultWords(cents: bigint): string {

@@ -3,12 +3,13 @@ import type { BankAccount } from '../gateways/sepa/address.ts'
 import type { Statement } from '../gateways/sepa/camt.ts'
 import type { Result } from '../lib/result.ts'
 import type { AllocateRefusal } from '../wallet/rpc.ts'
+import type { BankTransfersRpc } from './transfers/types.ts'
 
 /**
  * One bank account, named by its wallet id: it gives out references, takes statements in, knows every movement that
- * concerns an invoice or a person, and tells invoices.
+ * concerns an invoice, a transfer or a person, tells invoices, and keeps the transfers that go out.
  */
-export interface BankRpc {
+export interface BankRpc extends BankTransfersRpc {
   /** The first merchant has the account for ever; the same merchant may correct the holder's name and the BIC. */
   configure(account: BankAccount, merchantId: string): Promise<Result<null, { readonly reason: 'already_configured' }>>
   /** The payto address of an invoice, the same ever after. Returns once what is paid to it would be found. */
@@ -63,7 +64,9 @@ export interface StatementReport {
   readonly returned: number
   /** What was known, and was told again. */
   readonly duplicates: number
-  /** Money out that is no return, entries that are only announced: nothing of ours. */
+  /** New, and of transfers of ours: carried out, announced, or sent back. */
+  readonly transfers: number
+  /** Other money out, entries that are only announced: nothing of ours. */
   readonly other: number
 }
 

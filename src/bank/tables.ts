@@ -1,5 +1,6 @@
 import type { PaymentFact } from '../chain/rpc.ts'
 import type { BankAccount } from '../gateways/sepa/address.ts'
+import { idOfName } from '../gateways/sepa/pain001.ts'
 import { referenceOf } from '../gateways/sepa/reference.ts'
 import { decodeJson, encodeJson } from '../lib/json.ts'
 import { OUTBOX_TABLE, type Sql } from '../lib/outbox.ts'
@@ -8,6 +9,7 @@ import type { StatementLink } from './balances.ts'
 import { batchKey, type Entry, factsKey, observationOf, referenceKey } from './entries.ts'
 import type { ImportReport } from './rpc.ts'
 import { type Book, isUnmatched } from './take.ts'
+import { TRANSFER_TABLES, transferAt } from './transfers/tables.ts'
 
 /**
  * The rows of one bank account. Entries stay for ever: only who knows all of them can tell a new one. See
@@ -37,6 +39,7 @@ const TABLES: readonly string[] = [
   'CREATE INDEX IF NOT EXISTS entries_pending ON entries (date) WHERE pending = 1',
   'CREATE INDEX IF NOT EXISTS entries_unmatched ON entries (date, id) WHERE unmatched = 1',
   OUTBOX_TABLE,
+  ...TRANSFER_TABLES,
 ]
 
 /** Entries with one key that are looked at. More equal ones without a reference on one day count as these. */
@@ -79,6 +82,12 @@ export function referenceFor(sql: Sql, invoiceId: string): { reference: string; 
     if (made) return { reference, index: made.idx as number }
   }
   assert(false, 'a reference is free')
+}
+
+/** Null when the invoice was never shown this account. */
+export function referenceKnown(sql: Sql, invoiceId: string): string | null {
+  const row = sql.exec('SELECT reference FROM refs WHERE invoice_id = ?', invoiceId).toArray()[0]
+  return (row?.reference as string | undefined) ?? null
 }
 
 export function invoiceAt(sql: Sql, index: number): string | null {
@@ -126,12 +135,14 @@ export function factsOf(sql: Sql, walletId: string, keys: readonly string[]): Pa
   })
 }
 
+/** What came in for an invoice and is booked, oldest first. */
+export function creditsOfInvoice(sql: Sql, invoiceId: string): Entry[] {
+  return bookedCredits(sql, 'invoice_id', invoiceId).sort((one, other) => one.atMs - other.atMs)
+}
+
 /** The book of `takeStatement`, on these rows; `changed` hears of each entry that is put. */
 export function openBook(sql: Sql, changed: (entry: Entry) => void): Book {
-  const credits = (where: string, value: string) =>
-    entriesOf(sql, `${where} = ? AND invoice_id IS NOT NULL`, [value], LIKE_MAX).filter(
-      ({ direction, place }) => direction === 'credit' && place === 'booked',
-    )
+  const credits = (where: string, value: string) => bookedCredits(sql, where, value)
   return {
     at: (id) => entryAt(sql, id),
     like: (key) =>
@@ -150,6 +161,14 @@ export function openBook(sql: Sql, changed: (entry: Entry) => void): Book {
     },
     countOf: (invoiceId) => sql.exec('SELECT COUNT(*) AS n FROM entries WHERE invoice_id = ?', invoiceId).toArray()[0]?.n as number,
     pendingBefore: (date) => entriesOf(sql, 'pending = 1 AND date < ?', [date], PENDING_MAX),
+    transferNamed: (endToEndId) => {
+      const id = idOfName('tr', endToEndId)
+      const transfer = id && transferAt(sql, id)
+      if (!transfer) return null
+      const { debit, credit } = transfer.facts
+      const stands = (entry: typeof debit) => entry !== null && entry.place !== 'gone'
+      return { id: transfer.wish.id, cents: transfer.wish.units, hasDebit: stands(debit), hasCredit: stands(credit) }
+    },
     put: (entry) => {
       putEntry(sql, entry)
       changed(entry)
@@ -173,6 +192,12 @@ export function putEntry(sql: Sql, entry: Entry): void {
     entry.place === 'pending' ? 1 : 0,
     isUnmatched(entry) ? 1 : 0,
     encodeJson(entry),
+  )
+}
+
+function bookedCredits(sql: Sql, where: string, value: string): Entry[] {
+  return entriesOf(sql, `${where} = ? AND invoice_id IS NOT NULL`, [value], LIKE_MAX).filter(
+    ({ direction, place }) => direction === 'credit' && place === 'booked',
   )
 }
 

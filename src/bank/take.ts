@@ -17,10 +17,20 @@ export interface Book {
   creditsOf(clue: { invoiceId?: string; endToEndId?: string; bankReference?: string }): readonly Entry[]
   /** Pending entries of days before this one: they were never booked. */
   pendingBefore(date: string): readonly Entry[]
+  /** The transfer of ours that has this name at banks, and the entries that it has. */
+  transferNamed(endToEndId: string): OwnTransfer | null
   put(entry: Entry): void
 }
 
-export type Counts = Pick<StatementReport, 'entries' | 'matched' | 'unmatched' | 'returned' | 'duplicates' | 'other'>
+export interface OwnTransfer {
+  readonly id: string
+  readonly cents: bigint
+  /** Whether an entry carries it out already, and one takes it back. */
+  readonly hasDebit: boolean
+  readonly hasCredit: boolean
+}
+
+export type Counts = Pick<StatementReport, 'entries' | 'matched' | 'unmatched' | 'returned' | 'transfers' | 'duplicates' | 'other'>
 
 type Outcome = Exclude<keyof Counts, 'entries'>
 
@@ -30,7 +40,15 @@ type Outcome = Exclude<keyof Counts, 'entries'>
  */
 export function takeStatement({ kind, closing, movements, announced }: Statement, book: Book): Counts {
   const known = findKnown(movements, book)
-  const counts = { entries: movements.length + announced, matched: 0, unmatched: 0, returned: 0, duplicates: 0, other: announced }
+  const counts = {
+    entries: movements.length + announced,
+    matched: 0,
+    unmatched: 0,
+    returned: 0,
+    transfers: 0,
+    duplicates: 0,
+    other: announced,
+  }
   for (const movement of movements) {
     // Read anew: what came before it in the statement may have changed it.
     const id = known.get(movement)
@@ -50,9 +68,10 @@ export function assignEntry(entry: Entry, invoiceId: string, by: string, book: B
   return assigned
 }
 
-/** A credit or a return that nobody has found a place for. */
-export function isUnmatched({ direction, takesBack, invoiceId, returns, place }: Entry): boolean {
-  if (place === 'gone') return false
+/** A credit, a return or a doubtful entry that nobody has found a place for. */
+export function isUnmatched({ direction, takesBack, invoiceId, returns, place, transferId, doubtful }: Entry): boolean {
+  if (place === 'gone' || transferId !== undefined) return false
+  if (doubtful) return true
   return direction === 'credit' ? invoiceId === null && !takesBack : takesBack && returns === null
 }
 
@@ -61,13 +80,30 @@ function takeMovement(movement: Movement, known: Entry | null, book: Book): Outc
   if (movement.bare && key !== null && book.partsOf(key).some(({ date }) => date === movement.date)) return 'duplicates'
   if (known) return takeAgain(known, movement, book)
   if (isPartOfAssigned(movement, book)) return 'duplicates'
+  const own = takeOwn(movement, book)
+  if (own !== null) return own
   // Money out is none of ours, unless it takes back what an invoice had.
   if (movement.direction === 'debit' && !movement.takesBack) return 'other'
-  // Our own transfer that came back is no payment.
+  // A transfer of the merchant's own that came back is no payment.
   if (movement.direction === 'credit' && movement.takesBack) return 'other'
   const entry = newEntry(freeName(movement, book), movement)
   if (movement.direction === 'debit') return takeReturn(entry, book)
   return putMatched(entry, book) ?? 'unmatched'
+}
+
+/**
+ * What carries out a transfer of ours, or takes it back, by the name that the transfer has at banks. Only a bank says that
+ * money came back: a payer can write any name. A second debit under one name means that the bank did it twice.
+ */
+function takeOwn(movement: Movement, book: Book): Outcome | null {
+  const { direction, endToEndId, takesBack, cents } = movement
+  const own = endToEndId !== null && takesBack === (direction === 'credit') ? book.transferNamed(endToEndId) : null
+  if (own === null) return null
+  const isFirst = direction === 'debit' ? !own.hasDebit : !own.hasCredit
+  const fits = isFirst && (direction === 'debit' ? cents === own.cents : cents <= own.cents)
+  const entry = newEntry(freeName(movement, book), movement)
+  book.put(fits ? { ...entry, transferId: own.id } : { ...entry, doubtful: true })
+  return fits ? 'transfers' : 'unmatched'
 }
 
 /** The entries that movements of a statement are, by their names: those of one reference first, then those of one kind. */
@@ -108,11 +144,15 @@ function takeAgain(known: Entry, movement: Movement, book: Book): Outcome {
   if (movement.status === 'booked' && known.place !== 'booked') {
     const { atMs } = known
     const booked: Entry = { ...known, ...movement, atMs, place: 'booked', revision: known.revision + 1 }
+    if (known.transferId !== undefined || known.doubtful) {
+      book.put(booked)
+      return known.doubtful ? 'duplicates' : 'transfers'
+    }
     if (booked.direction === 'debit') return takeReturn(booked, book)
     return putMatched(booked, book) ?? 'duplicates'
   }
   const saysMore = known.invoiceId === null && known.reference === null && movement.reference !== null
-  if (!saysMore || known.direction === 'debit') return 'duplicates'
+  if (!saysMore || known.direction === 'debit' || known.transferId !== undefined || known.doubtful) return 'duplicates'
   const { reference, endToEndId, text, counterparty } = movement
   return putMatched({ ...known, reference, endToEndId, text, counterparty, revision: known.revision + 1 }, book) ?? 'duplicates'
 }

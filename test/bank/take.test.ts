@@ -43,7 +43,7 @@ function has(invoiceId: string): { cents: bigint; states: string[] } {
   return { cents: alive.reduce((sum, { units }) => sum + units, 0n), states: observations.map(({ status }) => status).sort() }
 }
 
-const NOTHING: Counts = { entries: 0, matched: 0, unmatched: 0, returned: 0, duplicates: 0, other: 0 }
+const NOTHING: Counts = { entries: 0, matched: 0, unmatched: 0, returned: 0, transfers: 0, duplicates: 0, other: 0 }
 const counted = (changes: Partial<Counts>): Counts => ({ ...NOTHING, ...changes })
 
 test('two invoices never have one reference, even where their hashes agree', () => {

@@ -2,7 +2,7 @@ import { err, ok, type Result } from '../../lib/result.ts'
 import { MAX_UNITS, parseDecimal } from '../../money/amount.ts'
 import { readIban } from './iban.ts'
 import { findReference, readReference } from './reference.ts'
-import { readXml, type XmlElement, type XmlRefusal } from './xml.ts'
+import { childAt, readXml, textAt, textsAt, type XmlElement, type XmlRefusal } from './xml.ts'
 
 /** camt.053: a statement, of a day mostly. camt.052: a report within the day. camt.054: word of single entries. */
 export type StatementKind = 'camt.052' | 'camt.053' | 'camt.054'
@@ -277,21 +277,4 @@ function readDate(element: XmlElement | null): Pick<Movement, 'date' | 'atMs'> |
 function known(reference: string): string | null {
   const text = reference.slice(0, REFERENCE_MAX)
   return text === '' || NO_REFERENCE.includes(text.replace(/[^A-Za-z]/g, '').toUpperCase()) ? null : text
-}
-
-function childAt(element: XmlElement, path: string): XmlElement | null {
-  let here: XmlElement | undefined = element
-  for (const step of path.split('/')) here = here?.children.find(({ name }) => name === step)
-  return here ?? null
-}
-
-function textAt(element: XmlElement, path: string): string {
-  return childAt(element, path)?.text ?? ''
-}
-
-/** Of every element at the path, not of the first alone. */
-function textsAt(element: XmlElement, path: string): string[] {
-  let here: readonly XmlElement[] = [element]
-  for (const step of path.split('/')) here = here.flatMap(({ children }) => children.filter(({ name }) => name === step))
-  return here.map(({ text }) => text)
 }

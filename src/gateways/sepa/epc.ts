@@ -15,7 +15,7 @@ export interface EpcTransfer {
 }
 
 /** EPC069-12, version 2.1: 0.01 to 999999999.99 euro. */
-const CENTS_MAX = 99_999_999_999n
+export const CENTS_MAX = 99_999_999_999n
 const NAME_MAX = 70
 const TEXT_MAX = 140
 /** Bytes of the whole; they fit into a QR code of version 13 at level M. */

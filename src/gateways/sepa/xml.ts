@@ -38,6 +38,25 @@ export function readXml(text: string): Result<XmlElement, XmlRefusal> {
   return new Reader(text).read()
 }
 
+/** The first element at a path such as `Acct/Id/IBAN`, each step the first of its name. */
+export function childAt(element: XmlElement, path: string): XmlElement | null {
+  let here: XmlElement | undefined = element
+  for (const step of path.split('/')) here = here?.children.find(({ name }) => name === step)
+  return here ?? null
+}
+
+/** '' where there is no such element. */
+export function textAt(element: XmlElement, path: string): string {
+  return childAt(element, path)?.text ?? ''
+}
+
+/** Of every element at the path, not of the first alone. */
+export function textsAt(element: XmlElement, path: string): string[] {
+  let here: readonly XmlElement[] = [element]
+  for (const step of path.split('/')) here = here.flatMap(({ children }) => children.filter(({ name }) => name === step))
+  return here.map(({ text }) => text)
+}
+
 class Reader {
   readonly #text: string
   #at = 0
