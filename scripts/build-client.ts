@@ -1,7 +1,7 @@
 /**
- * Builds what browsers load: the checkout's script and style, and the widget. Runs before types are checked, tests
- * are run and the system is started; writes only what changed. All of it is git-ignored.
- *   public/build/checkout.<hash>.js   public/widget.js   src/checkout/built/assets.ts
+ * Builds what browsers load: the checkout's script and style, the claim page's style, and the widget. Runs before types
+ * are checked, tests are run and the system is started; writes only what changed. All of it is git-ignored.
+ *   public/build/checkout.<hash>.js   public/widget.js   src/checkout/built/assets.ts   src/claim/built/assets.ts
  */
 import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
@@ -11,6 +11,7 @@ import { type BuildOptions, build } from 'esbuild'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const checkout = join(root, 'src/checkout')
+const claim = join(root, 'src/claim')
 
 /** How long a script of an earlier build is kept. */
 const KEPT_MS = 24 * 60 * 60_000
@@ -18,22 +19,28 @@ const KEPT_MS = 24 * 60 * 60_000
 const TARGET = ['chrome109', 'firefox115', 'safari16.4']
 
 export async function buildClient(): Promise<void> {
-  const [script, widget, css] = await Promise.all([
+  const [script, widget, css, claimCss] = await Promise.all([
     bundle({ entryPoints: [join(checkout, 'client/checkout.ts')], format: 'esm' }),
     bundle({ entryPoints: [join(checkout, 'client/widget.ts')], format: 'iife' }),
     bundle({ entryPoints: [join(checkout, 'styles.css')] }),
+    bundle({ entryPoints: [join(claim, 'styles.css')] }),
   ])
   const name = `checkout.${createHash('sha256').update(script).digest('hex').slice(0, 12)}.js`
-  const style = css.trim()
-  const hash = `sha256-${createHash('sha256').update(style).digest('base64')}`
   await write(join(root, 'public/build', name), script)
   await write(join(root, 'public/widget.js'), widget)
-  await write(
-    join(checkout, 'built/assets.ts'),
-    `// Written by scripts/build-client.ts.\nexport const css = ${JSON.stringify(style)}\n` +
-      `export const cssHash = ${JSON.stringify(hash)}\nexport const script = ${JSON.stringify(`/build/${name}`)}\n`,
-  )
+  await write(join(checkout, 'built/assets.ts'), `${styleModule(css)}export const script = ${JSON.stringify(`/build/${name}`)}\n`)
+  await write(join(claim, 'built/assets.ts'), styleModule(claimCss))
   await removeOld(join(root, 'public/build'), name)
+}
+
+/** A style and the hash that content policies name it by. */
+function styleModule(css: string): string {
+  const style = css.trim()
+  const hash = `sha256-${createHash('sha256').update(style).digest('base64')}`
+  return (
+    `// Written by scripts/build-client.ts.\nexport const css = ${JSON.stringify(style)}\n` +
+    `export const cssHash = ${JSON.stringify(hash)}\n`
+  )
 }
 
 async function bundle(options: BuildOptions): Promise<string> {

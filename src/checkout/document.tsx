@@ -12,11 +12,11 @@ import { Pay } from './stages/pay.tsx'
 import { clockOf, headline, linkTo, railOf, type View } from './view.ts'
 
 const MARK = 'M11.5 25V8.5h5.8a5 5 0 0 1 0 10h-2.6'
-const ICON = `data:image/svg+xml,${encodeURIComponent(
+export const ICON = `data:image/svg+xml,${encodeURIComponent(
   `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="9" fill="#0b6b5c"/><path d="${MARK}" fill="none" stroke="#fff" stroke-width="3.4" stroke-linecap="round" stroke-linejoin="round"/></svg>`,
 )}`
 
-const MARK_SIGN = raw(
+export const MARK_SIGN = raw(
   <svg class="mark" viewBox="0 0 32 32" aria-hidden="true">
     <rect width="32" height="32" rx="9" />
     <path d={MARK} />
@@ -177,6 +177,6 @@ function MessageBody({ language, title, text }: { language: Language; title: str
   )
 }
 
-function initial(name: string): string {
+export function initial(name: string): string {
   return [...name.trim()][0]?.toUpperCase() ?? ''
 }

@@ -1,5 +1,6 @@
 import { raw } from 'hono/html'
 import type { Child } from 'hono/jsx'
+import type { Refund } from '../invoice/refund.ts'
 import type { Payment } from '../invoice/types.ts'
 import { isAlive, isFinal } from '../invoice/view.ts'
 import { unreachable } from '../lib/result.ts'
@@ -123,20 +124,69 @@ export function OrderFacts({ view }: { view: View }) {
   )
 }
 
-/** Every payment that was ever seen, with what became of it. */
+/** Every payment that was ever seen, with what became of it, and what goes back. */
 export function Payments({ view }: { view: View }) {
   const { payments } = view.invoice
   if (payments.length === 0) return null
   return (
+    <>
+      <section class="payments">
+        <h2>{view.t.payments}</h2>
+        <ul>
+          {payments.map((payment) => (
+            <PaymentRow view={view} payment={payment} />
+          ))}
+        </ul>
+      </section>
+      <Refunds view={view} />
+    </>
+  )
+}
+
+/** How far each refund is. Where it goes, and the link by which its payer says so, are nobody else's business. */
+function Refunds({ view }: { view: View }) {
+  const refunds = (view.invoice.refunds ?? []).filter(({ status }) => status !== 'cancelled')
+  if (refunds.length === 0) return null
+  return (
     <section class="payments">
-      <h2>{view.t.payments}</h2>
+      <h2>{view.t.refunds}</h2>
       <ul>
-        {payments.map((payment) => (
-          <PaymentRow view={view} payment={payment} />
+        {refunds.map((refund) => (
+          <li>
+            <Coin ticker={view.registry.asset(refund.asset).ticker} />
+            <div>
+              <p>
+                <strong>{showMoney(view, refund.asset, refund.units)}</strong>
+              </p>
+              <p class="soft">{refundState(view, refund)}</p>
+            </div>
+          </li>
         ))}
       </ul>
     </section>
   )
+}
+
+function refundState({ t, invoice }: View, { status }: Refund): string {
+  const { storeName: store } = invoice.terms
+  switch (status) {
+    case 'awaiting_address':
+      return t.refundAwaiting({ store })
+    case 'broadcast':
+    case 'unknown':
+      return t.refundSent
+    case 'confirmed':
+      return t.refundDone
+    case 'failed':
+    case 'cancelled':
+      return t.refundFailed({ store })
+    case 'queued':
+    case 'needs_approval':
+    case 'signing':
+      return t.refundPrepared
+    default:
+      return unreachable(status)
+  }
 }
 
 function PaymentRow({ view, payment }: { view: View; payment: Payment }) {

@@ -137,6 +137,7 @@ function observe(
     decision: standing.decision,
     whole: standing.whole,
     rate: standing.rate,
+    ...(known?.released && { released: true }),
   }
   return ok([{ type: 'payment_changed', change: changeOf(known, payment), payment }])
 }

@@ -1,5 +1,6 @@
 import { assert, unreachable } from '../lib/result.ts'
-import type { Invoice, InvoiceEvent, Payment } from './types.ts'
+import type { Refund } from './refund.ts'
+import type { Invoice, InvoiceEvent, InvoiceEventBody, Payment } from './types.ts'
 
 /** Applies one event. Pure; the invoice is nothing but its events, in order. */
 export function evolve(invoice: Invoice | null, event: InvoiceEvent): Invoice {
@@ -28,6 +29,11 @@ export function evolve(invoice: Invoice | null, event: InvoiceEvent): Invoice {
       return { ...next, payments: putPayment(invoice.payments, event.payment) }
     case 'deadline_passed':
       return { ...next, deadlinePassed: true }
+    case 'refund_requested':
+    case 'refund_claimed':
+    case 'refund_changed':
+    case 'refund_cancelled':
+      return { ...next, refunds: putRefund(invoice.refunds ?? [], event.refund) }
     case 'marked':
       return { ...next, markedInvalid: event.as === 'invalid' }
     case 'status_changed':
@@ -42,7 +48,17 @@ export function evolve(invoice: Invoice | null, event: InvoiceEvent): Invoice {
   }
 }
 
+/** Events as they follow an invoice's newest one. */
+export function numbered(invoice: Invoice, bodies: readonly InvoiceEventBody[], atMs: number): InvoiceEvent[] {
+  return bodies.map((body, at) => ({ ...body, version: invoice.version + 1 + at, atMs }))
+}
+
 function putPayment(payments: readonly Payment[], payment: Payment): Payment[] {
   const known = payments.some(({ key }) => key === payment.key)
   return known ? payments.map((old) => (old.key === payment.key ? payment : old)) : [...payments, payment]
+}
+
+function putRefund(refunds: readonly Refund[], refund: Refund): Refund[] {
+  const known = refunds.some(({ id }) => id === refund.id)
+  return known ? refunds.map((old) => (old.id === refund.id ? refund : old)) : [...refunds, refund]
 }

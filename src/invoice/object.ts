@@ -8,7 +8,9 @@ import { assert, err, ok, type Result } from '../lib/result.ts'
 import { registryOf } from '../money/registry.ts'
 import { Announcer } from './announcer.ts'
 import { type Command, decide, isActive, type LateRate, type LateRates } from './decide.ts'
-import { evolve } from './evolve.ts'
+import { evolve, numbered } from './evolve.ts'
+import type { CancelRefusal, ClaimRefusal, RefundChange, RefundRequested, RequestRefund, RequestRefusal } from './refund-rpc.ts'
+import { Refunds } from './refunds.ts'
 import type {
   ActivateRefusal,
   CreateInvoice,
@@ -20,7 +22,7 @@ import type {
 } from './rpc.ts'
 import { appendCommit, insertInvoice, loadEvents, loadFingerprint, loadInvoice } from './store.ts'
 import { buildTerms, priceNow } from './terms.ts'
-import type { Invoice, InvoiceEvent } from './types.ts'
+import type { Invoice, InvoiceEvent, InvoiceEventBody } from './types.ts'
 import { deadlineOf } from './view.ts'
 
 /** Browsers that may watch one invoice live; more fall back to polling. */
@@ -38,6 +40,10 @@ export class InvoiceObject extends DurableObject<CoreEnv> implements InvoiceRpc 
   /** Undefined until read; null when there is no such invoice. */
   #cached: Invoice | null | undefined
   readonly #announcer = new Announcer(this.#sql, this.env)
+  readonly #refunds = new Refunds(this.#sql, this.env, {
+    read: () => this.#existing(),
+    apply: (decide) => this.#applyBodies(decide),
+  })
   /** When the alarm is set for; undefined while this instance does not know. */
   #alarmAtMs: number | null | undefined
   #deadlineTries = 0
@@ -104,6 +110,22 @@ export class InvoiceObject extends DurableObject<CoreEnv> implements InvoiceRpc 
     return ok(this.#commit(invoice, events.value, nowMs))
   }
 
+  async requestRefund(request: RequestRefund): Promise<Result<RefundRequested, RequestRefusal>> {
+    return this.#load() ? this.#refunds.request(request) : err({ reason: 'invoice_not_found' })
+  }
+
+  async claimRefund(id: string, address: string): Promise<Result<Invoice, ClaimRefusal>> {
+    return this.#load() ? this.#refunds.claim(id, address) : err({ reason: 'invoice_not_found' })
+  }
+
+  async cancelRefund(id: string, by: string): Promise<Result<Invoice, CancelRefusal>> {
+    return this.#load() ? this.#refunds.cancel(id, by) : err({ reason: 'invoice_not_found' })
+  }
+
+  async refundChanged(change: RefundChange): Promise<void> {
+    if (this.#load()) this.#refunds.changed(change)
+  }
+
   async projected(version: number): Promise<void> {
     if (this.#load()) this.#announcer.projected(version)
   }
@@ -134,7 +156,7 @@ export class InvoiceObject extends DurableObject<CoreEnv> implements InvoiceRpc 
     this.#alarmAtMs = null
     const invoice = this.#load()
     if (!invoice) return
-    await this.#announcer.tellAgain(invoice, Date.now())
+    await Promise.all([this.#announcer.tellAgain(invoice, Date.now()), this.#refunds.carrier.carryDue(Date.now())])
     await this.#lookAtDeadline()
     this.#arm(Date.now())
   }
@@ -142,6 +164,12 @@ export class InvoiceObject extends DurableObject<CoreEnv> implements InvoiceRpc 
   #load(): Invoice | null {
     if (this.#cached === undefined) this.#cached = loadInvoice(this.#sql)
     return this.#cached
+  }
+
+  #existing(): Invoice {
+    const invoice = this.#load()
+    assert(invoice, 'checked by the caller')
+    return invoice
   }
 
   /** The answer to a creation that has already happened, as it was given then. */
@@ -154,10 +182,15 @@ export class InvoiceObject extends DurableObject<CoreEnv> implements InvoiceRpc 
     return ok({ invoice: evolve(null, first), replayed: true })
   }
 
+  #applyBodies(decide: (invoice: Invoice, nowMs: number) => InvoiceEventBody[]): void {
+    const invoice = this.#existing()
+    const nowMs = Date.now()
+    this.#commit(invoice, numbered(invoice, decide(invoice, nowMs), nowMs), nowMs)
+  }
+
   /** For commands that are refused only by defects and limits: those are logged, and nothing changes. */
   #apply(command: Command, nowMs: number): Invoice {
-    const invoice = this.#load()
-    assert(invoice, 'checked by the caller')
+    const invoice = this.#existing()
     const events = decide(invoice, command, nowMs)
     if (!events.ok) {
       logEvent('error', 'invoice_refused', { invoiceId: invoice.terms.id, command: command.type, reason: events.error.reason })
@@ -181,6 +214,7 @@ export class InvoiceObject extends DurableObject<CoreEnv> implements InvoiceRpc 
     this.#arm(nowMs)
     for (const socket of this.ctx.getWebSockets()) socket.send(liveMessage(invoice))
     if (untold.length > 0) this.ctx.waitUntil(this.#announcer.tell(untold, invoice))
+    if (this.#refunds.carrier.alarmAtMs(invoice, nowMs) !== null) this.ctx.waitUntil(this.#refunds.carrier.carryDue(nowMs))
   }
 
   /** Passes the deadline once every chain an address was shown on has been read up to it. */
@@ -236,14 +270,14 @@ export class InvoiceObject extends DurableObject<CoreEnv> implements InvoiceRpc 
    * early is left to ring: it finds nothing due and sets itself anew.
    */
   #arm(nowMs: number): void {
-    const invoice = this.#load()
-    assert(invoice, 'only an existing invoice has an alarm')
+    const invoice = this.#existing()
     const deadlineAtMs = deadlineOf(invoice)
     // The longer nobody brings news, the less often they are asked for: a bank's statement may be days late.
     const retryMaxMs = Math.max(DEADLINE_RETRY_MAX_MS, Math.floor((nowMs - deadlineAtMs) / 10))
     const backoffMs = Math.min(DEADLINE_RETRY_MS * 2 ** Math.max(0, this.#deadlineTries - 1), retryMaxMs)
     const deadlineMs = this.#deadlineTries > 0 ? nowMs + backoffMs : deadlineAtMs
-    const times = [this.#announcer.dueAtMs, awaitsDeadline(invoice) ? deadlineMs : null].filter((time) => time !== null)
+    const refundsMs = this.#refunds.carrier.alarmAtMs(invoice, nowMs)
+    const times = [this.#announcer.dueAtMs, refundsMs, awaitsDeadline(invoice) ? deadlineMs : null].filter((time) => time !== null)
     const next = times.length > 0 ? Math.min(...times) : null
     if (next === null || (typeof this.#alarmAtMs === 'number' && this.#alarmAtMs <= next)) return
     this.#alarmAtMs = next

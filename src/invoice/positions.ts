@@ -82,11 +82,14 @@ function positionOf(invoice: Invoice, payment: Payment, over: bigint): PaymentPo
 function placeOf(payment: Payment): Place {
   if (!isAlive(payment)) return 'none'
   if (!isFinal(payment)) return 'pending'
-  return payment.decision === 'counted' ? 'available' : 'held'
+  return payment.decision === 'counted' || payment.released ? 'available' : 'held'
 }
 
 /** The method that was paid by; for an asset that was not offered, the first whose address was shown and is one of its chain. */
-function methodOf({ terms, activations }: Invoice, { asset, chainId }: Payment): MethodTerms | undefined {
+export function methodOf(
+  { terms, activations }: Invoice,
+  { asset, chainId }: Pick<Payment, 'asset' | 'chainId'>,
+): MethodTerms | undefined {
   const own = terms.methods.find((method) => method.asset === asset)
   if (own) return own
   const onChain = terms.methods.filter((method) => shareAddresses(method.chainId, chainId))

@@ -7,6 +7,7 @@ import { type MethodFee, partnerShare } from '../money/fee.ts'
 import type { Rate } from '../money/rate.ts'
 import type { Registry } from '../money/registry.ts'
 import { feesOf } from './positions.ts'
+import { type RefundResource, refundResource } from './refund-resource.ts'
 import type { Invoice, InvoiceStatus, LatePolicy, MethodTerms, Payment, PaymentDecision } from './types.ts'
 import { figuresOf, isFinal, methodDue } from './view.ts'
 
@@ -45,6 +46,8 @@ export interface InvoiceResource {
   readonly latePolicy: LatePolicy
   readonly paymentMethods: readonly PaymentMethodResource[]
   readonly payments: readonly PaymentResource[]
+  /** In the order they were asked for. */
+  readonly refunds: readonly RefundResource[]
   /** Owed by the merchant for what is final so far, by asset. */
   readonly fees: readonly FeeResource[]
 }
@@ -149,6 +152,7 @@ export function invoiceResource(invoice: Invoice, registry: Registry, origin: st
     latePolicy: terms.latePolicy,
     paymentMethods: terms.methods.map((method) => methodResource(invoice, method, registry)),
     payments: invoice.payments.map((payment) => paymentResource(payment, registry)),
+    refunds: (invoice.refunds ?? []).map((refund) => refundResource(invoice, refund, registry)),
     fees: feesOf(invoice).map(({ asset, units, partner }) => ({
       asset,
       amount: amount(asset, units),

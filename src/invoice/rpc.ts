@@ -1,10 +1,11 @@
 import type { PaymentObservation } from '../chain/rpc.ts'
 import type { Result } from '../lib/result.ts'
 import type { AllocateRefusal } from '../wallet/rpc.ts'
+import type { RefundsRpc } from './refund-rpc.ts'
 import type { ConfirmationTier, Invoice, InvoiceEvent, LatePolicy, StoreTerms } from './types.ts'
 
 /** One object per invoice, named by the invoice id. */
-export interface InvoiceRpc {
+export interface InvoiceRpc extends RefundsRpc {
   /** Creates once. The same again with the same fingerprint answers the invoice as it was made; with another, refuses. */
   create(request: CreateInvoice): Promise<Result<{ invoice: Invoice; replayed: boolean }, CreateRefusal>>
   /** Null when there is no such invoice. Reading an unknown one writes nothing. */

@@ -58,6 +58,14 @@ export function loadFingerprint(sql: Sql): string | null {
   return sql.exec('SELECT fingerprint FROM commits WHERE version = 1').toArray()[0]?.fingerprint as string | null
 }
 
+/** The request of a refund as it came. Reads the whole log: only a request that comes again needs it. */
+export function loadRefundRequest(sql: Sql, id: string): Extract<InvoiceEvent, { type: 'refund_requested' }> | null {
+  for (const { events } of loadCommits(sql, 0)) {
+    for (const event of events) if (event.type === 'refund_requested' && event.refund.id === id) return event
+  }
+  return null
+}
+
 /** 0 when nobody has heard of anything. */
 export function loadToldVersion(sql: Sql): number {
   return (sql.exec('SELECT MAX(version) AS version FROM commits WHERE told = 1').toArray()[0]?.version as number | null) ?? 0

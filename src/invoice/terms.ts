@@ -107,8 +107,8 @@ export function priceNow(
   return { whole: wholeUnits(price, currency, asset, rate), rate }
 }
 
-/** The rate of an asset in a currency; null when both have one ticker, undefined when there is none. */
-function rateOf(rates: readonly Rate[], asset: Asset, currency: Asset): Rate | null | undefined {
+/** The market's rate of an asset in a currency; null when both have one ticker, undefined when there is none. */
+export function rateOf(rates: readonly Rate[], asset: Asset, currency: Asset): Rate | null | undefined {
   return asset.ticker === currency.ticker ? null : rateBetween(rates, asset.ticker, currency.ticker)
 }
 
@@ -155,6 +155,7 @@ function finalityFor(
  */
 const DUST_UNITS = { bitcoin: 330n, litecoin: 3_300n } as const
 
-function smallestPayment(rail: Rail): bigint {
+/** Base units of which a payment on this rail must have at least as many. */
+export function smallestPayment(rail: Rail): bigint {
   return rail.gateway === 'bitcoin' ? DUST_UNITS[rail.coin ?? 'bitcoin'] : 1n
 }

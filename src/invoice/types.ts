@@ -3,6 +3,7 @@ import type { AccountKey } from '../gateways/gateway.ts'
 import type { Custody } from '../ledger/types.ts'
 import type { FeePlan, MethodFee } from '../money/fee.ts'
 import type { Rate } from '../money/rate.ts'
+import type { Refund } from './refund.ts'
 
 /**
  * new: waiting for payment. processing: enough has been seen, not all of it is confirmed. settled: enough is
@@ -110,6 +111,8 @@ export interface Payment {
   readonly whole: bigint | null
   /** The rate taken for a late payment at the current rate, else null (the locked one holds). */
   readonly rate: Rate | null
+  /** It never counted and is being sent back: the books no longer hold its money for a person's word. */
+  readonly released?: true
 }
 
 export interface Invoice {
@@ -120,6 +123,8 @@ export interface Invoice {
   readonly activations: readonly Activation[]
   /** In the order they were first seen. */
   readonly payments: readonly Payment[]
+  /** In the order they were asked for; absent before the first. */
+  readonly refunds?: readonly Refund[]
   readonly settledAtMs: number | null
   /** Enough had been seen at some time: decides between `expired` and `invalid`. */
   readonly wasProcessing: boolean
@@ -140,6 +145,10 @@ export type InvoiceEventBody =
   | { readonly type: 'deadline_passed' }
   | { readonly type: 'status_changed'; readonly from: InvoiceStatus; readonly to: InvoiceStatus; readonly cause: StatusCause }
   | { readonly type: 'marked'; readonly as: 'invalid' | 'open'; readonly by: string }
+  /** `fingerprint`: of the request that made it. */
+  | { readonly type: 'refund_requested'; readonly refund: Refund; readonly fingerprint: string }
+  /** The payer said where to, or where to instead. The refund is whole as it now is, here and below. */
+  | { readonly type: 'refund_claimed' | 'refund_changed' | 'refund_cancelled'; readonly refund: Refund }
 
 export type PaymentChange =
   | 'seen'
@@ -154,6 +163,7 @@ export type PaymentChange =
   | 'reorged'
   | 'accepted'
   | 'refused'
+  | 'released'
 
 export type StatusCause = 'enough_seen' | 'enough_confirmed' | 'deadline' | 'payment_lost' | 'reorg' | 'bank_return' | 'person'
 

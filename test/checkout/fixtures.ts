@@ -4,6 +4,7 @@ import type { Activation, Invoice, InvoiceTerms, MethodTerms, Payment } from '..
 import { SEPA } from '../../src/money/bank.ts'
 import type { ChainConfig } from '../../src/money/chain.ts'
 import type { Rate } from '../../src/money/rate.ts'
+import { refund } from '../invoice/refund-fixture.ts'
 
 /** The time at which every fixture is looked at. */
 export const NOW_MS = Date.UTC(2026, 10, 22, 10, 42)
@@ -318,6 +319,18 @@ export const STATES: Readonly<Record<string, State>> = {
     }),
   },
   'paid-over': { invoice: invoice({ ...BTC, ...settled, payments: [confirmed({ units: 100_000n })] }) },
+  'paid-over-returned': {
+    invoice: invoice({
+      ...BTC,
+      ...settled,
+      payments: [confirmed({ units: 100_000n })],
+      refunds: [
+        refund('confirmed', { units: 12_000n }),
+        refund('awaiting_address', { id: `tr_${'8'.repeat(32)}`, units: 5_033n }),
+        refund('cancelled', { id: `tr_${'7'.repeat(32)}`, units: 1_111n }),
+      ],
+    }),
+  },
   'paid-late': {
     invoice: invoice(
       { ...BTC, ...settled, deadlinePassed: true, payments: [confirmed({ late: true })] },
@@ -331,6 +344,13 @@ export const STATES: Readonly<Record<string, State>> = {
     invoice: invoice({ ...expired, payments: [confirmed({ late: true, decision: 'held' })] }, { ...OVER, latePolicy: 'hold' }),
   },
   'expired-refused': { invoice: invoice({ ...expired, payments: [confirmed({ late: true, decision: 'refused' })] }, OVER) },
+  'expired-returning': {
+    invoice: invoice(
+      { ...expired, payments: [confirmed({ late: true, decision: 'refused' })], refunds: [refund('broadcast')] },
+      OVER,
+    ),
+    query: 'lang=uk',
+  },
   'invalid-replaced': {
     invoice: invoice({ ...invalid, payments: [payment({ status: 'replaced', replacedBy: OTHER_TXID })] }, OVER),
   },

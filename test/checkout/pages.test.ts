@@ -9,6 +9,7 @@ import { qrPath } from '../../src/checkout/qr.ts'
 import { addressBookOf } from '../../src/gateways/registry.ts'
 import { epcPayload } from '../../src/gateways/sepa/epc.ts'
 import { withMargin } from '../../src/money/fee.ts'
+import { ADDRESS } from '../invoice/refund-fixture.ts'
 import {
   BANK_REFERENCE,
   BTC_ADDRESS,
@@ -330,4 +331,14 @@ describe('what a store pays', () => {
     const shown = { invoice: { ...invoice, terms: { ...invoice.terms, methods: offered } } }
     expect(textOf(await (await request(shown, `/i/${INVOICE_ID}?method=BTC`)).text())).toContain('1 BTC = €59,700.00')
   })
+})
+
+test('what goes back is told to everybody, where it goes and how to say so to nobody', async () => {
+  const { text, html } = await open('paid-over-returned')
+  expect(text).toContain('Refunds 0.00012 BTC Arrived 0.00005033 BTC Waiting for your address')
+  expect(text).not.toContain('0.00001111')
+  expect(text).not.toContain('You sent more than was due')
+  expect(html).not.toContain('/claim/')
+  expect(html).not.toContain(ADDRESS)
+  expect((await open('expired-returning')).text).toContain('У дорозі')
 })

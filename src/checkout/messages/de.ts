@@ -143,6 +143,13 @@ export const de: Messages = {
   statusRefused: 'Verspätet, nicht angenommen',
   statusUnexpected: 'Keine Währung dieser Zahlung, nicht angerechnet',
 
+  refunds: 'Rückzahlungen',
+  refundAwaiting: (p) => `Wartet auf Ihre Adresse: ${p.store} gibt Ihnen dafür einen Link`,
+  refundPrepared: 'Wird vorbereitet',
+  refundSent: 'Unterwegs',
+  refundDone: 'Angekommen',
+  refundFailed: (p) => `Nicht gesendet. Bitte schreiben Sie an ${p.store}`,
+
   notFoundTitle: 'Wir finden diese Zahlung nicht',
   notFoundText: 'Bitte prüfen Sie, ob der Link vollständig ist, oder bitten Sie den Shop um einen neuen.',
   failureTitle: 'Das hat nicht geklappt',

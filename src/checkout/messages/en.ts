@@ -139,6 +139,13 @@ export const en = {
   statusRefused: 'Late, not accepted',
   statusUnexpected: 'Not a currency of this payment, not counted',
 
+  refunds: 'Refunds',
+  refundAwaiting: (p: { store: string }) => `Waiting for your address: ${p.store} gives you a link for it`,
+  refundPrepared: 'Being prepared',
+  refundSent: 'On its way',
+  refundDone: 'Arrived',
+  refundFailed: (p: { store: string }) => `Not sent. Please write to ${p.store}`,
+
   notFoundTitle: 'We can’t find this payment',
   notFoundText: 'Please check that the link is complete, or ask the shop for a new one.',
   failureTitle: 'That didn’t work',

@@ -137,6 +137,13 @@ export const uk: Messages = {
   statusRefused: 'Запізнілий, не прийнято',
   statusUnexpected: 'Інша валюта, не зараховано',
 
+  refunds: 'Повернення коштів',
+  refundAwaiting: (p) => `Чекає на вашу адресу: посилання для цього дає ${p.store}`,
+  refundPrepared: 'Готується',
+  refundSent: 'У дорозі',
+  refundDone: 'Надійшло',
+  refundFailed: (p) => `Не надіслано. Напишіть до ${p.store}`,
+
   notFoundTitle: 'Платіж не знайдено',
   notFoundText: 'Перевірте, чи посилання повне, або попросіть у магазину нове.',
   failureTitle: 'Не вийшло',

@@ -1,3 +1,4 @@
+import { isLive } from '../../invoice/refund.ts'
 import { isAlive } from '../../invoice/view.ts'
 import { timeText } from '../format.ts'
 import { Fact, Note, OrderFacts, Payments, ReferenceFact, ReturnLink } from '../parts.tsx'
@@ -11,6 +12,7 @@ export function Paid({ view }: { view: View }) {
   const paidAtMs = invoice.settledAtMs ?? invoice.updatedAtMs
   const counted = invoice.payments.filter((payment) => payment.decision === 'counted' && isAlive(payment))
   const { over, late } = figures.facts
+  const goesBack = (invoice.refunds ?? []).some(isLive)
   return (
     <>
       <SignLead view={view} tone="good">
@@ -28,7 +30,7 @@ export function Paid({ view }: { view: View }) {
         </p>
       </SignLead>
       <div class="panel">
-        {over && (
+        {over && !goesBack && (
           <Note tone="info" title={t.overTitle}>
             <p>{t.overText({ amount: showMoney(view, over.asset, over.units), store })}</p>
           </Note>

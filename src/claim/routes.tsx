@@ -1,0 +1,120 @@
+import { type Context, Hono } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
+import type { EdgeEnv } from '../../workers/edge/env.ts'
+import { isClaimToken } from '../auth/claim-token.ts'
+import { chooseLanguage, LANGUAGES, type Language } from '../checkout/language.ts'
+import { addressFault } from '../invoice/refund-address.ts'
+import { isId } from '../lib/ids.ts'
+import { logEvent, reasonOf } from '../lib/log.ts'
+import { unreachable } from '../lib/result.ts'
+import { registryOf } from '../money/registry.ts'
+import { claimHeaders } from './headers.ts'
+import { CLAIM_MESSAGES } from './language.ts'
+import { claimPage, messagePage } from './page.tsx'
+import { type ClaimRequest, createView, isChangeable, linkTo, type Stage } from './view.ts'
+
+const PATH = '/claim/:invoice/:refund/:token'
+type ClaimContext = Context<{ Bindings: EdgeEnv }, typeof PATH>
+
+/** The form is a field of some bytes. */
+const FORM_BYTES_MAX = 4096
+/** Longer than any address with its gaps; the rest is cut off, and what is left is none. */
+const TYPED_MAX = 200
+
+/**
+ * Where a payer says where a refund goes, mounted at `/`. Only the POST that confirms an address changes anything. A token
+ * that is wrong and a refund that does not exist look the same, and wake no object.
+ */
+export function createClaim(): Hono<{ Bindings: EdgeEnv }> {
+  const claim = new Hono<{ Bindings: EdgeEnv }>()
+
+  claim.get(PATH, async (c) => {
+    const request = await requestOf(c)
+    if (!request) return notFound(c)
+    const again = c.req.query('change') === '1' && isChangeable(request.refund)
+    const ask: Stage = { kind: 'ask', typed: '', fault: null, again: request.refund.address !== null }
+    return page(c, request, again ? ask : null)
+  })
+
+  claim.post(PATH, bodyLimit({ maxSize: FORM_BYTES_MAX, onError: (c) => failure(c, 413) }), async (c) => {
+    const request = await requestOf(c)
+    if (!request) return notFound(c)
+    const { invoice, refund, registry } = request
+    // Sent meanwhile, ended, or changed too often: the page says so itself.
+    if (!isChangeable(refund)) return c.redirect(linkTo(request), 303)
+    const { typed, step } = await formOf(c)
+    // It is shown in groups of four, and may be copied like that.
+    const address = typed.replace(/\s/g, '')
+    const ask: Stage = { kind: 'ask', typed, fault: null, again: refund.address !== null }
+    if (address === '') return page(c, request, { ...ask, fault: 'missing' }, 422)
+    if (step === 'edit') return page(c, request, ask)
+    const fault = addressFault(invoice, refund, address, registry)
+    if (fault) return page(c, request, { ...ask, fault: fault.reason }, 422)
+    if (step !== 'confirm') return page(c, request, { kind: 'confirm', address })
+
+    const claimed = await c.env.INVOICES.getByName(invoice.terms.id).claimRefund(refund.id, address)
+    if (claimed.ok) return c.redirect(linkTo(request), 303)
+    const { reason } = claimed.error
+    switch (reason) {
+      case 'refund_closed':
+        return c.redirect(linkTo(request), 303)
+      case 'invoice_not_found':
+      case 'refund_not_found':
+        return notFound(c)
+      case 'too_many_addresses':
+        return c.html(claimPage(createView(request, null, 'tooMany')), 409, claimHeaders())
+      case 'not_an_address':
+      case 'own_address':
+      case 'not_payable':
+        return page(c, request, { ...ask, fault: reason }, 422)
+      default:
+        return unreachable(reason)
+    }
+  })
+
+  claim.all('/claim/*', (c) => notFound(c))
+  claim.onError((error, c) => {
+    logEvent('error', 'claim_failed', { reason: reasonOf(error) })
+    return failure(c, 500)
+  })
+  return claim
+}
+
+/** The refund that the link names; null when there is none, or the token is not its own. */
+async function requestOf(c: ClaimContext): Promise<ClaimRequest | null> {
+  const { invoice: invoiceId, refund: refundId, token } = c.req.param()
+  if (!isId('inv', invoiceId) || !isId('tr', refundId) || !isId('clm', token)) return null
+  if (!(await isClaimToken(c.env.ID_SECRET, invoiceId, refundId, token))) return null
+  const invoice = await c.env.INVOICES.getByName(invoiceId).read()
+  const refund = invoice?.refunds?.find(({ id }) => id === refundId)
+  const registry = registryOf(c.env)
+  // Where a bank's transfer goes back to is not asked.
+  if (!invoice || !refund || !registry.findChain(refund.chainId)) return null
+  const lang = c.req.query('lang')
+  const asked = lang && Object.hasOwn(LANGUAGES, lang) ? (lang as Language) : null
+  const path = `/claim/${invoiceId}/${refundId}/${token}`
+  return { invoice, refund, registry, language: languageOf(c), asked, path }
+}
+
+async function formOf(c: ClaimContext): Promise<{ typed: string; step: unknown }> {
+  const { address, step } = await c.req.parseBody()
+  return { typed: typeof address === 'string' ? address.trim().slice(0, TYPED_MAX) : '', step }
+}
+
+function page(c: ClaimContext, request: ClaimRequest, sent: Stage | null, status: 200 | 422 = 200) {
+  return c.html(claimPage(createView(request, sent)), status, claimHeaders())
+}
+
+function notFound(c: Context) {
+  const { notFoundTitle, notFoundText } = CLAIM_MESSAGES[languageOf(c)]
+  return c.html(messagePage(languageOf(c), notFoundTitle, notFoundText), 404, claimHeaders())
+}
+
+function failure(c: Context, status: 413 | 500) {
+  const { failureTitle, failureText } = LANGUAGES[languageOf(c)]
+  return c.html(messagePage(languageOf(c), failureTitle, failureText), status, claimHeaders())
+}
+
+function languageOf(c: Context): Language {
+  return chooseLanguage(c.req.query('lang'), c.req.header('accept-language'))
+}

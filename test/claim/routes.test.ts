@@ -1,0 +1,140 @@
+import { describe, expect, test } from 'vitest'
+import { createClaim } from '../../src/claim/routes.tsx'
+import { err } from '../../src/lib/result.ts'
+import { BTC_ADDRESS } from '../checkout/fixtures.ts'
+import { ADDRESS, REFUND_ID, refund } from '../invoice/refund-fixture.ts'
+import { CLAIM_STATES, type ClaimState, claimEnv, formOf, invoiceOf, pathOf } from './fixtures.ts'
+
+const claim = createClaim()
+const ASK = CLAIM_STATES.ask as ClaimState
+
+describe('the link', () => {
+  test('opens nothing with another token, id or form of it, and wakes no object', async () => {
+    const path = await pathOf()
+    const wrong = [
+      path.slice(0, -1) + (path.endsWith('0') ? '1' : '0'),
+      path.replace('/inv_9', '/inv_8'),
+      path.replace('/tr_9', '/tr_8'),
+      path.slice(0, path.lastIndexOf('/') + 1),
+      `${path}0`,
+      '/claim/inv_1/tr_1/clm_1',
+      '/claim/',
+    ]
+    for (const one of wrong) {
+      const { env, calls } = claimEnv(ASK)
+      for (const init of [undefined, formOf({ address: ADDRESS, step: 'confirm' })]) {
+        const response = await claim.request(one, init, env)
+        expect(response.status, one).toBe(404)
+        expect(response.headers.get('referrer-policy')).toBe('no-referrer')
+        expect(await response.text()).toContain('We can’t find this refund')
+      }
+      expect(calls).toEqual([])
+    }
+  })
+
+  test('of a refund that is not there looks the same', async () => {
+    const { env, held } = claimEnv(ASK)
+    held.invoice = { ...invoiceOf(ASK), refunds: [] }
+    const response = await claim.request(await pathOf(), undefined, env)
+    expect(response.status).toBe(404)
+  })
+})
+
+describe('the form', () => {
+  test('changes nothing until the address was confirmed', async () => {
+    const { env, calls } = claimEnv(ASK)
+    const path = await pathOf()
+    await claim.request(path, undefined, env)
+    for (const step of ['check', 'edit', 'anything']) {
+      const response = await claim.request(path, formOf({ address: ADDRESS, step }), env)
+      expect(response.status).toBe(200)
+    }
+    expect(calls.filter((call) => call !== 'read')).toEqual([])
+    const confirmed = await claim.request(`${path}?lang=de`, formOf({ address: ADDRESS, step: 'confirm' }), env)
+    expect([confirmed.status, confirmed.headers.get('location')]).toEqual([303, `${path}?lang=de`])
+    expect(calls.at(-1)).toBe(`claim ${REFUND_ID} ${ADDRESS}`)
+  })
+
+  test('takes an address as it is copied from the groups, and sends it without gaps', async () => {
+    const { env, calls } = claimEnv(ASK)
+    const spaced = ADDRESS.replace(/(.{4})/g, '$1 \n')
+    await claim.request(await pathOf(), formOf({ address: ` ${spaced}`, step: 'confirm' }), env)
+    expect(calls.at(-1)).toBe(`claim ${REFUND_ID} ${ADDRESS}`)
+  })
+
+  test.each([
+    ['of another network', 'bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080'],
+    ['with a wrong character', ADDRESS.replace('w508', 'w509')],
+    ['that is none', 'hello'],
+    ['that is far too long', 'b'.repeat(3_000)],
+    ['that is a link', `bitcoin:${ADDRESS}`],
+  ])('refuses an address %s, also when it is said to be confirmed', async (_what, address) => {
+    const { env, calls } = claimEnv(ASK)
+    const response = await claim.request(await pathOf(), formOf({ address, step: 'confirm' }), env)
+    expect(response.status).toBe(422)
+    expect(calls).toEqual(['read'])
+  })
+
+  test('refuses the address that was paid to', async () => {
+    const state = { ...ASK, chains: undefined }
+    const { env, held } = claimEnv(state)
+    const shown = { asset: 'BTC', address: ADDRESS, index: 1, atMs: 0 }
+    held.invoice = { ...held.invoice, activations: [{ ...shown, address: BTC_ADDRESS }, shown] }
+    const response = await claim.request(await pathOf(), formOf({ address: ADDRESS, step: 'check' }), env)
+    expect(response.status).toBe(422)
+    expect(await response.text()).toContain('This is the address you paid to')
+  })
+
+  test('says what the invoice says, should it know better', async () => {
+    const path = await pathOf()
+    const answers = { refund_closed: 303, too_many_addresses: 409, own_address: 422, refund_not_found: 404 } as const
+    for (const [reason, status] of Object.entries(answers)) {
+      const { env } = claimEnv(ASK, async () => err({ reason, status: 'signing' }) as never)
+      const response = await claim.request(path, formOf({ address: ADDRESS, step: 'confirm' }), env)
+      expect(response.status, reason).toBe(status)
+      expect(response.headers.get('referrer-policy') ?? 'no-referrer').toBe('no-referrer')
+    }
+  })
+
+  test.each(['signing', 'broadcast', 'confirmed', 'failed', 'cancelled'] as const)(
+    'is not taken once the refund is %s',
+    async (status) => {
+      const { env, calls } = claimEnv({ refund: refund(status) })
+      const path = await pathOf()
+      const response = await claim.request(path, formOf({ address: ADDRESS, step: 'confirm' }), env)
+      expect([response.status, response.headers.get('location')]).toEqual([303, path])
+      expect(calls).toEqual(['read'])
+      expect(await (await claim.request(`${path}?change=1`, undefined, env)).text()).not.toContain('<textarea')
+    },
+  )
+
+  test('of a refund whose address was changed often enough is not shown', async () => {
+    const { env } = claimEnv({ refund: refund('queued', { claims: 5 }) })
+    const path = await pathOf()
+    expect(await (await claim.request(path, undefined, env)).text()).not.toContain('change=1')
+  })
+
+  test('is small: what is larger is not read', async () => {
+    const { env, calls } = claimEnv(ASK)
+    const response = await claim.request(await pathOf(), formOf({ address: 'x'.repeat(5_000), step: 'check' }), env)
+    expect(response.status).toBe(413)
+    expect(calls).toEqual([])
+  })
+
+  test('that fails on our side says so, and tells the log nothing of the link', async () => {
+    const lines: string[] = []
+    const error = console.error
+    console.error = (line: string) => lines.push(line)
+    try {
+      const { env } = claimEnv(ASK, async () => {
+        throw new Error('the object is away')
+      })
+      const response = await claim.request(await pathOf(), formOf({ address: ADDRESS, step: 'confirm' }), env)
+      expect(response.status).toBe(500)
+      expect(lines).toHaveLength(1)
+      expect(lines[0]).not.toContain('clm_')
+    } finally {
+      console.error = error
+    }
+  })
+})
