@@ -10,7 +10,7 @@ export const ledger: Bench = {
   name: 'ledger',
   title: 'The ledger',
   async run() {
-    const bare = await startBenchWorker('ledger/bare.ts', { BARE: 'BareObject' }, { DATABASE: 'bench' })
+    const bare = await startBenchWorker('ledger/bare.ts', { BARE: 'BareObject' }, { d1Databases: { DATABASE: 'bench' } })
     const system = await startSystem({ entries: { core: 'ledger/core.ts' } })
     const client = createClient(1)
     try {

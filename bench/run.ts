@@ -7,15 +7,18 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { addresses } from './addresses.ts'
 import { blockScan } from './block-scan.ts'
 import { checkout } from './checkout.ts'
 import { cost } from './cost.ts'
 import { createInvoice } from './create-invoice.ts'
 import { detection } from './detection.ts'
+import { fullBlock } from './full-block.ts'
 import { ledger } from './ledger.ts'
 import { type Bench, type BenchResult, figureTable } from './lib/figure.ts'
+import { recovery } from './recovery.ts'
 
-const BENCHES: readonly Bench[] = [blockScan, createInvoice, checkout, detection, cost, ledger]
+const BENCHES: readonly Bench[] = [blockScan, addresses, createInvoice, checkout, detection, fullBlock, recovery, cost, ledger]
 const DOCUMENT = join(dirname(dirname(fileURLToPath(import.meta.url))), 'docs', 'benchmarks.md')
 const START = '<!-- figures: written by `npm run bench -- --write` -->'
 const END = '<!-- end of figures -->'

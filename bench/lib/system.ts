@@ -11,6 +11,7 @@ const CONFIGS = {
   edge: 'wrangler.toml',
   core: 'workers/core/wrangler.toml',
   gateways: 'workers/gateways/wrangler.toml',
+  signer: 'workers/signer/wrangler.toml',
   courier: 'workers/courier/wrangler.toml',
 }
 

@@ -15,6 +15,12 @@ export interface BenchWorker {
   stop(): Promise<void>
 }
 
+interface WorkerExtras {
+  readonly d1Databases?: Readonly<Record<string, string>>
+  /** Variables. */
+  readonly bindings?: Readonly<Record<string, string>>
+}
+
 /**
  * One Worker of the bench folder in a workerd of its own, its objects and databases on disk as the whole system's are.
  * It stands behind the same static files: locally their router is one more Worker that every request passes.
@@ -22,7 +28,7 @@ export interface BenchWorker {
 export async function startBenchWorker(
   entry: string,
   objects: Readonly<Record<string, string>>,
-  d1Databases: Readonly<Record<string, string>> = {},
+  { d1Databases = {}, bindings = {} }: WorkerExtras = {},
 ): Promise<BenchWorker> {
   const folder = mkdtempSync(join(tmpdir(), 'paytomat-bench-'))
   const durableObjects = Object.fromEntries(
@@ -38,6 +44,7 @@ export async function startBenchWorker(
           modules: [{ type: 'ESModule', path: 'bench.mjs', contents: await bundleWorker(join(BENCH_FOLDER, entry)) }],
           durableObjects,
           d1Databases,
+          bindings,
           assets,
         } as V4WorkerOptions,
       ],
