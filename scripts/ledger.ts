@@ -1,32 +1,20 @@
 /** `npm run ledger -- <command>`: looks after the ledgers of the running development system. See docs/operations.md. */
 import { randomUUID } from 'node:crypto'
-import { dirname, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { openAdmin, Refusal } from './ledger/admin.ts'
+import { openAdmin } from './ledger/admin.ts'
 import { parseArguments, USAGE } from './ledger/arguments.ts'
-import { terminalSay } from './ledger/say.ts'
 import { showBalances, showDifferences } from './ledger/show.ts'
 import { rebuild, verify } from './ledger/verify.ts'
-import { readDevFile } from './stack/dev-file.ts'
+import { terminalSay } from './stack/say.ts'
+import { Refusal, runningSystem, runTool } from './stack/tool.ts'
 
-// Whoever reads along has gone, `head` for example.
-process.stdout.on('error', () => process.exit(1))
-try {
-  process.exitCode = await main()
-} catch (error) {
-  console.error(error instanceof Refusal ? error.message : error)
-  process.exitCode = 1
-}
+await runTool(main)
 
 /** 1 when something differs. */
 async function main(): Promise<number> {
   const parsed = parseArguments(process.argv.slice(2))
   if (!parsed.ok) throw new Refusal(`${parsed.error}\n\n${USAGE}`)
   const order = parsed.value
-  const root = dirname(dirname(fileURLToPath(import.meta.url)))
-  const dev = readDevFile(resolve(root, process.env.PAYTOMAT_STATE || '.paytomat'))
-  if (dev === null) throw new Refusal('Paytomat is not running here: run "npm start" first.')
-  const admin = openAdmin(dev.admin)
+  const admin = openAdmin(runningSystem().dev.admin)
   const say = terminalSay(process.stdout)
   switch (order.command) {
     case 'verify':

@@ -2,36 +2,25 @@
  * `npm run pay -- <invoice id> [--method BTC] [--amount 0.001]`: pays an invoice of the running development system
  * from the demo wallet, and follows it until the payment is seen. Without --amount it pays what is due.
  */
-import { dirname, join, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { DEVELOPMENT_CHAINS } from '../config/development.ts'
 import type { InvoiceResource, PaymentMethodResource } from '../src/invoice/resource.ts'
 import { formatDecimal, parseDecimal } from '../src/money/amount.ts'
 import { createRegistry } from '../src/money/registry.ts'
 import { openDemoWallets } from './stack/demo-wallets.ts'
-import { type DevFile, readDevFile } from './stack/dev-file.ts'
+import type { DevFile } from './stack/dev-file.ts'
+import { askJson, Refusal, runningSystem, runTool } from './stack/tool.ts'
 
 const USAGE = 'usage: npm run pay -- <invoice id> [--method BTC] [--amount 0.001]'
 const SEEN_WITHIN_MS = 60_000
 const POLL_MS = 500
 
-class Refusal extends Error {}
+await runTool(pay)
 
-try {
-  await pay()
-} catch (error) {
-  console.error(error instanceof Refusal ? error.message : error)
-  process.exitCode = 1
-}
-
-async function pay(): Promise<void> {
+async function pay(): Promise<number> {
   const { invoiceId, methodCode, amount } = readArguments()
-  const root = dirname(dirname(fileURLToPath(import.meta.url)))
-  const stateDir = resolve(root, process.env.PAYTOMAT_STATE || '.paytomat')
-  const dev = readDevFile(stateDir)
-  if (dev === null) throw new Refusal('Paytomat is not running here: run "npm start" first.')
-
+  const { dev, stateDir } = runningSystem()
   const invoice = await callApi(dev, 'GET', `/v1/invoices/${encodeURIComponent(invoiceId)}`)
   const code = chooseMethod(invoice, methodCode)
   // An address that is there already can be paid even when the invoice is over: late money is a case to try.
@@ -51,6 +40,7 @@ async function pay(): Promise<void> {
   console.log(`Paying ${formatDecimal(units, decimals, 2)} ${code} to ${method.address}`)
   console.log(`txid ${await wallets.pay({ asset: code, address: method.address, units })}`)
   await follow(dev, activated)
+  return 0
 }
 
 function readArguments(): { invoiceId: string; methodCode: string | null; amount: string | null } {
@@ -111,13 +101,6 @@ async function follow(dev: DevFile, before: InvoiceResource): Promise<void> {
   throw new Refusal(`The payment was sent and has not been seen within a minute: look at ${dev.origin}/health.`)
 }
 
-async function callApi(dev: DevFile, method: 'GET' | 'POST', path: string): Promise<InvoiceResource> {
-  const response = await fetch(new URL(path, dev.origin), { method, headers: { authorization: `Bearer ${dev.apiKey}` } }).catch(
-    () => null,
-  )
-  if (response === null) throw new Refusal(`Nobody answers at ${dev.origin}: run "npm start" first.`)
-  const body = (await response.json().catch(() => ({}))) as InvoiceResource & { code?: string; title?: string; detail?: string }
-  if (response.ok) return body
-  if (response.status === 404) throw new Refusal('There is no such invoice in the demo store.')
-  throw new Refusal(`Paytomat refused (${response.status} ${body.code ?? ''}): ${body.detail ?? body.title ?? 'no reason given'}`)
+function callApi({ origin, apiKey }: DevFile, method: 'GET' | 'POST', path: string): Promise<InvoiceResource> {
+  return askJson({ url: origin, token: apiKey }, { method, path })
 }

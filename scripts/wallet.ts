@@ -1,31 +1,25 @@
-/** `npm run wallet -- <command>`: addresses and balances of the running development system. See docs/operations.md. */
-import { dirname, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { Refusal } from './ledger/admin.ts'
-import { terminalSay } from './ledger/say.ts'
-import { readDevFile } from './stack/dev-file.ts'
-import { parseArguments, USAGE } from './wallet/arguments.ts'
+/** `npm run wallet -- <command>`: addresses, balances and money out of the running development system. See docs/wallets.md. */
+import { randomUUID } from 'node:crypto'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { terminalSay } from './stack/say.ts'
+import { Refusal, runningSystem, runTool } from './stack/tool.ts'
+import { type Command, parseArguments, USAGE } from './wallet/arguments.ts'
 import { openWallets } from './wallet/client.ts'
 import { showAddress, showAddresses, showBalance, showWallets, untilRead } from './wallet/show.ts'
+import { exitCodeOf, follow, showPayout, showTransfer, showTransfers } from './wallet/show-transfers.ts'
+import { openTransfers } from './wallet/transfers.ts'
 
-// Whoever reads along has gone, `head` for example.
-process.stdout.on('error', () => process.exit(1))
-try {
-  process.exitCode = await main()
-} catch (error) {
-  console.error(error instanceof Refusal ? error.message : error)
-  process.exitCode = 1
-}
+await runTool(main)
 
-/** 1 when a balance was asked for that could not be read. */
+/** 1 when a balance could not be read or a transfer failed, 2 when a transfer waits for somebody. */
 async function main(): Promise<number> {
   const parsed = parseArguments(process.argv.slice(2))
   if (!parsed.ok) throw new Refusal(`${parsed.error}\n\n${USAGE}`)
   const order = parsed.value
-  const root = dirname(dirname(fileURLToPath(import.meta.url)))
-  const dev = readDevFile(resolve(root, process.env.PAYTOMAT_STATE || '.paytomat'))
-  if (dev === null) throw new Refusal('Paytomat is not running here: run "npm start" first.')
-  const wallets = openWallets({ origin: dev.origin, apiKey: process.env.PAYTOMAT_API_KEY || dev.apiKey })
+  const { dev } = runningSystem()
+  const door = { url: dev.origin, token: process.env.PAYTOMAT_API_KEY || dev.apiKey }
+  const wallets = openWallets(door)
+  const transfers = openTransfers(door)
   const say = terminalSay(process.stdout)
   switch (order.command) {
     case 'list':
@@ -51,5 +45,62 @@ async function main(): Promise<number> {
       if (uri !== null) say.line(`  ${uri}`)
       return 0
     }
+    case 'send': {
+      const key = keyFor(order.key)
+      const sent = await transfers.send(key, order.wish)
+      return shown(order.wait, sent.id)
+    }
+    case 'payout': {
+      const key = keyFor(order.key)
+      return showPayout(await transfers.payout(key, readText(order.file)), say)
+    }
+    case 'transfers':
+      showTransfers(await transfers.list({ status: order.status, kind: order.kind }), say)
+      return 0
+    case 'transfer':
+      return shown(order.wait, order.id)
+    case 'psbt':
+      if (order.out === null) say.line(await transfers.psbt(order.id, order.version))
+      else writeFileSync(order.out, await transfers.psbtFile(order.id, order.version))
+      return 0
+    case 'submit':
+      await transfers.submit(order.id, signedText(order))
+      return shown(order.wait, order.id)
+    case 'bump':
+      await transfers.bump(order.id, order.targetBlocks)
+      return shown(false, order.id)
+    case 'cancel':
+      showTransfer(await transfers.cancel(order.id), say)
+      return 0
+  }
+
+  async function shown(wait: boolean, id: string): Promise<number> {
+    const read = () => transfers.read(id)
+    const transfer = wait ? await follow(read, say) : await read()
+    showTransfer(transfer, say)
+    return exitCodeOf(transfer)
+  }
+
+  /** Shown before it is sent: with the same key it can be sent again, whatever became of the first time. */
+  function keyFor(given: string | null): string {
+    const key = given ?? randomUUID()
+    say.line(`key ${key}`)
+    return key
+  }
+}
+
+/** A PSBT file is binary or its base64 text; anything that is no file is the text itself. */
+function signedText({ signed }: Extract<Command, { command: 'submit' }>): string {
+  if (!existsSync(signed)) return signed
+  const bytes = readFileSync(signed)
+  const isBinary = bytes.subarray(0, 5).equals(Buffer.from('psbt\xff', 'latin1'))
+  return isBinary ? bytes.toString('base64') : bytes.toString('utf8').trim()
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    throw new Refusal(`${path} can't be read: ${error instanceof Error ? error.message : error}`)
   }
 }

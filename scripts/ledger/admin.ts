@@ -2,9 +2,7 @@ import type { ComparedPage, RebuiltPage } from '../../src/audit/whole.ts'
 import type { SegmentCheck } from '../../src/ledger/rpc.ts'
 import type { Balances, Difference } from '../../src/ledger/types.ts'
 import type { LedgerPosition } from '../../src/storage/ledger-rows.ts'
-
-/** What a person is told instead of a stack trace. */
-export class Refusal extends Error {}
+import { askJson, type Door, Refusal } from '../stack/tool.ts'
 
 /** One merchant's ledger as `GET /admin/ledgers` has it. */
 export interface LedgerLine {
@@ -47,16 +45,9 @@ export interface Admin {
   adjust(merchantId: string, order: Order): Promise<{ no: number; hash: string }>
 }
 
-export function openAdmin({ url, token }: { readonly url: string; readonly token: string }): Admin {
-  const call = async <T>(method: 'GET' | 'POST', path: string, body: unknown = {}): Promise<T> => {
-    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
-    const sent = method === 'POST' ? JSON.stringify(body) : undefined
-    const response = await fetch(new URL(path, url), { method, headers, body: sent }).catch(() => null)
-    if (response === null) throw new Refusal(`Nobody answers at ${url}: run "npm start" first.`)
-    const answer = (await response.json().catch(() => ({}))) as T & { code?: string; detail?: string }
-    if (response.ok) return answer
-    throw new Refusal(`Paytomat refused (${response.status} ${answer.code ?? ''}): ${answer.detail ?? 'no reason given'}`)
-  }
+export function openAdmin(door: Door): Admin {
+  const call = <T>(method: 'GET' | 'POST', path: string, body: unknown = {}): Promise<T> =>
+    askJson<T>(door, { method, path, body: method === 'POST' ? JSON.stringify(body) : undefined })
   const of = (merchantId: string, rest: string) => `/admin/ledgers/${encodeURIComponent(merchantId)}/${rest}`
   return {
     async *ledgers(only) {

@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util'
 import { err, ok, type Result } from '../../src/lib/result.ts'
 import { parseDecimal } from '../../src/money/amount.ts'
+import { decimalsOf } from '../stack/say.ts'
 import type { Order } from './admin.ts'
-import { decimalsOf } from './say.ts'
 
 export const USAGE = `usage: npm run ledger -- <command>
 

@@ -1,6 +1,6 @@
 import type { Balances } from '../../src/ledger/types.ts'
+import { count, inChartOrder, money, type Say, table } from '../stack/say.ts'
 import type { Admin } from './admin.ts'
-import { count, inChartOrder, money, type Say, table } from './say.ts'
 
 /** What each merchant's stores have, by account. */
 export async function showBalances(admin: Admin, only: string | null, say: Say): Promise<void> {

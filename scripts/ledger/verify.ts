@@ -1,8 +1,8 @@
 import type { Pass } from '../../src/audit/rpc.ts'
 import { addMerchant, endOfPass, newPass, totalOf } from '../../src/audit/totals.ts'
 import type { LedgerPosition } from '../../src/storage/ledger-rows.ts'
+import { count, inChartOrder, money, type Say, table } from '../stack/say.ts'
 import type { Admin, LedgerLine } from './admin.ts'
-import { count, inChartOrder, money, type Say, table } from './say.ts'
 
 /** Faults of one ledger that are shown; the rest are counted. */
 const FAULTS_SHOWN = 10

@@ -12,8 +12,11 @@ export interface AdminDoor {
   stop(): Promise<void>
 }
 
-/** Calls the private core Worker. */
-type Core = (path: string, init: { method: string; headers: Record<string, string>; body?: string }) => Promise<Response>
+/** Calls a private Worker. */
+type Call = (path: string, init: { method: string; headers: Record<string, string>; body?: string }) => Promise<Response>
+
+/** Whose each path is, by what it begins with. */
+type Workers = Readonly<Record<`/${string}/`, Call>>
 
 interface Answer {
   readonly status: number
@@ -22,15 +25,16 @@ interface Answer {
 }
 
 /**
- * Serves the core Worker's `/admin/…` to tools on this machine, on loopback and for who has the token. Pages in a browser
- * are kept out twice: by their Origin, and by the Host that a rebound name would bring.
+ * Serves private Workers' routes for operators (`/admin/…` of core, `/signer/…` of the signer) to tools on this machine, on
+ * loopback and for who has the token. Pages in a browser are kept out twice: by their Origin, and by the Host that a
+ * rebound name would bring.
  */
-export async function startAdminDoor(core: Core): Promise<AdminDoor> {
+export async function startAdminDoor(workers: Workers): Promise<AdminDoor> {
   const token = randomBytes(32).toString('base64url')
   const server = createServer((request, response) => {
     const { port } = server.address() as AddressInfo
-    handle(request, port, token, core)
-      .catch((error: unknown) => problem(502, 'core_unreachable', error instanceof Error ? error.message : String(error)))
+    handle(request, port, token, workers)
+      .catch((error: unknown) => problem(502, 'worker_unreachable', error instanceof Error ? error.message : String(error)))
       .then((answer) => send(response, answer))
   })
   await new Promise<void>((resolve, reject) => {
@@ -48,17 +52,18 @@ export async function startAdminDoor(core: Core): Promise<AdminDoor> {
   }
 }
 
-async function handle(request: IncomingMessage, port: number, token: string, core: Core): Promise<Answer> {
+async function handle(request: IncomingMessage, port: number, token: string, workers: Workers): Promise<Answer> {
   const { host, origin, authorization } = request.headers
   if (host !== `127.0.0.1:${port}` && host !== `localhost:${port}`) return problem(421, 'wrong_host', 'this is loopback only')
   if (origin !== undefined) return problem(403, 'not_for_browsers', 'this is for tools on this machine')
   if (!isSame(authorization ?? '', `Bearer ${token}`)) return problem(401, 'token_missing', 'send the token that dev.json has')
   const path = request.url ?? ''
-  if (!path.startsWith('/admin/')) return problem(404, 'route_not_found', 'only /admin/… is served here')
+  const call = Object.entries(workers).find(([beginning]) => path.startsWith(beginning))?.[1]
+  if (!call) return problem(404, 'route_not_found', `only ${Object.keys(workers).join('…, ')}… are served here`)
   const body = await readBody(request)
   if (body === null) return problem(413, 'body_too_large', `a body has at most ${BODY_BYTES_MAX} bytes`)
   const method = request.method ?? 'GET'
-  const answer = await core(path, {
+  const answer = await call(path, {
     method,
     headers: { 'content-type': 'application/json' },
     body: method === 'GET' || method === 'HEAD' ? undefined : body,

@@ -10,7 +10,7 @@ export interface DevFile {
   readonly evm: { readonly rpcUrl: string; readonly chainId: number; readonly usdc: string }
   /** Additions of ours: the demo shop when it runs, the admin door, and the process ids by name. */
   readonly shop: { readonly origin: string } | null
-  /** The core Worker's `/admin/…` on loopback; `token` is another one at each start. */
+  /** Core's `/admin/…` and the signer's `/signer/…` on loopback; `token` is another one at each start. */
   readonly admin: { readonly url: string; readonly token: string }
   readonly pids: Readonly<Record<string, number>>
 }

@@ -8,21 +8,24 @@ import { readJson, writePrivate } from './processes.ts'
 export interface Secrets {
   readonly idSecret: string
   readonly webhookSecret: string
+  /** `SIGNER_KEK`: what the seeds of this installation's hot wallets are sealed under. */
+  readonly signerKek: string
   readonly storeId: string
   readonly apiKey: string
 }
 
-/** Reads `<state>/secrets.json` (mode 600), made when it is missing. */
+/** Reads `<state>/secrets.json` (mode 600), made when it is missing. What it lacks, from an earlier version, is added. */
 export function openSecrets(stateDir: string): Secrets {
   const path = join(stateDir, 'secrets.json')
-  const kept = readJson<Secrets>(path)
-  if (kept?.idSecret && kept.webhookSecret && kept.storeId && kept.apiKey) return kept
-  const fresh: Secrets = {
-    idSecret: randomBytes(32).toString('hex'),
-    webhookSecret: randomBytes(32).toString('hex'),
-    storeId: randomId('st'),
-    apiKey: createApiKey('test'),
+  const kept = readJson<Partial<Secrets>>(path) ?? {}
+  const secrets: Secrets = {
+    idSecret: kept.idSecret || randomBytes(32).toString('hex'),
+    webhookSecret: kept.webhookSecret || randomBytes(32).toString('hex'),
+    signerKek: kept.signerKek || randomBytes(32).toString('base64'),
+    storeId: kept.storeId || randomId('st'),
+    apiKey: kept.apiKey || createApiKey('test'),
   }
-  writePrivate(path, JSON.stringify(fresh, null, 2))
-  return fresh
+  if (Object.entries(secrets).some(([name, value]) => kept[name as keyof Secrets] !== value))
+    writePrivate(path, JSON.stringify(secrets, null, 2))
+  return secrets
 }

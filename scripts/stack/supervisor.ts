@@ -5,7 +5,7 @@ import type { ChainConfig } from '../../src/money/chain.ts'
 import { startShop } from '../shop/server.ts'
 import { type AdminDoor, startAdminDoor } from './admin-door.ts'
 import type { BitcoinNode } from './bitcoin/index.ts'
-import { demoAccounts } from './demo-store.ts'
+import { demoAccounts, demoSigners } from './demo-store.ts'
 import { startDemoWalletService } from './demo-wallet-service.ts'
 import { type DemoWallets, openDemoWallets } from './demo-wallets.ts'
 import { devFilePath, writeDevFile } from './dev-file.ts'
@@ -51,7 +51,7 @@ export interface Stack {
   readonly storeId: string
   readonly apiKey: string
   readonly shopOrigin: string | null
-  /** The core Worker's `/admin/…` for tools on this machine. */
+  /** What private Workers have for operators: core's `/admin/…`, the signer's `/signer/…`. */
   readonly admin: Pick<AdminDoor, 'url' | 'token'>
   readonly wallets: DemoWallets
   readonly bitcoin: BitcoinNode
@@ -143,6 +143,7 @@ async function raise(options: StackOptions, book: ProcessBook, closers: Closer[]
       shards: options.shards,
       idSecret: secrets.idSecret,
       webhookSecret: secrets.webhookSecret,
+      signerKek: secrets.signerKek,
       fixedRates: options.fixedRates,
       demoWalletUrl: walletService.url,
       log(level, line) {
@@ -164,7 +165,10 @@ async function raise(options: StackOptions, book: ProcessBook, closers: Closer[]
     },
   })
 
-  const admin = await startAdminDoor((path, init) => workers.dispatchCore(path, init))
+  const admin = await startAdminDoor({
+    '/admin/': (path, init) => workers.dispatchCore(path, init),
+    '/signer/': (path, init) => workers.dispatchSigner(path, init),
+  })
   closers.push({ name: 'admin door', close: admin.stop })
 
   const shopOrigin = shopPort === null ? null : `http://localhost:${shopPort}`
@@ -228,32 +232,39 @@ async function raise(options: StackOptions, book: ProcessBook, closers: Closer[]
   return stack
 }
 
-/** The demo store is made anew at each start, the same one: its id and key are kept in secrets.json. */
+/** The demo store is made anew at each start, the same one: its id and key are kept in secrets.json. Its wallets are hot. */
 async function provision(
   workers: Workers,
   secrets: Secrets,
   chains: readonly ChainConfig[],
   shopOrigin: string | null,
 ): Promise<void> {
-  const response = await workers.dispatchCore('/admin/stores', {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({
-      storeId: secrets.storeId,
-      apiKey: secrets.apiKey,
-      name: 'The Corner Kiosk',
-      wallets: demoAccounts(chains),
-      allowedOrigins: shopOrigin === null ? [] : [shopOrigin],
-      latePolicy: 'accept_locked_rate',
-      toleranceBps: 0,
-      watchMs: 7 * 24 * 60 * 60_000,
-    }),
+  const post = async (dispatch: Workers['dispatchCore'], path: string, body: unknown) => {
+    const headers = { 'content-type': 'application/json' }
+    const response = await dispatch(path, { method: 'POST', headers, body: JSON.stringify(body) })
+    if (response.ok) return
+    throw new StartError(
+      `${path} refused to make the demo store: ${response.status} ${(await response.text()).slice(0, 300)}`,
+      'If the state folder is from another version, delete it and start again.',
+    )
+  }
+  await post(workers.dispatchCore, '/admin/stores', {
+    storeId: secrets.storeId,
+    apiKey: secrets.apiKey,
+    name: 'The Corner Kiosk',
+    wallets: demoAccounts(chains),
+    allowedOrigins: shopOrigin === null ? [] : [shopOrigin],
+    latePolicy: 'accept_locked_rate',
+    toleranceBps: 0,
+    watchMs: 7 * 24 * 60 * 60_000,
   })
-  if (response.ok) return
-  throw new StartError(
-    `the core Worker refused to make the demo store: ${response.status} ${(await response.text()).slice(0, 300)}`,
-    'If the state folder is from another version, delete it and start again.',
-  )
+  for (const { walletId, envelope, policy } of await demoSigners(chains, secrets.signerKek)) {
+    const path = `/signer/wallets/${walletId}`
+    const known = (await (await workers.dispatchSigner(path)).json()) as { account?: unknown; policyVersion?: number }
+    if (!known.account) await post(workers.dispatchSigner, `${path}/seed`, { by: 'npm start', envelope })
+    // One that somebody has changed to try something out stays.
+    if (!known.policyVersion) await post(workers.dispatchSigner, `${path}/policy`, { by: 'npm start', policy })
+  }
 }
 
 async function requirePort(port: number): Promise<void> {

@@ -7,11 +7,12 @@ import { bundleWorker } from './bundle.ts'
 import { applyMigrations } from './migrations.ts'
 import { childrenRunning, endProcess, type RunningProcess } from './processes.ts'
 
-/** The four Workers, the public one first: Miniflare gives its port to the first. */
+/** All Workers, the public one first: Miniflare gives its port to the first. */
 const CONFIGS = {
   edge: 'wrangler.toml',
   core: 'workers/core/wrangler.toml',
   gateways: 'workers/gateways/wrangler.toml',
+  signer: 'workers/signer/wrangler.toml',
   courier: 'workers/courier/wrangler.toml',
 } as const
 type WorkerKey = keyof typeof CONFIGS
@@ -34,6 +35,8 @@ export interface WorkersOptions {
   readonly shards: number
   readonly idSecret: string
   readonly webhookSecret: string
+  /** 32 bytes in base64. */
+  readonly signerKek: string
   readonly fixedRates: Readonly<Record<string, string>>
   readonly demoWalletUrl: string
   /** A line of a Worker's log: JSON of ours, or words of the runtime. */
@@ -54,6 +57,8 @@ export interface Workers {
   readonly pid: number
   /** Calls the core Worker, which has no public address: for `POST /admin/stores`. */
   dispatchCore(path: string, init?: RequestInit): Promise<Response>
+  /** Calls the signer Worker, which has none either: for its operators' routes. */
+  dispatchSigner(path: string, init?: RequestInit): Promise<Response>
   /** Puts a message on a queue of core's, by the name of its binding: for tests of messages that come twice. */
   send(binding: string, message: unknown): Promise<void>
   /** Runs core's cron sweep now. */
@@ -95,11 +100,11 @@ export async function startWorkers(options: WorkersOptions): Promise<Workers> {
       }),
   )
 
-  const core = async () => (await miniflare.getWorker(nameOf('core', options.root))) as unknown as PrivateWorker
+  const worker = async (key: WorkerKey) => (await miniflare.getWorker(nameOf(key, options.root))) as unknown as PrivateWorker
   const sweep = async () => {
     const cron = readToml('core', options.root).triggers.crons?.[0] ?? '* * * * *'
-    await core()
-      .then((worker) => worker.scheduled({ cron }))
+    await worker('core')
+      .then((core) => core.scheduled({ cron }))
       .catch((error: unknown) => options.log('error', `the cron sweep failed: ${String(error)}`))
   }
 
@@ -124,7 +129,8 @@ export async function startWorkers(options: WorkersOptions): Promise<Workers> {
     get pid() {
       return workerd?.pid ?? 0
     },
-    dispatchCore: async (path, init) => (await core()).fetch(new URL(path, 'http://core.internal').href, init),
+    dispatchCore: async (path, init) => (await worker('core')).fetch(new URL(path, 'http://core.internal').href, init),
+    dispatchSigner: async (path, init) => (await worker('signer')).fetch(new URL(path, 'http://signer.internal').href, init),
     async send(binding, message) {
       const queue = await miniflare.getQueueProducer(binding, nameOf('core', options.root))
       await queue.send(message)
@@ -204,6 +210,8 @@ function variables(key: WorkerKey, options: WorkersOptions): Record<string, stri
       }
     case 'gateways':
       return { ...all, ...chains, NODES: JSON.stringify(options.nodes) }
+    case 'signer':
+      return { ...chains, SIGNER_KEK: options.signerKek }
     case 'courier':
       return all
   }

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { err, ok, type Result } from '../../src/lib/result.ts'
 import { parseDecimal } from '../../src/money/amount.ts'
-import { decimalsOf } from '../ledger/say.ts'
+import { decimalsOf } from '../stack/say.ts'
 
 export const USAGE = `usage: npm run wallet -- <command>
 
@@ -11,8 +11,20 @@ export const USAGE = `usage: npm run wallet -- <command>
   addresses <wallet>                     addresses given out, to whom, and what they have
   address <wallet> <address> [--refresh] what one address has
 
+  send <asset> <address> <amount>        sends money: [--reference <text>] [--target <blocks>] [--fee-max <decimal>]
+                                         [--wallet <id>] [--wait]; with --key <key> of before it is done once
+  payout <file.csv> [--key <key>]        sends to everybody in a file (address,amount,asset,reference)
+  transfers [--status <s>] [--kind <k>]  the newest transfers
+  transfer <id> [--wait]                 one of them
+  psbt <id> [--v2] [--out <file>]        what your own wallet has to sign; with --out as a file
+  submit <id> <file or text> [--wait]    what your own wallet has signed: a PSBT, or a raw transaction in hexadecimal
+  bump <id> [--target <blocks>]          the same payment at a higher fee
+  cancel <id>                            ends a transfer that is not signed
+
 A wallet is named by its id, or by an asset it takes (BTC). Balances are as of the newest reading; --refresh has the wallet
-read and waits for it. Exit code 1 when that fails. It is the demo store that speaks; PAYTOMAT_API_KEY names another one's key.`
+read and waits for it. --wait follows a transfer until it is over or somebody has to do something. Exit code 1 when it
+failed or was refused, or a balance could not be read; 2 when a transfer waits for an approval or a signature. It is the
+demo store that speaks; PAYTOMAT_API_KEY names another one's key.`
 
 export type Command =
   | { readonly command: 'list' }
@@ -20,15 +32,50 @@ export type Command =
   | { readonly command: 'balance'; readonly wallet: string; readonly refresh: boolean }
   | { readonly command: 'addresses'; readonly wallet: string }
   | { readonly command: 'address'; readonly wallet: string; readonly address: string; readonly refresh: boolean }
+  | { readonly command: 'send'; readonly wish: SendWish; readonly key: string | null; readonly wait: boolean }
+  | { readonly command: 'payout'; readonly file: string; readonly key: string | null }
+  | { readonly command: 'transfers'; readonly status: string | null; readonly kind: string | null }
+  | { readonly command: 'transfer'; readonly id: string; readonly wait: boolean }
+  | { readonly command: 'psbt'; readonly id: string; readonly version: '0' | '2'; readonly out: string | null }
+  | { readonly command: 'submit'; readonly id: string; readonly signed: string; readonly wait: boolean }
+  | { readonly command: 'bump'; readonly id: string; readonly targetBlocks: number | null }
+  | { readonly command: 'cancel'; readonly id: string }
+
+/** The body of `POST /v1/transfers`. */
+export interface SendWish {
+  readonly asset: string
+  readonly address: string
+  readonly amount: string
+  readonly reference: string | null
+  readonly walletId: string | null
+  readonly targetBlocks: number | null
+  readonly feeMax: string | null
+}
+
+const TEXT = { type: 'string' } as const
+const FLAG = { type: 'boolean' } as const
 
 /** What each command must be given, in its order, and what it may be. */
 const COMMANDS = {
   list: { wanted: [], options: {} },
-  receive: { wanted: ['<asset>'], options: { amount: { type: 'string' } } },
-  balance: { wanted: ['<wallet>'], options: { refresh: { type: 'boolean' } } },
+  receive: { wanted: ['<asset>'], options: { amount: TEXT } },
+  balance: { wanted: ['<wallet>'], options: { refresh: FLAG } },
   addresses: { wanted: ['<wallet>'], options: {} },
-  address: { wanted: ['<wallet>', '<address>'], options: { refresh: { type: 'boolean' } } },
+  address: { wanted: ['<wallet>', '<address>'], options: { refresh: FLAG } },
+  send: {
+    wanted: ['<asset>', '<address>', '<amount>'],
+    options: { reference: TEXT, target: TEXT, 'fee-max': TEXT, wallet: TEXT, key: TEXT, wait: FLAG },
+  },
+  payout: { wanted: ['<file.csv>'], options: { key: TEXT } },
+  transfers: { wanted: [], options: { status: TEXT, kind: TEXT } },
+  transfer: { wanted: ['<id>'], options: { wait: FLAG } },
+  psbt: { wanted: ['<id>'], options: { v2: FLAG, out: TEXT } },
+  submit: { wanted: ['<id>', '<file or text>'], options: { wait: FLAG } },
+  bump: { wanted: ['<id>'], options: { target: TEXT } },
+  cancel: { wanted: ['<id>'], options: {} },
 } as const
+
+type Values = Readonly<Record<string, string | boolean | undefined>>
 
 /** What was asked for, or what is wrong with it. */
 export function parseArguments(args: readonly string[]): Result<Command, string> {
@@ -37,11 +84,11 @@ export function parseArguments(args: readonly string[]): Result<Command, string>
   if (!Object.hasOwn(COMMANDS, command)) return err(`There is no command "${command}".`)
   const name = command as keyof typeof COMMANDS
   const { wanted, options } = COMMANDS[name]
-  let values: Readonly<Record<string, string | boolean | undefined>>
+  let values: Values
   let positionals: string[]
   try {
     const parsed = parseArgs({ args: rest, allowPositionals: true, options })
-    values = parsed.values as typeof values
+    values = parsed.values as Values
     positionals = parsed.positionals
   } catch (error) {
     return err(error instanceof Error ? error.message : String(error))
@@ -49,8 +96,16 @@ export function parseArguments(args: readonly string[]): Result<Command, string>
   if (positionals.length > wanted.length) return err(`"${positionals[wanted.length]}" is one too many.`)
   const missing = wanted[positionals.length]
   if (missing !== undefined) return err(`${missing} is missing.`)
-  const [first = '', second = ''] = positionals
+  return commandOf(name, positionals, values)
+}
+
+function commandOf(name: keyof typeof COMMANDS, given: readonly string[], values: Values): Result<Command, string> {
+  const [first = '', second = '', third = ''] = given
+  const text = (option: string) => (typeof values[option] === 'string' ? values[option] : null)
   const refresh = values.refresh === true
+  const wait = values.wait === true
+  const target = readTarget(text('target'))
+  if (!target.ok) return target
   switch (name) {
     case 'list':
       return ok({ command: name })
@@ -61,16 +116,51 @@ export function parseArguments(args: readonly string[]): Result<Command, string>
     case 'address':
       return ok({ command: name, wallet: first, address: second, refresh })
     case 'receive':
-      return readReceive(first.toUpperCase(), values.amount)
+      return readReceive(first.toUpperCase(), text('amount'))
+    case 'send': {
+      const asset = first.toUpperCase()
+      const amount = readAmount('<amount>', asset, third)
+      if (!amount.ok) return amount
+      const more = { reference: text('reference'), walletId: text('wallet'), targetBlocks: target.value, feeMax: text('fee-max') }
+      return ok({ command: name, wish: { asset, address: second, amount: third, ...more }, key: text('key'), wait })
+    }
+    case 'payout':
+      return ok({ command: name, file: first, key: text('key') })
+    case 'transfers':
+      return ok({ command: name, status: text('status'), kind: text('kind') })
+    case 'transfer':
+      return ok({ command: name, id: first, wait })
+    case 'psbt':
+      return ok({ command: name, id: first, version: values.v2 === true ? '2' : '0', out: text('out') })
+    case 'submit':
+      return ok({ command: name, id: first, signed: second, wait })
+    case 'bump':
+      return ok({ command: name, id: first, targetBlocks: target.value })
+    case 'cancel':
+      return ok({ command: name, id: first })
   }
 }
 
-function readReceive(asset: string, amount: string | boolean | undefined): Result<Command, string> {
+function readReceive(asset: string, amount: string | null): Result<Command, string> {
+  if (amount === null) return decimalsOf(asset) === null ? noAsset(asset) : err('--amount is missing.')
+  const checked = readAmount('--amount', asset, amount)
+  return checked.ok ? ok({ command: 'receive', asset, amount }) : checked
+}
+
+function readAmount(what: string, asset: string, amount: string): Result<null, string> {
   const decimals = decimalsOf(asset)
-  if (decimals === null) return err(`${asset} is no asset of this installation.`)
-  if (typeof amount !== 'string') return err('--amount is missing.')
+  if (decimals === null) return noAsset(asset)
   const units = parseDecimal(amount, decimals)
-  if (!units.ok || units.value === 0n)
-    return err(`--amount must be a decimal such as 0.5, over zero, with at most ${decimals} digits after the point.`)
-  return ok({ command: 'receive', asset, amount })
+  return units.ok && units.value > 0n
+    ? ok(null)
+    : err(`${what} must be a decimal such as 0.5, over zero, with at most ${decimals} digits after the point.`)
+}
+
+function noAsset(asset: string): Result<never, string> {
+  return err(`${asset} is no asset of this installation.`)
+}
+
+function readTarget(text: string | null): Result<number | null, string> {
+  if (text === null) return ok(null)
+  return /^[1-9]\d{0,2}$/.test(text) ? ok(Number(text)) : err('--target must be a number of blocks, from 1 to 144.')
 }

@@ -1,4 +1,4 @@
-import { Refusal } from '../ledger/admin.ts'
+import { askJson, type Door, Refusal } from '../stack/tool.ts'
 
 /** `GET /v1/wallets`. */
 export interface WalletLine {
@@ -78,18 +78,9 @@ export interface Wallets {
 /** Pages of addresses that are gone through at most. */
 const PAGES_MAX = 1_000
 
-export function openWallets({ origin, apiKey }: { readonly origin: string; readonly apiKey: string }): Wallets {
-  const call = async <T>(path: string, body?: unknown): Promise<T> => {
-    const response = await fetch(new URL(path, origin), {
-      method: body === undefined ? 'GET' : 'POST',
-      headers: { authorization: `Bearer ${apiKey}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
-      body: body === undefined ? undefined : JSON.stringify(body),
-    }).catch(() => null)
-    if (response === null) throw new Refusal(`Nobody answers at ${origin}: run "npm start" first.`)
-    const answer = (await response.json().catch(() => ({}))) as T & { code?: string; detail?: string }
-    if (response.ok) return answer
-    throw new Refusal(`Paytomat refused (${response.status} ${answer.code ?? ''}): ${answer.detail ?? 'no reason given'}`)
-  }
+export function openWallets(door: Door): Wallets {
+  const call = <T>(path: string, body?: unknown): Promise<T> =>
+    askJson<T>(door, body === undefined ? { method: 'GET', path } : { method: 'POST', path, body: JSON.stringify(body) })
   const of = (id: string, rest: string) => `/v1/wallets/${encodeURIComponent(id)}/${rest}`
   const list = async () => (await call<{ data: WalletLine[] }>('/v1/wallets')).data
   return {

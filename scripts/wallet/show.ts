@@ -1,5 +1,5 @@
-import { Refusal } from '../ledger/admin.ts'
-import { type Say, table } from '../ledger/say.ts'
+import { type Say, table } from '../stack/say.ts'
+import { Refusal } from '../stack/tool.ts'
 import type { AddressAnswer, BalanceAnswer, ChainLine, GivenLine, SumLine, WalletLine } from './client.ts'
 
 /** How long a reading is waited for: a scan of all coins takes minutes on a big chain. */

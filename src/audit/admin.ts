@@ -1,6 +1,7 @@
 import { type Context, Hono } from 'hono'
 import type { CoreEnv } from '../../workers/core/env.ts'
 import type { BookRefusal } from '../ledger/rpc.ts'
+import type { Difference } from '../ledger/types.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import { isId } from '../lib/ids.ts'
 import { logEvent, reasonOf } from '../lib/log.ts'
@@ -11,6 +12,7 @@ import { parseAdjustment, parsePlace, parseWord } from './admin-requests.ts'
 import { faultOfBalances } from './compare.ts'
 import { statusOf } from './memory.ts'
 import { type MerchantPlace, merchantsAfter, merchantsOf, storesOf } from './merchants.ts'
+import { differencesOfWallet, walletOfDifference } from './round-wallets.ts'
 import { AUDIT_NAME } from './rpc.ts'
 import { AT_ONCE, runAudit } from './run.ts'
 import { comparePage, rebuildAfter, type WholeLedger } from './whole.ts'
@@ -110,10 +112,23 @@ async function clear(c: Call, merchantId: string, id: string, word: { by: string
   const ledger = c.env.LEDGERS.getByName(merchantId)
   const cleared = await ledger.clear({ id, ...word })
   if (!cleared.ok) return problem(404, cleared.error.reason, 'the merchant has no open difference with this id', 'id')
-  const open = (await ledger.standing()).differences.length
+  const { differences } = await ledger.standing()
+  const open = differences.length
+  await allowSending(c.env, id, differences, word.by)
   await c.env.AUDITS.getByName(AUDIT_NAME).looked(merchantId, open)
   logEvent('info', 'ledger_difference_cleared', { merchantId, id })
   return answer({ open })
+}
+
+/** A wallet that the audit stopped sends again once a person has looked at all that was found of it. */
+async function allowSending(env: CoreEnv, id: string, open: readonly Difference[], by: string): Promise<void> {
+  const walletId = walletOfDifference(id)
+  if (walletId === null) return
+  const ofWallet = differencesOfWallet(walletId)
+  if (open.some((difference) => difference.id.startsWith(ofWallet))) return
+  const wallet = env.WALLETS.getByName(walletId)
+  // What a person stopped is a person's to allow.
+  if ((await wallet.sendingFrozen())?.reason.startsWith(ofWallet)) await wallet.allowSending(by)
 }
 
 async function withMerchant(c: Call, then: (merchant: MerchantPlace) => Promise<Response>): Promise<Response> {

@@ -2,6 +2,7 @@ import { accountKind } from '../ledger/accounts.ts'
 import type { LedgerRpc } from '../ledger/rpc.ts'
 import { logEvent } from '../lib/log.ts'
 import type { ObjectNamespace } from '../lib/objects.ts'
+import { greater } from '../money/amount.ts'
 import { registryOf } from '../money/registry.ts'
 import type { WalletBalance, WalletRpc } from '../wallet/rpc.ts'
 import type { Patience } from './books.ts'
@@ -61,11 +62,11 @@ export async function roundOfWallets(
         if (nowMs - before.atMs < WAIT_MS_MAX) waiting[walletId] = before
         return
       }
-      const now = await booksOf(env, walletId, before.merchants)
+      const now = await booksOf(env, walletId, before.merchants, Object.keys(before.askedAtMs))
       for (const asset of comparable(before, now)) {
         const detail = faultOfWallet(walletId, asset, before, chainOf(balances, env, asset))
         for (const merchantId of before.merchants) {
-          const id = `coins/${walletId}/${asset}`
+          const id = `${differencesOfWallet(walletId)}${asset}`
           const key = keyOf({ merchantId, id })
           looked.push(key)
           // The first sentence stands as long as something is missing: both figures of a wallet in use change all the time.
@@ -81,6 +82,16 @@ export async function roundOfWallets(
   return { cursor: begun.cursor, fromMs: begun.fromMs, waiting: { ...waiting, ...begun.waiting }, findings, looked }
 }
 
+/** What the ids of all differences of a wallet begin with. */
+export function differencesOfWallet(walletId: string): string {
+  return `coins/${walletId}/`
+}
+
+/** The wallet that a difference is about; null when it is about no wallet. */
+export function walletOfDifference(id: string): string | null {
+  return /^coins\/([^/]+)\//.exec(id)?.[1] ?? null
+}
+
 /** Notes the books of the next wallets, then has them read. */
 async function beginOthers(
   env: WalletsEnv,
@@ -93,8 +104,8 @@ async function beginOthers(
   const begun: Record<string, WaitingWallet> = {}
   const looked: string[] = []
   const suspects = Object.entries(memory.suspects).flatMap(([key, { id, raised }]) => {
-    const walletId = /^coins\/([^/]+)\//.exec(id)?.[1]
-    return walletId === undefined ? [] : [{ key, walletId, raised }]
+    const walletId = walletOfDifference(id)
+    return walletId === null ? [] : [{ key, walletId, raised }]
   })
   // What is suspected is looked at in any run. A pass that is under way goes on; the next one has its time.
   const room = WALLETS_MAX - Object.keys(waiting).length
@@ -118,7 +129,8 @@ async function beginOthers(
       const holders = await holdersOfWallet(env.DIRECTORY, walletId, STORES_MAX + 1)
       if (holders.length > STORES_MAX) return logEvent('warn', 'audit_wallet_too_shared', { walletId, stores: holders.length })
       const merchants = [...new Set(holders.map(({ merchantId }) => merchantId))]
-      const books = await booksOf(env, walletId, merchants)
+      const chainIds = registryOf(env).chains.map(({ id }) => id)
+      const books = await booksOf(env, walletId, merchants, chainIds)
       const owing = Object.keys(books.inWallet).filter((asset) => (books.inWallet[asset] ?? 0n) > 0n)
       const registry = registryOf(env)
       const chainOfAsset = (asset: string) => registry.findAsset(asset)?.chainId ?? null
@@ -165,12 +177,22 @@ async function readingsOf(env: WalletsEnv, walletId: string, { askedAtMs }: Wait
   return old.length === 0 ? balances : null
 }
 
-/** What the books of these merchants say is in the wallet, and what is on its way out of their stores. */
+type Books = Pick<WaitingWallet, 'inWallet' | 'inTransit' | 'outgoing'>
+
+/**
+ * What the books of these merchants say is in the wallet, what is on its way out of their stores, and what the wallet
+ * itself says is on its way out. The wallet is asked first: what is booked between the two is told by both, not by neither.
+ */
 async function booksOf(
   env: WalletsEnv,
   walletId: string,
   merchants: readonly string[],
-): Promise<Pick<WaitingWallet, 'inWallet' | 'inTransit'>> {
+  chainIds: readonly string[],
+): Promise<Books> {
+  const wallet = env.WALLETS.getByName(walletId)
+  const outgoing: Record<string, bigint> = {}
+  for (const takes of await Promise.all(chainIds.map((chainId) => wallet.outgoing(chainId))))
+    for (const [asset, units] of Object.entries(takes)) outgoing[asset] = (outgoing[asset] ?? 0n) + units
   const standings = await Promise.all(merchants.map((id) => env.LEDGERS.getByName(id).standing()))
   const inWallet: Record<string, bigint> = {}
   const inTransit: Record<string, bigint> = {}
@@ -182,15 +204,16 @@ async function booksOf(
       for (const [asset, units] of Object.entries(assets)) inTransit[asset] = (inTransit[asset] ?? 0n) + units
     }
   }
-  return { inWallet, inTransit }
+  return { inWallet, inTransit, outgoing }
 }
 
 /** Assets of which nothing went out between the two looks at the books: then what was in them at first is there all the time. */
-function comparable(before: WaitingWallet, now: Pick<WaitingWallet, 'inWallet' | 'inTransit'>): string[] {
+function comparable(before: WaitingWallet, now: Books): string[] {
   const same = (one: Sums, other: Sums, asset: string) => (one[asset] ?? 0n) === (other[asset] ?? 0n)
-  return Object.keys(before.inWallet).filter(
-    (asset) => (now.inWallet[asset] ?? 0n) >= (before.inWallet[asset] ?? 0n) && same(before.inTransit, now.inTransit, asset),
-  )
+  return Object.keys(before.inWallet).filter((asset) => {
+    const isStill = same(before.inTransit, now.inTransit, asset) && same(before.outgoing, now.outgoing, asset)
+    return isStill && (now.inWallet[asset] ?? 0n) >= (before.inWallet[asset] ?? 0n)
+  })
 }
 
 /** What the chain has of an asset, seen and confirmed, and as of which block; null when the asset is on none of these chains. */
@@ -206,11 +229,11 @@ function chainOf(balances: readonly WalletBalance[], env: WalletsEnv, asset: str
 export function faultOfWallet(
   walletId: string,
   asset: string,
-  { inWallet, inTransit }: Pick<WaitingWallet, 'inWallet' | 'inTransit'>,
+  { inWallet, inTransit, outgoing }: Books,
   chain: { readonly units: bigint; readonly height: number } | null,
 ): string | null {
   // What was sent and is not final has left the wallet on the chain and not yet in the books.
-  const due = (inWallet[asset] ?? 0n) - (inTransit[asset] ?? 0n)
+  const due = (inWallet[asset] ?? 0n) - greater(inTransit[asset] ?? 0n, outgoing[asset] ?? 0n)
   if (chain === null || chain.units >= due) return null
   return `wallet ${walletId} must hold ${due} ${asset} by the books, and holds ${chain.units} at block ${chain.height}`
 }

@@ -51,6 +51,8 @@ export interface WaitingWallet {
   readonly askedAtMs: Readonly<Record<string, number>>
   readonly inWallet: Sums
   readonly inTransit: Sums
+  /** What its transfers were taking out of it: on their way on the chain, or not booked yet. */
+  readonly outgoing: Sums
 }
 
 /** What does not agree, found by one look. */

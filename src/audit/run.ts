@@ -6,7 +6,7 @@ import { statusOf } from './memory.ts'
 import type { PaymentsEnv } from './payments.ts'
 import { type MerchantsEnv, roundOfMerchants } from './round-merchants.ts'
 import { roundOfPayments } from './round-payments.ts'
-import { roundOfWallets, type WalletsEnv } from './round-wallets.ts'
+import { roundOfWallets, type WalletsEnv, walletOfDifference } from './round-wallets.ts'
 import { AUDIT_NAME, type AuditRpc, type AuditStatus, type Pass, type Passed, type Suspect } from './rpc.ts'
 import { endOfPass, newPass } from './totals.ts'
 import { Trouble } from './trouble.ts'
@@ -86,6 +86,11 @@ async function raiseAll(
   const open: Record<string, number> = {}
   for (const [merchantId, suspects] of Map.groupBy(raise, (suspect) => suspect.merchantId)) {
     const done = await trouble.around('raise', { merchantId }, async () => {
+      // Nobody's money leaves a wallet whose coins are not what they should be, whichever ledger allows it.
+      for (const { id, detail } of suspects) {
+        const walletId = walletOfDifference(id)
+        if (walletId !== null) await env.WALLETS.getByName(walletId).freezeSending(`${id}: ${detail}`)
+      }
       if (merchantId === null) return
       const ledger = env.LEDGERS.getByName(merchantId)
       await ledger.raise(suspects.map(({ id, kind, storeId, detail, sinceMs }) => ({ id, kind, storeId, detail, sinceMs })))

@@ -34,6 +34,7 @@ import {
   pruneDelivered,
   readDeliveryId,
   readEndpoints,
+  subjectOf,
   takeBack,
   writeHealth,
   writeOutcome,
@@ -131,12 +132,12 @@ export class DeliveryObject extends DurableObject<CoreEnv> implements DeliveryRp
     const nowMs = this.clock()
     const sql = this.ctx.storage.sql
     const wanting = this.#endpoints().filter((endpoint) => endpoint.disabledReason === null && wants(endpoint, event.type))
-    if (wanting.length === 0 || hasEvent(sql, event.invoiceId, event.id)) return
+    if (wanting.length === 0 || hasEvent(sql, subjectOf(event), event.id)) return
 
     const sending: Sending[] = []
     for (const endpoint of wanting) {
       const delivery = firstAttempt(event, endpoint.id, nowMs)
-      insertDelivery(sql, event, delivery, nowMs)
+      insertDelivery(sql, delivery, nowMs)
       if (delivery.state === 'sent') sending.push({ endpoint, delivery })
     }
     this.#arm(nowMs + LEASE_MS)
@@ -156,9 +157,11 @@ export class DeliveryObject extends DurableObject<CoreEnv> implements DeliveryRp
     this.#settle(delivery, outcome, result.error, this.clock())
   }
 
-  async listDeliveries(filter: { invoiceId: string; eventId?: string }): Promise<DeliveryView[]> {
+  async listDeliveries(filter: { invoiceId: string; eventId?: string } | { transferId: string }): Promise<DeliveryView[]> {
     if (!this.#hasTables) return []
-    return deliveriesOf(this.ctx.storage.sql, filter.invoiceId, filter.eventId ?? null, LISTED_MAX)
+    const sql = this.ctx.storage.sql
+    if ('transferId' in filter) return deliveriesOf(sql, filter.transferId, null, LISTED_MAX)
+    return deliveriesOf(sql, filter.invoiceId, filter.eventId ?? null, LISTED_MAX)
   }
 
   override async alarm(): Promise<void> {
@@ -275,7 +278,7 @@ function wants(endpoint: EndpointRow, type: string): boolean {
 /** Already sent, so that the usual delivery is written twice: now, and with its answer. A body over the limit fails in view. */
 function firstAttempt(event: WebhookEvent, endpointId: string, nowMs: number): DeliveryRow {
   const bytes = new TextEncoder().encode(JSON.stringify(event.body)).length
-  const common = { invoiceId: event.invoiceId, eventId: event.id, endpointId, type: event.type, lastStatus: null }
+  const common = { subject: subjectOf(event), eventId: event.id, endpointId, type: event.type, lastStatus: null }
   if (bytes > BODY_BYTES_MAX) {
     const lastError = `the body has ${bytes} bytes, the limit is ${BODY_BYTES_MAX}`
     return { ...common, body: '', state: 'failed', attempts: 0, dueAtMs: null, lastError }

@@ -8,8 +8,8 @@ export interface DeliveryRpc {
   enqueue(event: WebhookEvent): Promise<void>
   /** The courier's report of one attempt; late and repeated ones change nothing, but that a late 2xx of the newest attempt counts. */
   report(result: AttemptResult): Promise<void>
-  /** Deliveries of an invoice, or of one of its events, newest first, at most 100. */
-  listDeliveries(filter: { invoiceId: string; eventId?: string }): Promise<DeliveryView[]>
+  /** Deliveries of an invoice, of one of its events, or of a transfer, newest first, at most 100. */
+  listDeliveries(filter: { invoiceId: string; eventId?: string } | { transferId: string }): Promise<DeliveryView[]>
 }
 
 export interface CreateEndpoint {
@@ -46,12 +46,15 @@ export type EndpointRefusal = {
   readonly detail: string
 }
 
-/** One thing that happened to an invoice. The body sent is `{ type, timestamp, data }` (Standard Webhooks 1.0.0). */
+/** One thing that happened to an invoice or to a transfer. The body sent is `{ type, timestamp, data }` (Standard Webhooks 1.0.0). */
 export interface WebhookEvent {
   /** `evt_…`; the `webhook-id` of every attempt. */
   readonly id: string
   readonly storeId: string
-  readonly invoiceId: string
+  /** What it is about; null when that is a transfer. */
+  readonly invoiceId: string | null
+  /** Absent when it is about an invoice. */
+  readonly transferId?: string
   readonly type: string
   readonly atMs: number
   /** The JSON body, ready to sign and send. */
@@ -85,7 +88,8 @@ export interface DeliveryView {
   readonly id: string
   readonly eventId: string
   readonly eventType: string
-  readonly invoiceId: string
+  readonly invoiceId: string | null
+  readonly transferId: string | null
   readonly endpointId: string
   readonly state: 'pending' | 'delivered' | 'failed'
   readonly attempts: number

@@ -1,4 +1,6 @@
+import { isId } from '../lib/ids.ts'
 import type { Sql } from '../lib/outbox.ts'
+import { assert } from '../lib/result.ts'
 import type { DeliveryView, Endpoint, WebhookEvent } from './rpc.ts'
 import type { Outage } from './schedule.ts'
 
@@ -9,7 +11,8 @@ import type { Outage } from './schedule.ts'
  * `due_at_ms` is when something must be done with a row, by its state: `waiting`, the next attempt; `sent`, the end of
  * the lease within which the courier must report; `delivered`, deletion; null for `failed`, which stays to be seen.
  * One index over it serves all three, and costs one row written more for each change. The primary key starts with the
- * invoice, so that the deliveries of an invoice, and the repeat of an event, are found without another index.
+ * subject (in `invoice_id`: an invoice, or a transfer), so that its deliveries, and the repeat of an event, are found
+ * without another index.
  */
 const TABLES = [
   `CREATE TABLE IF NOT EXISTS endpoints (
@@ -41,7 +44,8 @@ export interface EndpointRow {
 }
 
 export interface DeliveryKey {
-  readonly invoiceId: string
+  /** Id of the invoice or transfer that the event is about. */
+  readonly subject: string
   readonly eventId: string
   readonly endpointId: string
 }
@@ -58,9 +62,9 @@ export interface DeliveryRow extends DeliveryKey {
   readonly lastError: string | null
 }
 
-/** The name of a delivery outside: its key in one text. Invoice and endpoint ids hold no full stop. */
+/** The name of a delivery outside: its key in one text. Ids hold no full stop. */
 export function deliveryId(key: DeliveryKey): string {
-  return `${key.invoiceId}.${key.eventId}.${key.endpointId}`
+  return `${key.subject}.${key.eventId}.${key.endpointId}`
 }
 
 /** Null when `text` is not a delivery's name. */
@@ -68,7 +72,7 @@ export function readDeliveryId(text: string): DeliveryKey | null {
   const first = text.indexOf('.')
   const last = text.lastIndexOf('.')
   if (first <= 0 || last <= first) return null
-  return { invoiceId: text.slice(0, first), eventId: text.slice(first + 1, last), endpointId: text.slice(last + 1) }
+  return { subject: text.slice(0, first), eventId: text.slice(first + 1, last), endpointId: text.slice(last + 1) }
 }
 
 export function hasTables(sql: Sql): boolean {
@@ -112,18 +116,24 @@ export function disableEndpoint(sql: Sql, id: string, reason: string): void {
   sql.exec('UPDATE endpoints SET disabled_reason = ? WHERE id = ?', reason, id)
 }
 
-export function hasEvent(sql: Sql, invoiceId: string, eventId: string): boolean {
-  const rows = sql.exec('SELECT 1 FROM deliveries WHERE invoice_id = ? AND event_id = ? LIMIT 1', invoiceId, eventId).toArray()
+export function subjectOf({ invoiceId, transferId }: WebhookEvent): string {
+  const subject = invoiceId ?? transferId
+  assert(subject !== undefined, 'an event is about something')
+  return subject
+}
+
+export function hasEvent(sql: Sql, subject: string, eventId: string): boolean {
+  const rows = sql.exec('SELECT 1 FROM deliveries WHERE invoice_id = ? AND event_id = ? LIMIT 1', subject, eventId).toArray()
   return rows.length > 0
 }
 
 /** A new delivery, in the state of its first attempt. */
-export function insertDelivery(sql: Sql, event: WebhookEvent, row: DeliveryRow, nowMs: number): void {
+export function insertDelivery(sql: Sql, row: DeliveryRow, nowMs: number): void {
   sql.exec(
     `INSERT INTO deliveries (invoice_id, event_id, endpoint_id, type, body, state, attempts, due_at_ms, last_error, created_at_ms)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    event.invoiceId,
-    event.id,
+    row.subject,
+    row.eventId,
     row.endpointId,
     row.type,
     row.body,
@@ -136,7 +146,7 @@ export function insertDelivery(sql: Sql, event: WebhookEvent, row: DeliveryRow, 
 }
 
 export function findDelivery(sql: Sql, key: DeliveryKey): DeliveryRow | null {
-  const row = sql.exec(`SELECT * FROM deliveries WHERE ${THIS_ROW}`, key.invoiceId, key.eventId, key.endpointId).toArray()[0]
+  const row = sql.exec(`SELECT * FROM deliveries WHERE ${THIS_ROW}`, key.subject, key.eventId, key.endpointId).toArray()[0]
   return row === undefined ? null : deliveryRow(row)
 }
 
@@ -153,7 +163,7 @@ export function writeSent(sql: Sql, key: DeliveryKey, attempts: number, leaseUnt
     `UPDATE deliveries SET state = 'sent', attempts = ?, due_at_ms = ? WHERE ${THIS_ROW}`,
     attempts,
     leaseUntilMs,
-    key.invoiceId,
+    key.subject,
     key.eventId,
     key.endpointId,
   )
@@ -170,7 +180,7 @@ export function writeOutcome(
     next.dueAtMs,
     next.status,
     next.error,
-    key.invoiceId,
+    key.subject,
     key.eventId,
     key.endpointId,
   )
@@ -182,7 +192,7 @@ export function takeBack(sql: Sql, key: DeliveryKey, attempt: number, dueAtMs: n
     `UPDATE deliveries SET state = 'waiting', attempts = attempts - 1, due_at_ms = ?
      WHERE ${THIS_ROW} AND state = 'sent' AND attempts = ?`,
     dueAtMs,
-    key.invoiceId,
+    key.subject,
     key.eventId,
     key.endpointId,
     attempt,
@@ -206,12 +216,12 @@ export function nextDueMs(sql: Sql): number | null {
 }
 
 /** Newest first. */
-export function deliveriesOf(sql: Sql, invoiceId: string, eventId: string | null, limit: number): DeliveryView[] {
+export function deliveriesOf(sql: Sql, subject: string, eventId: string | null, limit: number): DeliveryView[] {
   return sql
     .exec(
       `SELECT * FROM deliveries WHERE invoice_id = ? AND (? IS NULL OR event_id = ?)
        ORDER BY created_at_ms DESC, event_id DESC, endpoint_id LIMIT ?`,
-      invoiceId,
+      subject,
       eventId,
       eventId,
       limit,
@@ -237,7 +247,8 @@ function deliveryView(row: DeliveryRow): DeliveryView {
     id: deliveryId(row),
     eventId: row.eventId,
     eventType: row.type,
-    invoiceId: row.invoiceId,
+    invoiceId: isId('tr', row.subject) ? null : row.subject,
+    transferId: isId('tr', row.subject) ? row.subject : null,
     endpointId: row.endpointId,
     state: row.state === 'waiting' || row.state === 'sent' ? 'pending' : row.state,
     attempts: row.attempts,
@@ -265,7 +276,7 @@ function endpointRow(row: Record<string, unknown>): EndpointRow {
 
 function deliveryRow(row: Record<string, unknown>): DeliveryRow {
   return {
-    invoiceId: row.invoice_id as string,
+    subject: row.invoice_id as string,
     eventId: row.event_id as string,
     endpointId: row.endpoint_id as string,
     type: row.type as string,

@@ -11,6 +11,7 @@ import {
   type LedgerStanding,
   PAGE_MAX,
   type PostReservation,
+  type Reservation,
   type Reserve,
   type ReserveRefusal,
   type ResolveRefusal,
@@ -20,7 +21,7 @@ import {
 import { seal } from './seal.ts'
 import { type LedgerState, loadState, stateOf } from './state.ts'
 import * as tables from './tables.ts'
-import { bookingDraft, postDraft, type Reservation, releaseDraft, reserveDraft, shortfallDraft } from './transfers.ts'
+import { bookingDraft, postDraft, releaseDraft, reserveDraft, shortfallDraft } from './transfers.ts'
 import type { Balances, Difference, Draft, InvoicePositions, LedgerEntry, Transaction } from './types.ts'
 
 /** Transactions between two snapshots: what a start reads, and one check derives. */
@@ -117,6 +118,10 @@ export class Ledger {
       differences: differences.filter((difference) => difference.storeId === null || difference.storeId === storeId),
       frozen: differences.length > 0,
     }
+  }
+
+  reservation(key: string): Reservation | null {
+    return this.#hasTables ? tables.findReservation(this.#sql, key) : null
   }
 
   ofInvoice(storeId: string, invoiceId: string): LedgerEntry[] {

@@ -11,6 +11,7 @@ import type {
   LedgerRpc,
   LedgerStanding,
   PostReservation,
+  Reservation,
   Reserve,
   ReserveRefusal,
   ResolveRefusal,
@@ -67,6 +68,10 @@ export class LedgerObject extends DurableObject<CoreEnv> implements LedgerRpc {
 
   async balances(storeId: string): Promise<StoreBalances> {
     return this.#ledger.balances(storeId)
+  }
+
+  async reservation(key: string): Promise<Reservation | null> {
+    return this.#ledger.reservation(key)
   }
 
   async ofInvoice(storeId: string, invoiceId: string): Promise<LedgerEntry[]> {

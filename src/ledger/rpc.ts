@@ -22,6 +22,8 @@ export interface LedgerRpc {
 
   /** Of one store. */
   balances(storeId: string): Promise<StoreBalances>
+  /** What was set aside under this key, and whether it still is; null when nothing was. */
+  reservation(key: string): Promise<Reservation | null>
   /** What one invoice's payments made, oldest first, at most 500. */
   ofInvoice(storeId: string, invoiceId: string): Promise<LedgerEntry[]>
 
@@ -55,6 +57,11 @@ export interface Reserve {
   readonly invoiceId: string | null
   /** Null: until it is posted or released. */
   readonly expiresAtMs: number | null
+}
+
+/** Money taken out of `available` for a refund, a payout or a conversion, until it is posted or released. */
+export interface Reservation extends Omit<Reserve, 'merchantId' | 'shard'> {
+  readonly state: 'open' | 'posted' | 'released'
 }
 
 export interface PostReservation {

@@ -1,8 +1,8 @@
 import { decodeJson, encodeJson } from '../lib/json.ts'
 import type { Sql } from '../lib/outbox.ts'
 import type { InvoiceBook } from './positions.ts'
+import type { Reservation } from './rpc.ts'
 import type { Head } from './seal.ts'
-import type { Reservation } from './transfers.ts'
 import type { Balances, Difference, LedgerEntry } from './types.ts'
 
 /**

@@ -1,20 +1,7 @@
 import { err, ok, type Result } from '../lib/result.ts'
 import { lesser } from '../money/amount.ts'
-import type { Booking, BookRefusal, PostReservation, Reserve } from './rpc.ts'
+import type { Booking, BookRefusal, PostReservation, Reservation, Reserve } from './rpc.ts'
 import type { Draft, Posting } from './types.ts'
-
-/** Money taken out of `available` for a refund, a payout or a conversion, until it is posted or released. */
-export interface Reservation {
-  readonly key: string
-  readonly storeId: string
-  readonly cause: Reserve['cause']
-  readonly asset: string
-  readonly amount: bigint
-  readonly transferId: string
-  readonly invoiceId: string | null
-  readonly expiresAtMs: number | null
-  readonly state: 'open' | 'posted' | 'released'
-}
 
 type BadPosting = Extract<BookRefusal, { reason: 'bad_posting' }>
 

@@ -28,7 +28,7 @@ export type InvoiceCause =
   | 'over_payment'
   /** A payment after the deadline, or in an asset that was not offered, is final: the merchant's, or held for a person. */
   | 'late_payment'
-  /** A person accepted money that was held. */
+  /** A person accepted money that was held, or has it sent back. */
   | 'late_accepted'
   /** The chain took a final payment back, or changed it. */
   | 'reorg'

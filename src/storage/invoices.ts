@@ -1,8 +1,7 @@
 import { and, desc, eq, type SQL, sql } from 'drizzle-orm'
 import type { Invoice, InvoiceStatus } from '../invoice/types.ts'
-import { isId } from '../lib/ids.ts'
 import { decodeJson } from '../lib/json.ts'
-import { decodeCursorText, encodeCursorText } from './cursor.ts'
+import type { ListPosition } from './cursor.ts'
 import { invoices } from './shard-schema.ts'
 import { reading, timely } from './shards.ts'
 
@@ -16,12 +15,6 @@ export interface InvoiceFilter {
   readonly after: ListPosition | null
   /** 1 to `LIST_LIMIT_MAX`. */
   readonly limit: number
-}
-
-/** The place of one invoice in the list: newest first, then by id. */
-export interface ListPosition {
-  readonly createdAtMs: number
-  readonly id: string
 }
 
 /**
@@ -59,17 +52,4 @@ export async function listInvoices(
 function indexFor({ orderId, status }: InvoiceFilter): SQL {
   if (orderId !== null) return sql`${invoices} INDEXED BY invoices_by_order`
   return status !== null ? sql`${invoices} INDEXED BY invoices_by_status` : sql`${invoices}`
-}
-
-/** An opaque cursor. */
-export function encodeCursor({ createdAtMs, id }: ListPosition): string {
-  return encodeCursorText(`${createdAtMs}.${id}`)
-}
-
-/** Null for anything that `encodeCursor` did not write. */
-export function decodeCursor(cursor: string): ListPosition | null {
-  const [time = '', id = ''] = decodeCursorText(cursor)?.split('.') ?? []
-  if (!/^\d{1,15}$/.test(time) || !isId('inv', id)) return null
-  const position = { createdAtMs: Number(time), id }
-  return encodeCursor(position) === cursor ? position : null
 }

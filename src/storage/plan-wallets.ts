@@ -1,13 +1,11 @@
-import { addressBookOf } from '../gateways/registry.ts'
 import type { BankAccount } from '../gateways/sepa/address.ts'
+import { walletIdOf } from '../gateways/wallet-id.ts'
 import type { StoreConfig, StoreMethod } from '../invoice/types.ts'
 import type { Custody } from '../ledger/types.ts'
-import { toHex } from '../lib/bytes.ts'
 import type { FieldRefusal } from '../lib/fields.ts'
 import { keyedId } from '../lib/ids.ts'
 import { err, ok, type Result } from '../lib/result.ts'
 import { SEPA } from '../money/bank.ts'
-import type { ChainConfig } from '../money/chain.ts'
 import type { Registry } from '../money/registry.ts'
 import type { WalletRequest } from './provision-request.ts'
 
@@ -52,9 +50,9 @@ export async function planWallets(
       }
       const chain = registry.findChain(chainId)
       if (!chain) return refuse(asset, `${code} comes to a bank account, which has an iban`)
-      const first = addressBookOf(chain).derive(chain, account, 0)
-      if (!first.ok) return refuse(`wallets[${index}].account`, `${first.error.reason}: ${first.error.detail} (for ${code})`)
-      const id = await keyedId('wal', 'account', [spaceOf(chain), account.script, toHex(first.value.watchKey)])
+      const named = await walletIdOf(chain, account)
+      if (!named.ok) return refuse(`wallets[${index}].account`, `${named.error.reason}: ${named.error.detail} (for ${code})`)
+      const id = named.value
       const known = wallets.get(id)
       if (known && known.custody !== custody)
         return refuse(param, `this account has the custody ${known.custody} in ${known.param}`)
@@ -63,11 +61,6 @@ export async function planWallets(
     }
   }
   return ok({ wallets: [...wallets.values()], banks, methods })
-}
-
-/** What must be the same for two address indices to be one: on EVM chains one index serves them all. */
-function spaceOf(chain: ChainConfig): string {
-  return chain.gateway === 'evm' ? 'evm' : `${chain.coin ?? chain.gateway} ${chain.network}`
 }
 
 function refuse(param: string, detail: string): Result<never, FieldRefusal> {

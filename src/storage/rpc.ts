@@ -1,5 +1,5 @@
 /** What the projection consumer is asked for: copies in D1. */
-export type ProjectionMessage = InvoiceProjection | LedgerProjection
+export type ProjectionMessage = InvoiceProjection | LedgerProjection | TransferProjection
 
 /** Write one invoice, whole, to its shard; older versions lose. */
 export interface InvoiceProjection {
@@ -16,4 +16,14 @@ export interface LedgerProjection {
   readonly kind: 'ledger'
   readonly shard: number
   readonly merchantId: string
+}
+
+/** Copy a transfer, as it is by now; the consumer asks the wallet object itself and tells it which version D1 has then. */
+export interface TransferProjection {
+  readonly kind: 'transfer'
+  readonly shard: number
+  readonly walletId: string
+  readonly transferId: string
+  /** The wallet is a bank account. */
+  readonly bank?: true
 }

@@ -67,3 +67,31 @@ export const ledgerTransactions = sqliteTable(
       .where(sql`cause NOT IN ('payment_seen', 'payment_settled')`),
   ],
 )
+
+/**
+ * Transfers, copied: one row for each, replaced by newer versions of itself. The key finds one by its id, also when its
+ * wallet is none of the store's any more; each list has an index in its order. Rows written by the first projection of a
+ * transfer: 4 (5 of a batch); by each later one 2.
+ */
+export const transfers = sqliteTable(
+  'transfers',
+  {
+    storeId: text('store_id').notNull(),
+    id: text('id').notNull(),
+    createdAtMs: integer('created_at_ms').notNull(),
+    version: integer('version').notNull(),
+    status: text('status').notNull(),
+    kind: text('kind').notNull(),
+    walletId: text('wallet_id').notNull(),
+    batchId: text('batch_id'),
+    /** `encodeJson` of the `ListedTransfer`. */
+    body: text('body').notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.storeId, table.id] }),
+    index('transfers_by_time').on(table.storeId, table.createdAtMs, table.id),
+    index('transfers_by_status').on(table.storeId, table.status, table.createdAtMs, table.id),
+    index('transfers_by_kind').on(table.storeId, table.kind, table.createdAtMs, table.id),
+    index('transfers_by_batch').on(table.storeId, table.batchId, table.createdAtMs, table.id).where(sql`batch_id IS NOT NULL`),
+  ],
+)

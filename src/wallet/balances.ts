@@ -2,7 +2,17 @@ import type { AddressBalance, BlockStamp } from '../gateways/gateway.ts'
 import { decodeJson, encodeJson } from '../lib/json.ts'
 import type { Sql } from '../lib/outbox.ts'
 import { assert, err, ok, type Result } from '../lib/result.ts'
-import type { Holding, Reading, ReadingError, ReadingRefusal, ReadPage, Sums, WaitingPayment, WalletBalance } from './rpc.ts'
+import {
+  ADDRESSES_MAX,
+  type Holding,
+  type Reading,
+  type ReadingError,
+  type ReadingRefusal,
+  type ReadPage,
+  type Sums,
+  type WaitingPayment,
+  type WalletBalance,
+} from './rpc.ts'
 
 /**
  * What a wallet's addresses hold, by chain: the newest whole reading, and the one under way. A reading fills the slot that
@@ -19,6 +29,8 @@ export const BALANCE_TABLES = `
 
 /** Addresses in one row. Pages end where rows end. */
 export const CHUNK = 1_000
+/** Rows of a reading of the most addresses that are read. */
+const CHUNKS_MAX = ADDRESSES_MAX / CHUNK
 /** Coins kept in one row, the largest: 500 KB. Somebody may send any number of crumbs. */
 export const COINS_MAX = 4_000
 /** Waiting payments of a wallet that are kept by index; all are in the sums. */
@@ -57,6 +69,7 @@ interface Waiting {
   readonly units: bigint
 }
 
+type CoinsHeld = Pick<Held, 'index' | 'coins'>
 type Held = Omit<AddressBalance, 'position'> & { readonly index: number }
 
 /** Begins a reading, unless one is under way, or was asked for less than `pauseMs` ago (or than five times what it took). */
@@ -149,6 +162,16 @@ export function balanceOn(sql: Sql, chainId: string, nowMs: number): WalletBalan
   const { slot: _slot, waiting: _waiting, ...reading } = head.newest ?? { slot: 0, waiting: [] }
   const { askedAtMs } = head
   return { chainId, askedAtMs, reading: head.newest && (reading as Reading), refreshing, error: isLost ? lost : head.error }
+}
+
+/** Every coin of the newest reading, at most `CHUNKS_MAX` rows of them, and what it is a reading of; null before the first. */
+export function coinsOn(sql: Sql, chainId: string): { held: CoinsHeld[]; height: number; addresses: number } | null {
+  const newest = headOf(sql, chainId)?.newest
+  if (!newest) return null
+  const statement = 'SELECT body FROM holdings WHERE chain_id = ? AND slot = ? ORDER BY chunk LIMIT ?'
+  const rows = sql.exec(statement, chainId, newest.slot, CHUNKS_MAX).toArray()
+  const held = rows.flatMap(({ body }) => decodeJson<Held[]>(body as string)).map(({ index, coins }) => ({ index, coins }))
+  return { held, height: newest.block.height, addresses: newest.addresses }
 }
 
 /** What these indices held in the newest reading; those with nothing are left out. */

@@ -2,10 +2,12 @@ import { DurableObject } from 'cloudflare:workers'
 import type { CoreEnv } from '../../workers/core/env.ts'
 import type { AccountKey } from '../gateways/gateway.ts'
 import { addressBookOf } from '../gateways/registry.ts'
+import { type Clock, systemClock } from '../lib/clock.ts'
 import { logEvent, reasonOf } from '../lib/log.ts'
 import { err, ok, type Result } from '../lib/result.ts'
 import type { ChainConfig } from '../money/chain.ts'
 import { registryOf } from '../money/registry.ts'
+import type { Approval } from '../signer/rpc.ts'
 import { give, givenFrom, givenKey, indexOf, indicesOfInvoices, keysFrom, migrateAddresses, nextIndex } from './addresses.ts'
 import { BALANCE_TABLES, balanceOn, beginReading, endReading, holdingsOn, nextPage, takePage } from './balances.ts'
 import {
@@ -22,19 +24,45 @@ import {
   type WalletBalance,
   type WalletRpc,
 } from './rpc.ts'
+import { TransferDesk } from './transfers/desk.ts'
+import type { CreateTransfer, Frozen, Step, TransferRefusal, TransferStepRefusal } from './transfers/rpc.ts'
+import { TRANSFER_TABLES } from './transfers/tables.ts'
+import type { Transfer } from './transfers/types.ts'
 
 const GIVEN_MAX = 1_000
 const ERROR_TEXT_MAX = 300
 
 /**
- * A store's wallet, named by its id: the one place that gives out indices of an account key, and knows what their
- * addresses held when they were last read. It holds no private key and asks no node.
+ * A store's wallet, named by its id: the one place that gives out indices of an account key, knows what their addresses
+ * held when they were last read, and says which of their coins a transfer spends. It holds no private key and asks no node.
  */
 export class WalletObject extends DurableObject<CoreEnv> implements WalletRpc {
+  /** Replaced in tests. */
+  clock: Clock = systemClock
+
+  #transfers: TransferDesk
+  #alarmAtMs: number | null = null
+
   constructor(ctx: DurableObjectState, env: CoreEnv) {
     super(ctx, env)
     migrateAddresses(ctx.storage.sql)
     ctx.storage.sql.exec(BALANCE_TABLES)
+    ctx.storage.sql.exec(TRANSFER_TABLES)
+    this.#transfers = new TransferDesk({
+      sql: ctx.storage.sql,
+      walletId: ctx.id.name ?? '',
+      env: () => this.env,
+      clock: () => this.clock(),
+      atOnce: (work) => ctx.storage.transactionSync(work),
+      beside: (work) => ctx.waitUntil(work),
+      arm: (atMs) => this.#arm(atMs),
+      account: () => this.#account(),
+      refresh: (chainId) => this.refresh(chainId),
+    })
+    ctx.blockConcurrencyWhile(async () => {
+      this.#alarmAtMs = await ctx.storage.getAlarm()
+      this.#transfers.begin()
+    })
   }
 
   async configure(account: AccountKey): Promise<Result<null, { reason: 'already_configured' }>> {
@@ -73,7 +101,7 @@ export class WalletObject extends DurableObject<CoreEnv> implements WalletRpc {
   }
 
   async balance(chainId: string): Promise<WalletBalance> {
-    return balanceOn(this.#sql, chainId, Date.now())
+    return balanceOn(this.#sql, chainId, this.clock())
   }
 
   async holdings(chainId: string, indices: readonly number[]): Promise<Holding[]> {
@@ -94,7 +122,7 @@ export class WalletObject extends DurableObject<CoreEnv> implements WalletRpc {
     // No oftener than the chain is looked at.
     const pauseMs = 2 * on.value.chain.pollMs
     const begun = this.ctx.storage.transactionSync(() =>
-      beginReading(this.#sql, chainId, readingId, addresses, pauseMs, Date.now()),
+      beginReading(this.#sql, chainId, readingId, addresses, pauseMs, this.clock()),
     )
     if (begun === 'asked') await this.#askForPage(chainId, readingId)
     return ok(begun)
@@ -111,15 +139,92 @@ export class WalletObject extends DurableObject<CoreEnv> implements WalletRpc {
 
   async takeReading(chainId: string, readingId: string, page: ReadPage): Promise<Result<null, ReadingRefusal>> {
     const indices = (invoiceIds: readonly string[]) => indicesOfInvoices(this.#sql, invoiceIds)
-    const taken = this.ctx.storage.transactionSync(() => takePage(this.#sql, chainId, readingId, page, indices, Date.now()))
+    const taken = this.ctx.storage.transactionSync(() => takePage(this.#sql, chainId, readingId, page, indices, this.clock()))
     if (!taken.ok) return taken
     if (taken.value === 'more') await this.#askForPage(chainId, readingId)
+    else this.#transfers.wasRead(chainId, { height: page.block.height, addresses: page.from + page.count })
     return ok(null)
   }
 
   async failReading(chainId: string, readingId: string, { reason, detail }: { reason: string; detail: string }): Promise<void> {
-    endReading(this.#sql, chainId, readingId, { reason, detail: detail.slice(0, ERROR_TEXT_MAX), atMs: Date.now() })
+    endReading(this.#sql, chainId, readingId, { reason, detail: detail.slice(0, ERROR_TEXT_MAX), atMs: this.clock() })
     logEvent('warn', 'balance_not_read', { walletId: this.#id, chainId, reason, detail: detail.slice(0, ERROR_TEXT_MAX) })
+  }
+
+  createTransfer(request: CreateTransfer): Promise<Result<Transfer, TransferRefusal>> {
+    return this.#transfers.create(request)
+  }
+
+  async transfer(id: string): Promise<Transfer | null> {
+    return this.#transfers.read(id)
+  }
+
+  async approveTransfer(id: string, approval: Approval): Promise<Result<Transfer, TransferStepRefusal>> {
+    return this.#transfers.approve(id, approval)
+  }
+
+  async cancelTransfer(id: string, by: string): Promise<Result<Transfer, TransferStepRefusal>> {
+    return this.#transfers.cancel(id, by)
+  }
+
+  async submitSigned(id: string, text: string): Promise<Result<Transfer, TransferStepRefusal>> {
+    return this.#transfers.submit(id, text)
+  }
+
+  async bumpTransfer(id: string, targetBlocks: number): Promise<Result<Transfer, TransferStepRefusal>> {
+    return this.#transfers.bump(id, targetBlocks)
+  }
+
+  async outgoing(chainId: string): Promise<Record<string, bigint>> {
+    return this.#transfers.outgoing(chainId)
+  }
+
+  async projectedTransfer(id: string, version: number): Promise<void> {
+    this.#transfers.projected(id, version)
+  }
+
+  async freezeSending(reason: string): Promise<void> {
+    this.#transfers.freeze(reason)
+  }
+
+  async allowSending(by: string): Promise<void> {
+    this.#transfers.allow(by)
+  }
+
+  async sendingFrozen(): Promise<Frozen | null> {
+    return this.#transfers.frozen()
+  }
+
+  nextStep(id: string): Promise<Step> {
+    return this.#transfers.steps.next(id)
+  }
+
+  takeFacts(id: string, facts: Parameters<WalletRpc['takeFacts']>[1]): Promise<Step> {
+    return this.#transfers.steps.takeFacts(id, facts)
+  }
+
+  takeSignature(id: string, version: number, answer: Parameters<WalletRpc['takeSignature']>[2]): Promise<Step> {
+    return this.#transfers.steps.takeSignature(id, version, answer)
+  }
+
+  takeBroadcast(id: string, txid: string, answer: Parameters<WalletRpc['takeBroadcast']>[2]): Promise<Step> {
+    return this.#transfers.steps.takeBroadcast(id, txid, answer)
+  }
+
+  takeSighting(id: string, sighting: Parameters<WalletRpc['takeSighting']>[1]): Promise<Step> {
+    return this.#transfers.steps.takeSighting(id, sighting)
+  }
+
+  override async alarm(): Promise<void> {
+    this.#alarmAtMs = null
+    await this.#transfers.ring()
+  }
+
+  /** It only ever moves earlier, and finds the next time itself when it rings. */
+  #arm(atMs: number): void {
+    if (this.#alarmAtMs !== null && this.#alarmAtMs <= atMs) return
+    this.#alarmAtMs = atMs
+    this.ctx.storage.setAlarm(atMs)
   }
 
   /** Whatever is lost ends with the lease of the reading. */

@@ -1,8 +1,12 @@
 import type { AccountKey, AddressBalance, AddressRefusal, BlockStamp, ReceivingAddress } from '../gateways/gateway.ts'
 import type { Result } from '../lib/result.ts'
+import type { TransfersRpc } from './transfers/rpc.ts'
 
-/** A store's wallet: one account key, one serialiser of its address indices, and what they hold. Named by its wallet id. */
-export interface WalletRpc {
+/**
+ * A store's wallet: one account key, one serialiser of its address indices, what they hold, and of money out. Named by its
+ * wallet id.
+ */
+export interface WalletRpc extends TransfersRpc {
   /** Sets the account key once; the same again is fine, another is refused: addresses must stay derivable. */
   configure(account: AccountKey): Promise<Result<null, { reason: 'already_configured' }>>
   /**

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { BITCOIN_REGTEST } from '../../config/development.ts'
+import { createAdmin } from '../../src/audit/admin.ts'
 import { faultOfWallet } from '../../src/audit/round-wallets.ts'
 import type { StoreConfig } from '../../src/invoice/types.ts'
 import { randomId } from '../../src/lib/ids.ts'
@@ -86,6 +87,12 @@ const reserve = (store: StoreConfig) =>
     expiresAtMs: null,
   })
 
+async function clear(store: StoreConfig, id: string): Promise<number> {
+  const path = `/admin/ledgers/${store.merchantId}/differences/${encodeURIComponent(id)}/clear`
+  const body = JSON.stringify({ by: 'test', reason: 'looked' })
+  return (await createAdmin().request(path, { method: 'POST', body }, testEnv)).status
+}
+
 test('a wallet that holds what the books say, or more, is not accused', async () => {
   const { store, walletId } = await paidShop()
   const audit = auditor('wallets honest')
@@ -117,6 +124,14 @@ test('coins that are missing are raised once they have been missing for long eno
   }
   const third = await look(audit, walletId, 300_000n)
   expect(third).toEqual({ suspects: [], raised: [] })
+  // Nothing leaves the wallet either, until a person has looked; what a person stopped, a person allows.
+  const wallet = testEnv.WALLETS.getByName(walletId)
+  expect(await wallet.sendingFrozen()).toMatchObject({ reason: expect.stringContaining(`coins/${walletId}/BTC: wallet`) })
+  expect(await clear(one, `coins/${walletId}/BTC`)).toBe(200)
+  expect(await wallet.sendingFrozen()).toBeNull()
+  await wallet.freezeSending('a person says so')
+  expect(await clear(other, `coins/${walletId}/BTC`)).toBe(200)
+  expect(await wallet.sendingFrozen()).toMatchObject({ reason: 'a person says so' })
 })
 
 test('what is missing for a moment is forgotten', async () => {
@@ -233,11 +248,17 @@ test('wallets of merchants are their own business, and one beside another on a c
 })
 
 test('what was sent and is not final has left the chain, and not yet the books', () => {
-  const books = { inWallet: { BTC: 100n }, inTransit: { BTC: 40n } }
+  const books = { inWallet: { BTC: 100n }, inTransit: { BTC: 40n }, outgoing: {} }
   expect(faultOfWallet('wal_1', 'BTC', books, { units: 60n, height: 7 })).toBeNull()
   expect(faultOfWallet('wal_1', 'BTC', books, { units: 59n, height: 7 })).toBe(
     'wallet wal_1 must hold 60 BTC by the books, and holds 59 at block 7',
   )
   expect(faultOfWallet('wal_1', 'ETH', books, { units: 0n, height: 7 })).toBeNull()
   expect(faultOfWallet('wal_1', 'BTC', books, null)).toBeNull()
+  // Signed, and its reservation not posted yet; or gas that the platform pays and has not booked.
+  expect(faultOfWallet('wal_1', 'BTC', { ...books, outgoing: { BTC: 45n } }, { units: 55n, height: 7 })).toBeNull()
+  expect(faultOfWallet('wal_1', 'BTC', { ...books, outgoing: { BTC: 45n } }, { units: 54n, height: 7 })).toContain(
+    'must hold 55 BTC',
+  )
+  expect(faultOfWallet('wal_1', 'BTC', { ...books, outgoing: { BTC: 5n } }, { units: 60n, height: 7 })).toBeNull()
 })

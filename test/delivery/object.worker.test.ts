@@ -14,6 +14,7 @@ import {
 import type { AttemptResult, CreateEndpoint, DeliverMessage, WebhookEvent } from '../../src/delivery/rpc.ts'
 import { ATTEMPTS_MAX, DISABLE_AFTER_MS, RETRY_DELAYS_MS } from '../../src/delivery/schedule.ts'
 import { insertDelivery, pruneDelivered, writeOutcome } from '../../src/delivery/store.ts'
+import { randomId } from '../../src/lib/ids.ts'
 import type { Sql } from '../../src/lib/outbox.ts'
 import type { CoreEnv } from '../../workers/core/env.ts'
 
@@ -469,6 +470,18 @@ test('a body over the limit is never sent and never silently lost, and one at th
   await (bindings as unknown as { DELIVER: Queue<DeliverMessage> }).DELIVER.send(message)
 })
 
+test('an event of a transfer is delivered, listed by it, and told once', async () => {
+  const s = await store('transfer')
+  await s.endpoint('we_1')
+  const transferId = randomId('tr')
+  const event = s.event('evt_1', { invoiceId: null, transferId, type: 'transfer.created' })
+  await s.stub.enqueue(event)
+  await s.stub.enqueue(event)
+  await s.report(await s.one(), 204)
+  expect(await s.stub.listDeliveries({ transferId })).toMatchObject([{ invoiceId: null, transferId, state: 'delivered' }])
+  expect(await s.views()).toEqual([])
+})
+
 test('deliveries are listed by invoice and by event, newest first, a hundred at most', async () => {
   const s = await store('list')
   await s.endpoint('we_1')
@@ -481,7 +494,9 @@ test('deliveries are listed by invoice and by event, newest first, a hundred at 
   expect(listed).toHaveLength(100)
   expect(listed.map((view) => view.eventId).slice(0, 2)).toEqual(['evt_104', 'evt_103'])
   expect((await s.views('evt_7')).map((view) => view.eventId)).toEqual(['evt_7'])
-  expect(await s.stub.listDeliveries({ invoiceId: 'inv_2' })).toMatchObject([{ invoiceId: 'inv_2', eventType: 'invoice.settled' }])
+  expect(await s.stub.listDeliveries({ invoiceId: 'inv_2' })).toMatchObject([
+    { invoiceId: 'inv_2', transferId: null, eventType: 'invoice.settled' },
+  ])
 })
 
 test('a delivery that is taken at once costs few rows written in all its life', async () => {
@@ -497,9 +512,9 @@ test('a delivery that is taken at once costs few rows written in all its life', 
         return { toArray: () => answer }
       },
     }
-    const key = { invoiceId: 'inv_1', eventId: 'evt_1', endpointId: 'we_1' }
+    const key = { subject: 'inv_1', eventId: 'evt_1', endpointId: 'we_1' }
     const row = { ...key, type: 'invoice.settled', body: '{}', attempts: 1, lastStatus: null, lastError: null }
-    insertDelivery(sql, s.event('evt_1'), { ...row, state: 'sent', dueAtMs: START + LEASE_MS }, START)
+    insertDelivery(sql, { ...row, state: 'sent', dueAtMs: START + LEASE_MS }, START)
     writeOutcome(sql, key, { state: 'delivered', dueAtMs: START + RETENTION_MS, status: 200, error: null })
     pruneDelivered(sql, START + RETENTION_MS, 10)
     expect(ctx.storage.sql.exec('SELECT COUNT(*) AS n FROM deliveries').one()).toEqual({ n: 0 })

@@ -56,6 +56,7 @@ describe('a merchant’s ledger', () => {
     const { rpc, tables, alarmAtMs } = ledgerOf()
     await rpc.balances(STORE)
     await rpc.ofInvoice(STORE, 'inv_1')
+    expect(await rpc.reservation('x')).toBeNull()
     await rpc.standing()
     await rpc.verify(0)
     await rpc.page(0, 10)

@@ -5,11 +5,14 @@ import { type AdminDoor, startAdminDoor } from '../../scripts/stack/admin-door.t
 let door: AdminDoor
 const calls: { path: string; method: string; body: string | undefined }[] = []
 beforeAll(async () => {
-  door = await startAdminDoor(async (path, { method, body }) => {
-    calls.push({ path, method, body })
-    if (path === '/admin/broken') throw new Error('workerd is gone')
-    return Response.json({ path }, { status: 202 })
-  })
+  const worker =
+    (status: number) =>
+    async (path: string, { method, body }: { method: string; body?: string }) => {
+      calls.push({ path, method, body })
+      if (path === '/admin/broken') throw new Error('workerd is gone')
+      return Response.json({ path }, { status })
+    }
+  door = await startAdminDoor({ '/admin/': worker(202), '/signer/': worker(203) })
 })
 afterAll(() => door.stop())
 
@@ -53,8 +56,12 @@ test('the token with anything before, after or missing is another token', async 
     expect((await call('/admin/audit', { authorization: `Bearer ${token}` })).status).toBe(401)
 })
 
-test('nothing but /admin/ is served, and no body that is too long', async () => {
-  expect(await call('/v1/invoices')).toMatchObject({ status: 404 })
+test('a path goes to the Worker whose it is', async () => {
+  expect(await call('/signer/wallets/all')).toEqual({ status: 203, json: { path: '/signer/wallets/all' } })
+})
+
+test('nothing but what operators have is served, and no body that is too long', async () => {
+  for (const path of ['/v1/invoices', '/signer', '/', '/x/admin/']) expect(await call(path)).toMatchObject({ status: 404 })
   expect(await call('/admin/x', {}, 'x'.repeat(70_000))).toMatchObject({ status: 413 })
 })
 
@@ -63,7 +70,7 @@ test('a Worker that is gone is a problem, not a crash', async () => {
 })
 
 test('each start has a token of its own', async () => {
-  const other = await startAdminDoor(async () => new Response())
+  const other = await startAdminDoor({ '/admin/': async () => new Response() })
   expect(other.token).not.toBe(door.token)
   expect(other.token.length).toBeGreaterThanOrEqual(43)
   await other.stop()

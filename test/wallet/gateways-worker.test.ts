@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { BITCOIN_REGTEST, DEVELOPMENT_CHAINS } from '../../config/development.ts'
 import type { BalanceMessage } from '../../src/wallet/rpc.ts'
+import type { TransferMessage } from '../../src/wallet/transfers/rpc.ts'
 import type { GatewaysEnv } from '../../workers/gateways/env.ts'
 import gateways from '../../workers/gateways/index.ts'
 
@@ -45,4 +46,28 @@ test('a chain without a node in NODES says so to the wallet', async () => {
   const at = door({})
   await at.take()
   expect(at.failed).toEqual(['r1 not_configured'])
+})
+
+test('a transfer is carried on beside its queue, so that a slow node holds up no other', async () => {
+  const asked: string[] = []
+  const wallet = {
+    nextStep: async (id: string) => {
+      asked.push(id)
+      return { do: 'facts', question: { targetBlocks: 1, payer: null } }
+    },
+    takeFacts: async (_id: string, facts: { ok: boolean; error?: { detail: string } }) => {
+      asked.push(facts.ok ? 'facts' : (facts.error?.detail ?? ''))
+      return { do: 'nothing' }
+    },
+  }
+  const env = { CHAINS: JSON.stringify(DEVELOPMENT_CHAINS), NODES: '{}', WALLETS: { getByName: () => wallet } }
+  const beside: Promise<unknown>[] = []
+  let acks = 0
+  const body: TransferMessage = { kind: 'transfer', chainId: BITCOIN_REGTEST, walletId: 'wal_1', transferId: 'tr_1' }
+  const batch = { messages: [{ body, ack: () => void acks++ }] } as unknown as MessageBatch<TransferMessage>
+  const ctx = { waitUntil: (work: Promise<unknown>) => void beside.push(work) } as unknown as ExecutionContext
+  await gateways.queue(batch, env as unknown as GatewaysEnv, ctx)
+  expect(acks).toBe(1)
+  await Promise.all(beside)
+  expect(asked).toEqual(['tr_1', 'NODES names no node for this chain'])
 })

@@ -8,6 +8,7 @@ import type { LedgerRpc } from '../../src/ledger/rpc.ts'
 import type { ObjectNamespace, QueuePort } from '../../src/lib/objects.ts'
 import type { ProjectionMessage } from '../../src/storage/rpc.ts'
 import type { BalanceMessage, WalletRpc } from '../../src/wallet/rpc.ts'
+import type { TransferMessage } from '../../src/wallet/transfers/rpc.ts'
 
 /** Bindings of the core Worker (wrangler.toml beside this file). Shards are `SHARD_0`, `SHARD_1`, … */
 export interface CoreEnv {
@@ -35,6 +36,7 @@ export interface CoreEnv {
   GATEWAY_EVM: QueuePort<LookMessage>
   GATEWAY_RATES: QueuePort<RatesMessage>
   WALLET_BALANCES: QueuePort<BalanceMessage>
+  TRANSFERS: QueuePort<TransferMessage>
   DELIVER: QueuePort<DeliverMessage>
   DIRECTORY: D1Database
   SHARD_0: D1Database

@@ -1,10 +1,11 @@
-/** The edge Worker: the only public door. Merchant API, checkout, widget, health; static files are served before it. */
+/** The edge Worker: the only public door. Merchant API, checkout, refund links, widget, health; static files are served before it. */
 import { Hono } from 'hono'
 import { createApi } from '../../src/api/app.ts'
 import { securityHeaders } from '../../src/api/headers.ts'
 import { createHealth } from '../../src/api/health.ts'
 import { createPages } from '../../src/api/pages.tsx'
 import { createCheckout } from '../../src/checkout/routes.tsx'
+import { createClaim } from '../../src/claim/routes.tsx'
 import type { EdgeEnv } from './env.ts'
 
 const app = new Hono<{ Bindings: EdgeEnv }>()
@@ -13,5 +14,6 @@ const app = new Hono<{ Bindings: EdgeEnv }>()
   .route('/', createHealth())
   .route('/', createPages())
   .route('/', createCheckout())
+  .route('/', createClaim())
 
 export default app satisfies ExportedHandler<EdgeEnv>

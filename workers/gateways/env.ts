@@ -1,6 +1,7 @@
 import type { ChainRpc, WatchRpc } from '../../src/chain/rpc.ts'
 import type { RatesRpc } from '../../src/exchange/rpc.ts'
 import type { ObjectNamespace } from '../../src/lib/objects.ts'
+import type { SignerRpc } from '../../src/signer/rpc.ts'
 import type { WalletRpc } from '../../src/wallet/rpc.ts'
 
 /** Bindings of the gateways Worker (wrangler.toml beside this file). */
@@ -14,4 +15,6 @@ export interface GatewaysEnv {
   WATCH: ObjectNamespace<WatchRpc>
   RATES: ObjectNamespace<RatesRpc>
   WALLETS: ObjectNamespace<WalletRpc>
+  /** The signer Worker's entrypoint: one call, and nothing else of that Worker. */
+  SIGNER: SignerRpc
 }

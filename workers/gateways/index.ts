@@ -6,11 +6,14 @@ import type { RatesMessage } from '../../src/exchange/rpc.ts'
 import { fetchQuotes } from '../../src/exchange/sources.ts'
 import { balanceReaderOf } from '../../src/gateways/balances.ts'
 import { readerOf } from '../../src/gateways/readers.ts'
+import { senderOf } from '../../src/gateways/senders.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { logEvent, reasonOf } from '../../src/lib/log.ts'
 import { registryOf } from '../../src/money/registry.ts'
 import { readBalance } from '../../src/wallet/read-balance.ts'
 import type { BalanceMessage } from '../../src/wallet/rpc.ts'
+import { carryOut } from '../../src/wallet/transfers/carry-out.ts'
+import type { TransferMessage } from '../../src/wallet/transfers/rpc.ts'
 import type { GatewaysEnv } from './env.ts'
 
 /** When each chain's look of this isolate began. One that has not ended by then hangs, and another may start. */
@@ -29,12 +32,20 @@ export default {
         continue
       }
       message.ack()
-      const work = body.kind === 'look' ? lookOnce(env, body.chainId) : publishQuotes(env, body)
-      ctx.waitUntil(work.catch((thrown) => logEvent('error', 'gateway_work_failed', { kind: body.kind, reason: reasonOf(thrown) })))
+      ctx.waitUntil(
+        workOn(env, body).catch((thrown) =>
+          logEvent('error', 'gateway_work_failed', { kind: body.kind, reason: reasonOf(thrown) }),
+        ),
+      )
     }
   },
   fetch: () => new Response('not found', { status: 404 }),
-} satisfies ExportedHandler<GatewaysEnv, LookMessage | RatesMessage | BalanceMessage>
+} satisfies ExportedHandler<GatewaysEnv, LookMessage | RatesMessage | BalanceMessage | TransferMessage>
+
+function workOn(env: GatewaysEnv, message: LookMessage | RatesMessage | TransferMessage): Promise<void> {
+  if (message.kind === 'look') return lookOnce(env, message.chainId)
+  return message.kind === 'transfer' ? carryOnce(env, message) : publishQuotes(env, message)
+}
 
 async function lookOnce(env: GatewaysEnv, chainId: string): Promise<void> {
   const nowMs = systemClock()
@@ -62,6 +73,12 @@ async function readOnce(env: GatewaysEnv, message: BalanceMessage): Promise<void
     return await wallet.failReading(chainId, readingId, { reason: 'not_configured', detail: 'NODES names no node for this chain' })
   }
   await readBalance({ wallet, follower: env.CHAINS_FOLLOWED.getByName(chainId), reader }, message)
+}
+
+/** A transfer as far as it goes now. The wallet's alarm asks again until it is final. */
+async function carryOnce(env: GatewaysEnv, message: TransferMessage): Promise<void> {
+  const sender = senderOf(env, registryOf(env).chain(message.chainId))
+  await carryOut({ wallet: env.WALLETS.getByName(message.walletId), sender, signer: env.SIGNER }, message)
 }
 
 async function publishQuotes(env: GatewaysEnv, { pairs }: RatesMessage): Promise<void> {

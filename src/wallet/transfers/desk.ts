@@ -1,0 +1,194 @@
+import { spenderOf } from '../../gateways/spenders.ts'
+import type { ReserveRefusal } from '../../ledger/rpc.ts'
+import { logEvent, reasonOf } from '../../lib/log.ts'
+import { err, ok, type Result } from '../../lib/result.ts'
+import type { Approval } from '../../signer/rpc.ts'
+import { checkRequest, isSameRequest } from './check-request.ts'
+import * as decide from './decide.ts'
+import { Errands } from './errands.ts'
+import { sumOfTakes } from './funds.ts'
+import { houseFeeMax, OPEN_MAX, stuckAfterMs, TARGET_BLOCKS_MAX } from './limits.ts'
+import { isAccepted, type TransferRecord } from './record.ts'
+import type { CreateTransfer, Frozen, TransferRefusal, TransferStepRefusal } from './rpc.ts'
+import { Shelf, type WalletPorts } from './shelf.ts'
+import { nextOf } from './step.ts'
+import { Steps } from './steps.ts'
+import * as tables from './tables.ts'
+import type { Transfer } from './types.ts'
+
+type Stepped = Result<Transfer, TransferStepRefusal>
+
+/**
+ * Money out of one wallet: the shell around what decide.ts and follow.ts decide. Here is what people and other objects
+ * want of it, and the alarm; `steps` is what the gateways Worker does.
+ */
+export class TransferDesk {
+  readonly steps: Steps
+  readonly #ports: WalletPorts
+  readonly #shelf: Shelf
+  readonly #errands: Errands
+
+  constructor(ports: WalletPorts) {
+    this.#ports = ports
+    this.#shelf = new Shelf(ports)
+    this.#errands = new Errands(this.#shelf)
+    this.steps = new Steps(this.#shelf, this.#errands)
+  }
+
+  /** Throws when the ledger does not answer: it may have been made, and whoever asked asks again. */
+  async create(request: CreateTransfer): Promise<Result<Transfer, TransferRefusal>> {
+    const checked = checkRequest(request, this.#shelf.registry, this.#ports.account())
+    if (!checked.ok) return checked
+    const known = this.#shelf.load(request.id)
+    if (known && !isSameRequest(request, known.transfer)) return err({ reason: 'transfer_id_reused' })
+    if (known && isAccepted(known)) return ok(known.transfer)
+    if (!known) {
+      const refusal = this.#roomFor()
+      if (refusal) return err(refusal)
+      const feeMax = request.feeMax ?? houseFeeMax(checked.value, request.outputs.length)
+      const begun = decide.begun(request, this.#ports.walletId, feeMax, this.#shelf.nowMs)
+      this.#errands.note(this.#shelf.commit(null, begun))
+    }
+    const { refusal } = await this.#errands.settle(request.id)
+    const made = this.#shelf.load(request.id)
+    if (refusal && made === null) return err(refusalOf(refusal))
+    if (made === null || !isAccepted(made)) throw new Error('the ledger did not answer')
+    this.#goOn(made)
+    return ok(made.transfer)
+  }
+
+  read(id: string): Transfer | null {
+    return this.#shelf.load(id)?.transfer ?? null
+  }
+
+  approve(id: string, approval: Approval): Stepped {
+    return this.#change(id, (record, nowMs) => decide.approved(record, approval, nowMs))
+  }
+
+  cancel(id: string, by: string): Stepped {
+    return this.#change(id, (record, nowMs) => decide.cancelled(record, by, nowMs))
+  }
+
+  bump(id: string, targetBlocks: number): Stepped {
+    const blocks = Math.min(Math.max(Math.trunc(targetBlocks), 1), TARGET_BLOCKS_MAX)
+    return this.#change(id, (record, nowMs) => decide.bumped(record, blocks, nowMs))
+  }
+
+  submit(id: string, text: string): Stepped {
+    return this.#change(id, (record, nowMs) => {
+      const { attempt, transfer } = record
+      const plan = attempt?.plan ?? transfer.plan
+      const nothing = { reason: 'wrong_status', status: transfer.status, detail: 'nothing of it waits for a signature' } as const
+      if (transfer.custody !== 'self' || plan === null) return err(nothing)
+      const { chain, account } = this.#shelf.on(transfer.chainId)
+      const read = spenderOf(chain).readSigned(chain, account, plan, text)
+      if (!read.ok) return err({ reason: 'signature_refused', detail: `${read.error.reason}: ${read.error.detail}` })
+      // The same brought twice.
+      if (attempt === null) return transfer.signed.some(({ txid }) => txid === read.value.txid) ? ok(record) : err(nothing)
+      return ok(decide.takeSigned(record, attempt.version, read.value, nowMs))
+    })
+  }
+
+  outgoing(chainId: string): Record<string, bigint> {
+    return sumOfTakes(this.#shelf.claims.on(chainId).filter(({ isOut }) => isOut))
+  }
+
+  frozen(): Frozen | null {
+    return tables.loadFrozen(this.#ports.sql)
+  }
+
+  freeze(reason: string): void {
+    tables.freeze(this.#ports.sql, { reason, sinceMs: this.#shelf.nowMs })
+    logEvent('error', 'sending_frozen', { walletId: this.#ports.walletId })
+  }
+
+  /** What waited goes on. */
+  allow(by: string): void {
+    tables.unfreeze(this.#ports.sql)
+    logEvent('info', 'sending_allowed', { walletId: this.#ports.walletId, by })
+    for (const { id, isOver } of this.#shelf.claims.all()) if (!isOver) this.#errands.agenda.soon(id, this.#shelf.nowMs)
+    this.#errands.arm()
+  }
+
+  projected(id: string, version: number): void {
+    const record = this.#shelf.load(id)
+    if (record) this.#errands.projected(record, version)
+  }
+
+  /** A reading of the wallet was taken: what its blocks spent and brought is in it, and what waited for coins looks again. */
+  wasRead(chainId: string, known: { readonly height: number; readonly addresses: number }): void {
+    this.#shelf.claims.forgetKnown(chainId, known)
+    this.steps.wake(chainId)
+  }
+
+  /** After a start: everything that is under way is looked after at once. */
+  begin(): void {
+    for (const { id, isSettled } of this.#shelf.claims.all()) if (!isSettled) this.#errands.agenda.soon(id, this.#shelf.nowMs)
+    this.#errands.arm()
+  }
+
+  /** The alarm. Never throws. */
+  async ring(): Promise<void> {
+    await Promise.all(this.#errands.agenda.takeDue(this.#shelf.nowMs).map((id) => this.#again(id)))
+    this.#errands.arm()
+  }
+
+  async #again(id: string): Promise<void> {
+    try {
+      const record = this.#shelf.load(id)
+      if (record === null) return this.#errands.agenda.note(id, null)
+      const kept = this.#shelf.commit(record, this.#replacedWhenStuck(record))
+      await this.#errands.seeToAgain(kept)
+      const after = this.#shelf.load(id)
+      if (after && nextOf(after, this.#shelf.isFrozen, this.#shelf.nowMs).do !== 'nothing') await this.#errands.send(after)
+    } catch (thrown) {
+      logEvent('error', 'transfer_alarm_failed', { transferId: id, reason: reasonOf(thrown) })
+    }
+  }
+
+  /** Waiting for a block too long, it is replaced at the fee of now. On EVM chains only the first of a payer: the others wait for it. */
+  #replacedWhenStuck(record: TransferRecord): TransferRecord {
+    const { custody, chainId, targetBlocks, signed, status } = record.transfer
+    const chain = this.#shelf.registry.findChain(chainId)
+    const takenAtMs = signed.at(-1)?.takenAtMs ?? null
+    if (custody !== 'platform' || status !== 'broadcast' || chain === null || takenAtMs === null) return record
+    if (record.bumpBlocks !== null || (record.waitUntilMs ?? 0) > this.#shelf.nowMs) return record
+    if (this.#shelf.nowMs - takenAtMs < stuckAfterMs(chain, targetBlocks)) return record
+    const [plan] = record.signedPlans
+    const isBehind = (index: number, nonce: number) =>
+      this.#shelf.claims.on(chainId).some(({ nonce: other }) => other?.index === index && other.nonce < nonce)
+    if (plan?.kind === 'account' && isBehind(plan.index, plan.nonce)) return record
+    const bumped = decide.bumped(record, targetBlocks, this.#shelf.nowMs)
+    return bumped.ok ? bumped.value : record
+  }
+
+  #roomFor(): TransferRefusal | null {
+    const frozen = this.frozen()
+    if (frozen) return { reason: 'sending_frozen', detail: frozen.reason }
+    if (this.#shelf.claims.open < OPEN_MAX) return null
+    return { reason: 'too_many_transfers', detail: `${OPEN_MAX} transfers of this wallet are under way` }
+  }
+
+  #change(id: string, decision: (record: TransferRecord, nowMs: number) => Result<TransferRecord, TransferStepRefusal>): Stepped {
+    const record = this.#shelf.load(id)
+    if (record === null) return err({ reason: 'transfer_not_found' })
+    const decided = decision(record, this.#shelf.nowMs)
+    if (!decided.ok) return decided
+    const kept = this.#shelf.commit(record, decided.value)
+    if (kept !== record) this.#goOn(kept)
+    return ok(kept.transfer)
+  }
+
+  #goOn(record: TransferRecord): void {
+    this.#errands.follow(record)
+    if (nextOf(record, this.#shelf.isFrozen, this.#shelf.nowMs).do !== 'nothing') this.#ports.beside(this.#errands.send(record))
+  }
+}
+
+function refusalOf(refusal: ReserveRefusal): TransferRefusal {
+  if (refusal.reason === 'insufficient_funds')
+    return { reason: 'insufficient_funds', asset: refusal.asset, available: refusal.available }
+  if (refusal.reason === 'ledger_frozen')
+    return { reason: 'sending_frozen', detail: `the books are looked at by a person: ${refusal.differences.join(', ')}` }
+  return { reason: 'bad_transfer', detail: refusal.detail }
+}

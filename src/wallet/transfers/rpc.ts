@@ -1,0 +1,104 @@
+import type {
+  BroadcastAnswer,
+  FactsQuestion,
+  LookQuestion,
+  Output,
+  Sighting,
+  SignedTransaction,
+  SpendFacts,
+} from '../../gateways/spend.ts'
+import type { Custody } from '../../ledger/types.ts'
+import type { Result } from '../../lib/result.ts'
+import type { Approval, SignRefusal, SignRequest } from '../../signer/rpc.ts'
+import type { Transfer, TransferBatch } from './types.ts'
+
+/** Money out of one wallet. Part of what the wallet object answers (`WalletRpc`), which is named by the wallet id. */
+export interface TransfersRpc {
+  /**
+   * Records a transfer under its id and, of a wallet of the platform, reserves its money in the ledger. The same again
+   * answers it as it is now; another under the same id is refused.
+   */
+  createTransfer(request: CreateTransfer): Promise<Result<Transfer, TransferRefusal>>
+  /** Null when there is no such transfer. Reading an unknown one writes nothing. */
+  transfer(id: string): Promise<Transfer | null>
+  /** A passkey's word. Whether it counts, only the signer decides. */
+  approveTransfer(id: string, approval: Approval): Promise<Result<Transfer, TransferStepRefusal>>
+  /** Ends a transfer that is not signed. */
+  cancelTransfer(id: string, by: string): Promise<Result<Transfer, TransferStepRefusal>>
+  /** Watch-only: what the merchant's wallet has signed. */
+  submitSigned(id: string, text: string): Promise<Result<Transfer, TransferStepRefusal>>
+  /** The same payment at a higher fee: wanted in a block sooner. */
+  bumpTransfer(id: string, targetBlocks: number): Promise<Result<Transfer, TransferStepRefusal>>
+  /** What transfers that are signed and not final yet take out of the wallet at most, by asset, fees included. */
+  outgoing(chainId: string): Promise<Readonly<Record<string, bigint>>>
+  /** D1 has this version of it, or a newer one. Of an unknown transfer nothing is kept. */
+  projectedTransfer(id: string, version: number): Promise<void>
+  /** Stops and allows sending from this wallet: a person's word, or the reconciler's. */
+  freezeSending(reason: string): Promise<void>
+  allowSending(by: string): Promise<void>
+  /** Why and since when nothing more is signed; null while sending is allowed. */
+  sendingFrozen(): Promise<Frozen | null>
+
+  /** For the gateways Worker: what is next to be done for a transfer. `nothing` when it waits for somebody, or for time. */
+  nextStep(id: string): Promise<Step>
+  takeFacts(id: string, facts: Result<SpendFacts, { readonly detail: string }>): Promise<Step>
+  takeSignature(id: string, version: number, answer: Result<SignedTransaction, SignRefusal>): Promise<Step>
+  takeBroadcast(id: string, txid: string, answer: Result<BroadcastAnswer, { readonly detail: string }>): Promise<Step>
+  takeSighting(id: string, sighting: Result<Sighting, { readonly detail: string }>): Promise<Step>
+}
+
+export interface Frozen {
+  readonly reason: string
+  readonly sinceMs: number
+}
+
+export type Step =
+  | { readonly do: 'nothing' }
+  | { readonly do: 'facts'; readonly question: FactsQuestion }
+  | { readonly do: 'sign'; readonly version: number; readonly request: SignRequest }
+  | { readonly do: 'broadcast'; readonly txid: string; readonly raw: string }
+  | { readonly do: 'look'; readonly question: LookQuestion }
+
+/** Carries a transfer as far as it goes now. Sent by the wallet object at once, and again by its alarm. */
+export interface TransferMessage {
+  readonly kind: 'transfer'
+  readonly walletId: string
+  readonly chainId: string
+  readonly transferId: string
+}
+
+export interface CreateTransfer {
+  /** `tr_…`, made by who asks. */
+  readonly id: string
+  readonly kind: 'refund' | 'payout' | 'sweep'
+  readonly merchantId: string
+  readonly shard: number
+  readonly storeId: string
+  readonly custody: Custody
+  readonly chainId: string
+  readonly asset: string
+  readonly outputs: readonly Output[]
+  readonly invoiceId: string | null
+  readonly reference: string | null
+  /** Of a batch of payouts: kept and shown, and of no meaning to the transfer itself. Absent: none. */
+  readonly batch?: TransferBatch | null
+  /** How soon it should be in a block; 1 to 144. */
+  readonly targetBlocks: number
+  /** Null: the house's own cap (docs/wallets.md). */
+  readonly feeMax: bigint | null
+}
+
+export type TransferRefusal =
+  | { readonly reason: 'transfer_id_reused' }
+  | { readonly reason: 'wallet_not_configured' | 'bad_transfer'; readonly detail: string }
+  | { readonly reason: 'too_many_transfers'; readonly detail: string }
+  /** By the books. Of a watch-only wallet coins are looked for later, in a reading of that time. */
+  | { readonly reason: 'insufficient_funds'; readonly asset: string; readonly available: bigint }
+  | { readonly reason: 'sending_frozen'; readonly detail: string }
+
+export type TransferStepRefusal =
+  | { readonly reason: 'transfer_not_found' }
+  /** It is too late, or too early, for that. */
+  | { readonly reason: 'wrong_status'; readonly status: string; readonly detail: string }
+  | { readonly reason: 'signature_refused'; readonly detail: string }
+  | { readonly reason: 'too_many_approvals' }

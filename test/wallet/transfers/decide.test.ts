@@ -1,0 +1,321 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { CoinPlan, Sighting, SpendPlan } from '../../../src/gateways/spend.ts'
+import { balanceOf } from '../../../src/ledger/balances.ts'
+import { Ledger } from '../../../src/ledger/ledger.ts'
+import type { SignRefusal } from '../../../src/signer/rpc.ts'
+import { acknowledged, nextCall, withoutHold } from '../../../src/wallet/transfers/books.ts'
+import * as decide from '../../../src/wallet/transfers/decide.ts'
+import { EDGES } from '../../../src/wallet/transfers/edges.ts'
+import * as follow from '../../../src/wallet/transfers/follow.ts'
+import { claimOf } from '../../../src/wallet/transfers/funds.ts'
+import { HANDED_MS, SIGNATURE_WAIT_MS, signedMax } from '../../../src/wallet/transfers/limits.ts'
+import { isBooked, isOver, isSigned, type TransferRecord } from '../../../src/wallet/transfers/record.ts'
+import type { CreateTransfer } from '../../../src/wallet/transfers/rpc.ts'
+import type { TransferStatus } from '../../../src/wallet/transfers/types.ts'
+import { openRows } from '../../ledger/sqlite.ts'
+
+const AVAILABLE = 1_000n
+
+const REQUEST: CreateTransfer = {
+  id: 'tr_1',
+  kind: 'payout',
+  merchantId: 'mer_1',
+  shard: 0,
+  storeId: 'st_1',
+  custody: 'platform',
+  chainId: 'chain',
+  asset: 'BTC',
+  outputs: [{ address: 'a', units: 100n }],
+  invoiceId: null,
+  reference: null,
+  targetBlocks: 2,
+  feeMax: null,
+}
+
+type Word =
+  | { readonly say: 'plan'; readonly fee: number; readonly lacking: boolean }
+  | { readonly say: 'clear'; readonly frozen: boolean }
+  | { readonly say: 'hand' }
+  /** The signer takes one of the questions that were ever handed out and not lost. */
+  | { readonly say: 'sign'; readonly which: number; readonly refusal: (typeof REFUSALS)[number] | null; readonly lost: boolean }
+  | { readonly say: 'replay'; readonly which: number }
+  | { readonly say: 'broadcast'; readonly taken: boolean }
+  | {
+      readonly say: 'look'
+      readonly status: Sighting['status']
+      readonly which: number
+      readonly final: boolean
+      readonly reverted: boolean
+    }
+  | { readonly say: 'approve' | 'cancel' | 'bump' | 'ledger' }
+  | { readonly say: 'wait'; readonly ms: number }
+
+const REFUSALS = ['needs_approval', 'limit_reached', 'stopped', 'not_covered', 'unavailable', 'no_policy'] as const
+
+const word: fc.Arbitrary<Word> = fc.oneof(
+  fc.record({ say: fc.constant('plan' as const), fee: fc.integer({ min: 1, max: 400 }), lacking: fc.boolean() }),
+  fc.record({ say: fc.constant('clear' as const), frozen: fc.boolean() }),
+  fc.record({ say: fc.constant('hand' as const) }),
+  fc.record({
+    say: fc.constant('sign' as const),
+    which: fc.nat(9),
+    refusal: fc.oneof(fc.constant(null), fc.constantFrom(...REFUSALS)),
+    lost: fc.boolean(),
+  }),
+  fc.record({ say: fc.constant('replay' as const), which: fc.nat(9) }),
+  fc.record({ say: fc.constant('broadcast' as const), taken: fc.boolean() }),
+  fc.record({
+    say: fc.constant('look' as const),
+    status: fc.constantFrom('waiting' as const, 'included' as const, 'absent' as const, 'conflict' as const),
+    which: fc.nat(9),
+    final: fc.boolean(),
+    reverted: fc.boolean(),
+  }),
+  fc.record({ say: fc.constantFrom('approve' as const, 'cancel' as const, 'bump' as const, 'ledger' as const) }),
+  fc.record({ say: fc.constant('wait' as const), ms: fc.constantFrom(1_000, 70_000, HANDED_MS, SIGNATURE_WAIT_MS) }),
+)
+
+/** A world in which the signer answers late, twice, or never, and the ledger is asked at any time. */
+class Model {
+  record: TransferRecord
+  nowMs = 1_000_000
+  plans = 0
+  /** Questions on their way to the signer: it may take any of them until they are dead. */
+  readonly asked: { plan: SpendPlan; version: number; atMs: number }[] = []
+  /** What the signer has signed: by plan, whoever hears of it. */
+  readonly bytes: { plan: SpendPlan; version: number; txid: string }[] = []
+  readonly ledger: Ledger
+  /** The money of the outputs may be gone: the chain has said so, finally. */
+  paid = false
+
+  constructor() {
+    this.ledger = new Ledger(openRows().sql)
+    const whose = { merchantId: 'mer_1', shard: 0, storeId: 'st_1', invoiceId: null, transferId: null, by: 'test', reason: 'test' }
+    const postings = [{ from: 'wallet:wal_1', to: 'available', amount: AVAILABLE, asset: 'BTC' }]
+    this.ledger.book({ ...whose, key: 'in', cause: 'adjustment', postings }, 1)
+    this.record = decide.begun(REQUEST, 'wal_1', 1_000n, this.nowMs)
+  }
+
+  take(after: TransferRecord): void {
+    const before = this.record
+    this.record = after
+    expectStep(before, after)
+  }
+
+  balance(account: string): bigint {
+    return balanceOf(this.ledger.balances('st_1').balances, account, 'BTC')
+  }
+
+  /** The next thing that the books are to do. Answers whether there was one. */
+  settle(frozen = false): boolean {
+    const call = nextCall(this.record)
+    if (!call) return false
+    if (call.do === 'reserve') {
+      const reserved = frozen ? null : this.ledger.reserve(call.request, this.nowMs)
+      if (!reserved?.ok) {
+        const hold = this.record.holds.find(({ key }) => key === call.request.key)
+        const without = withoutHold(this.record, call.request.key)
+        const isWanted = hold?.want === 'held'
+        this.take(isWanted ? decide.notCleared(without, frozen ? 'frozen' : 'insufficient', 'no', this.nowMs) : without)
+        return true
+      }
+    } else if (call.do === 'post') expect(this.ledger.post(call.request, this.nowMs).ok).toBe(true)
+    else if (call.do === 'release') expect(this.ledger.release(call.request, this.nowMs).ok).toBe(true)
+    else expect(this.ledger.book(call.request, this.nowMs).ok).toBe(true)
+    this.take(acknowledged(this.record, call))
+    return true
+  }
+
+  say(word: Word): unknown {
+    const { record, nowMs } = this
+    switch (word.say) {
+      case 'plan':
+        return this.#plan(word)
+      case 'clear':
+        if (record.attempt === null || record.transfer.custody !== 'platform') return
+        while (nextCall(this.record)?.do === 'reserve') this.settle(word.frozen)
+        if (this.record.attempt === null) return
+        return this.take(
+          word.frozen
+            ? decide.notCleared(this.record, 'frozen', 'no', nowMs)
+            : { ...this.record, attempt: { ...this.record.attempt, clearedAtMs: nowMs } },
+        )
+      case 'hand':
+        if (!record.attempt?.clearedAtMs) return
+        this.take(decide.handedOut(record, nowMs))
+        return void this.asked.push({ plan: record.attempt.plan, version: record.attempt.version, atMs: nowMs })
+      case 'sign': {
+        const [question] = this.asked.splice(word.which % Math.max(this.asked.length, 1), 1)
+        if (!question || nowMs - question.atMs >= HANDED_MS) return
+        const known = this.bytes.find(({ version }) => version === question.version)
+        if (known || word.refusal === null) return this.#sign(question, word.lost)
+        if (!word.lost) this.take(decide.takeSignRefusal(record, question.version, refusalOf(word.refusal, nowMs), nowMs))
+        return
+      }
+      case 'replay': {
+        const made = this.bytes[word.which % Math.max(this.bytes.length, 1)]
+        if (made) this.take(decide.takeSigned(record, made.version, { txid: made.txid, raw: made.txid }, nowMs))
+        return
+      }
+      case 'broadcast':
+        if (!isSigned(record)) return
+        return this.take(
+          follow.takeBroadcast(
+            record,
+            follow.toBroadcast(record).txid,
+            word.taken ? { answer: 'taken' } : { answer: 'refused', why: 'fee_too_low', detail: 'no' },
+            nowMs,
+          ),
+        )
+      case 'look':
+        return this.#look(word)
+      case 'approve': {
+        const approval = { credentialId: 'c', authenticatorData: '', clientDataJson: '', signature: String(nowMs) }
+        const approved = decide.approved(record, approval, nowMs)
+        return approved.ok ? this.take(approved.value) : undefined
+      }
+      case 'cancel': {
+        const cancelled = decide.cancelled(record, 'somebody', nowMs)
+        return cancelled.ok ? this.take(cancelled.value) : undefined
+      }
+      case 'bump': {
+        const bumped = decide.bumped(record, 1, nowMs)
+        return bumped.ok ? this.take(bumped.value) : undefined
+      }
+      case 'ledger':
+        return void this.settle()
+      case 'wait':
+        this.nowMs += word.ms
+        return
+    }
+  }
+
+  #plan({ fee, lacking }: Extract<Word, { say: 'plan' }>): unknown {
+    const { record, nowMs } = this
+    if (!decide.wantsPlan(record) || (!isSigned(record) && (record.waitUntilMs ?? 0) > nowMs)) return
+    if (lacking) {
+      const waits = { waitsFor: 'funds' as const, reason: 'waiting' }
+      return this.take(decide.takePlanRefusal(record, { reason: 'insufficient_funds', asset: 'BTC', missing: 1n }, waits, nowMs))
+    }
+    const before = record.signedPlans.at(-1)
+    const inputs = [...(before?.kind === 'coins' ? before.inputs : []), coin(`c${this.plans}`)]
+    const plan: CoinPlan = {
+      kind: 'coins',
+      chainId: 'chain',
+      inputs,
+      outputs: record.transfer.outputs,
+      change: null,
+      fee: BigInt(fee),
+      vsize: 100 + this.plans++,
+      lockTime: 0,
+    }
+    return this.take(decide.takePlan(record, { plan, unsigned: null, feeAsset: 'BTC', height: 1 }, nowMs))
+  }
+
+  #sign({ plan, version }: { plan: SpendPlan; version: number }, lost: boolean): void {
+    const txid = `tx${version}`
+    if (!this.bytes.some((made) => made.version === version)) this.bytes.push({ plan, version, txid })
+    if (!lost) this.take(decide.takeSigned(this.record, version, { txid, raw: txid }, this.nowMs))
+  }
+
+  #look({ status, which, final, reverted }: Extract<Word, { say: 'look' }>): void {
+    const { signed } = this.record.transfer
+    const txid = signed[which % Math.max(signed.length, 1)]?.txid
+    if (txid === undefined || isOver(this.record)) return
+    const sightings: Record<Sighting['status'], Sighting> = {
+      waiting: { status: 'waiting', txid },
+      included: { status: 'included', txid, height: which, blockHash: `b${which}`, confirmations: 1, final, reverted, fee: 3n },
+      absent: { status: 'absent', searchedHeight: which },
+      conflict: { status: 'conflict', byTxid: null, final, searchedHeight: which },
+    }
+    this.take(follow.takeSighting(this.record, sightings[status], 'BTC', this.nowMs))
+    this.paid ||= status === 'included' && final && !reverted
+  }
+}
+
+function expectStep(before: TransferRecord, after: TransferRecord): void {
+  const [from, to] = [before.transfer, after.transfer]
+  expect(from.status === to.status || EDGES[from.status].includes(to.status)).toBe(true)
+  // Everything that was ever signed is kept, and stays what it was.
+  expect(to.signed.slice(0, from.signed.length).map(({ txid }) => txid)).toEqual(from.signed.map(({ txid }) => txid))
+  expect(after.signedPlans.length).toBe(to.signed.length)
+  const isSeenSame = JSON.stringify(from, text) === JSON.stringify(to, text)
+  expect(to.version > from.version).toBe(!isSeenSame)
+  if (isOver(before)) expect({ ...to, version: 0, updatedAtMs: 0 }).toEqual({ ...from, version: 0, updatedAtMs: 0 })
+}
+
+describe('whatever is answered, twice, late, or not at all', () => {
+  test('at most one payment can ever be in the chain, and money is given back only when none can', () => {
+    fc.assert(
+      fc.property(fc.array(word, { minLength: 5, maxLength: 60 }), (words) => {
+        const model = new Model()
+        model.settle()
+        for (const word of words) {
+          model.say(word)
+          const { record } = model
+          // Of all bytes that the signer ever made, heard of or not, no two can be in the chain together.
+          for (const one of model.bytes) for (const other of model.bytes) expect(decide.excludes(one.plan, other.plan)).toBe(true)
+          // As long as one of them may be sent, its coins are nobody else's, unless the chain has decided.
+          const claim = claimOf(record, 'BTC')
+          const isDecided = isOver(record) && isSigned(record)
+          for (const { plan } of model.bytes) {
+            if (!isDecided && plan.kind === 'coins')
+              expect(claim.coins).toEqual(expect.arrayContaining([`${plan.inputs[0]?.txid}:0`]))
+          }
+          // Nothing that was signed is failed but by the chain's word.
+          if (record.transfer.status === 'failed' && !isSigned(record)) expect(model.bytes).toEqual([])
+        }
+        // In the end the books are where the chain is.
+        for (let calls = 0; calls < 50 && model.settle(); calls++);
+        if (!isOver(model.record)) return
+        expect(isBooked(model.record)).toBe(true)
+        for (const account of ['reserved', 'in_transit']) expect(model.balance(account)).toBe(0n)
+        const left = -model.balance('wallet:wal_1')
+        expect(model.record.transfer.status === 'confirmed').toBe(model.paid)
+        const fee = model.record.transfer.included ? 3n : 0n
+        expect(left).toBe(AVAILABLE - (model.paid ? 100n : 0n) - fee)
+        expect(model.balance('available') - (model.balance('treasury') < 0n ? -model.balance('treasury') : 0n)).toBeLessThanOrEqual(
+          left,
+        )
+      }),
+      { numRuns: 1_000 },
+    )
+  }, 30_000)
+
+  test('no more is signed for one transfer than its row can hold', () => {
+    const planOf = (inputs: number, outputs: number): CoinPlan => ({
+      kind: 'coins',
+      chainId: 'chain',
+      inputs: Array.from({ length: inputs }, (_, at) => coin(`${at}`)),
+      outputs: Array.from({ length: outputs }, () => ({ address: 'a', units: 1n })),
+      change: null,
+      fee: 1n,
+      vsize: 1,
+      lockTime: 0,
+    })
+    expect([planOf(1, 2), planOf(10, 1_000), planOf(1_400, 1)].map(signedMax)).toEqual([20, 7, 1])
+  })
+
+  test('every status can be reached, and what is over has nowhere to go', () => {
+    const reached = new Set<TransferStatus>(['queued'])
+    for (let rounds = 0; rounds < 7; rounds++) for (const from of [...reached]) for (const to of EDGES[from]) reached.add(to)
+    expect([...reached].sort()).toEqual(Object.keys(EDGES).sort())
+    expect([...EDGES.confirmed, ...EDGES.failed]).toEqual([])
+  })
+})
+
+function coin(name: string) {
+  return { txid: name, vout: 0, units: 1_000n, index: 0 }
+}
+
+function refusalOf(reason: (typeof REFUSALS)[number], nowMs: number): SignRefusal {
+  if (reason === 'needs_approval') return { reason, challenge: 'x', wanted: 1, given: 0 }
+  if (reason === 'limit_reached') return { reason, limit: 'hour', retryAtMs: nowMs + 10_000, detail: '' }
+  return { reason, detail: '' }
+}
+
+function text(name: string, value: unknown): unknown {
+  if (name === 'version' || name === 'updatedAtMs') return 0
+  return typeof value === 'bigint' ? String(value) : value
+}
