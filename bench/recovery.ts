@@ -90,9 +90,9 @@ async function untilAt(stack: Stack, chainId: string, height: number): Promise<v
   const endsAt = performance.now() + WAIT_MS_MAX
   for (;;) {
     const health = (await (await fetch(`${stack.origin}/health`)).json()) as {
-      chains: { chainId: string; height: number | null }[]
+      chains: { chain: string; height: number | null }[]
     }
-    if ((health.chains.find((chain) => chain.chainId === chainId)?.height ?? -1) >= height) return
+    if ((health.chains.find(({ chain }) => chain === chainId)?.height ?? -1) >= height) return
     if (performance.now() > endsAt) throw new Error(`${chainId} is not at ${height} after ${WAIT_MS_MAX} ms`)
     await new Promise((resolve) => setTimeout(resolve, POLL_MS))
   }

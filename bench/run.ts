@@ -16,9 +16,21 @@ import { detection } from './detection.ts'
 import { fullBlock } from './full-block.ts'
 import { ledger } from './ledger.ts'
 import { type Bench, type BenchResult, figureTable } from './lib/figure.ts'
+import { moneyOut } from './money-out.ts'
 import { recovery } from './recovery.ts'
 
-const BENCHES: readonly Bench[] = [blockScan, addresses, createInvoice, checkout, detection, fullBlock, recovery, cost, ledger]
+const BENCHES: readonly Bench[] = [
+  blockScan,
+  addresses,
+  createInvoice,
+  checkout,
+  detection,
+  fullBlock,
+  recovery,
+  moneyOut,
+  cost,
+  ledger,
+]
 const DOCUMENT = join(dirname(dirname(fileURLToPath(import.meta.url))), 'docs', 'benchmarks.md')
 const START = '<!-- figures: written by `npm run bench -- --write` -->'
 const END = '<!-- end of figures -->'

@@ -77,7 +77,8 @@ async function answerRoute(c: ApiContext, route: Route, keys: KeyChecker, clock:
 }
 
 function answerResponse({ status, body, headers }: Answer): Response {
-  return new Response(typeof body === 'string' ? body : JSON.stringify(body), {
+  const isRaw = typeof body === 'string' || body instanceof Uint8Array
+  return new Response(isRaw ? (body as string | Uint8Array<ArrayBuffer>) : JSON.stringify(body), {
     status,
     headers: { 'content-type': 'application/json', ...headers },
   })

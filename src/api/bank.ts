@@ -15,13 +15,9 @@ export const STATEMENT_BYTES_MAX = 4 * 1024 * 1024
 
 /** `POST /v1/bank/statements`: a file as the bank gives it. Any part of it may have come before, in any other file. */
 export async function importStatements(call: Call): Promise<Result<Answer, Problem>> {
-  const { env, request, identity } = call
-  if (!/^(application|text)\/xml *(; *charset="?utf-8"? *)?$/i.test(request.headers.get('content-type') ?? '')) {
-    const detail = 'send the file as it is, as Content-Type: application/xml'
-    return err({ reason: 'unsupported_media_type', detail, param: 'Content-Type' })
-  }
-  const text = await readText(request, STATEMENT_BYTES_MAX)
-  if (!text.ok) return text.error.reason === 'malformed_json' ? err({ reason: 'not_xml', detail: 'the file is not UTF-8' }) : text
+  const { env, identity } = call
+  const text = await readXmlBody(call)
+  if (!text.ok) return text
   const read = readCamt(text.value)
   if (!read.ok) return read
   const { merchantId, bankAccounts = [] } = identity.store
@@ -106,8 +102,19 @@ export async function assignEntry(call: Call): Promise<Result<Answer, Problem>> 
   })
 }
 
+/** A file of a bank, at most `STATEMENT_BYTES_MAX` bytes of UTF-8. */
+export async function readXmlBody({ request }: Call): Promise<Result<string, Problem>> {
+  if (!/^(application|text)\/xml *(; *charset="?utf-8"? *)?$/i.test(request.headers.get('content-type') ?? '')) {
+    const detail = 'send the file as it is, as Content-Type: application/xml'
+    return err({ reason: 'unsupported_media_type', detail, param: 'Content-Type' })
+  }
+  const text = await readText(request, STATEMENT_BYTES_MAX)
+  if (text.ok || text.error.reason !== 'malformed_json') return text
+  return err({ reason: 'not_xml', detail: 'the file is not UTF-8' })
+}
+
 /** A store has one account at most: it takes euro in one place. */
-function accountOf({ identity }: Call): string | null {
+export function accountOf({ identity }: Call): string | null {
   return identity.store.bankAccounts?.[0]?.id ?? null
 }
 

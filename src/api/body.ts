@@ -6,12 +6,13 @@ export const BODY_BYTES_MAX = 65_536
 
 /**
  * Reads a JSON body field by field. Answers what `build` made of it and the JSON value itself, which then holds only
- * fields that are known. At most `BODY_BYTES_MAX` bytes are taken from the network.
+ * fields that are known. At most `bytesMax` bytes are taken from the network.
  */
 export async function readBody<T>(
   request: Request,
   known: readonly string[],
   build: (fields: Fields) => T,
+  bytesMax: number = BODY_BYTES_MAX,
 ): Promise<Result<{ value: T; json: unknown }, Problem>> {
   if (!/^application\/json *(; *charset="?utf-8"? *)?$/i.test(request.headers.get('content-type') ?? ''))
     return err({
@@ -19,7 +20,7 @@ export async function readBody<T>(
       detail: 'send the body as Content-Type: application/json',
       param: 'Content-Type',
     })
-  const text = await readText(request)
+  const text = await readText(request, bytesMax)
   if (!text.ok) return text
   let json: unknown
   try {

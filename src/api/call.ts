@@ -15,7 +15,7 @@ export interface Call {
 
 export interface Answer {
   readonly status: 200 | 201
-  /** Sent as JSON; a text as it is, under the content type that `headers` name. */
+  /** Sent as JSON; text and bytes as they are, under the content type that `headers` name. */
   readonly body: unknown
   readonly headers?: Readonly<Record<string, string>>
 }

@@ -26,6 +26,13 @@ function dataOf(event: InvoiceEvent, registry: Registry): object {
       return { asset: event.activation.asset, address: event.activation.address }
     case 'payment_changed':
       return { change: event.change, payment: paymentResource(event.payment, registry) }
+    case 'refund_requested':
+    case 'refund_claimed':
+    case 'refund_changed':
+    case 'refund_cancelled': {
+      const { id, status, detail, address, txid } = event.refund
+      return { refund: id, status, detail, address, txid }
+    }
     case 'deadline_passed':
       return {}
     case 'status_changed':

@@ -1,4 +1,5 @@
 import { type IdPrefix, keyedId, randomId, sha256Hex } from '../lib/ids.ts'
+import { canonicalJson } from '../lib/json.ts'
 import { err, ok, type Result } from '../lib/result.ts'
 import type { Call } from './call.ts'
 import type { Problem } from './problems.ts'
@@ -17,17 +18,31 @@ export interface RequestName {
  * is made in both cases, since the edge itself may ask the object twice. `json` must have been checked: it is walked.
  */
 export async function nameRequest(call: Call, prefix: IdPrefix, json: unknown): Promise<Result<RequestName, Problem>> {
+  const key = givenKey(call)
+  if (!key.ok) return key
+  const fingerprint = await sha256Hex(canonicalJson(json))
+  if (key.value === null) return ok({ id: randomId(prefix), fingerprint, keyed: false })
+  return ok({ id: await keyedId(prefix, call.env.ID_SECRET, [call.identity.store.storeId, key.value]), fingerprint, keyed: true })
+}
+
+/** The key of a call that moves money: nobody has to guess whether it was done when no answer came. */
+export function requiredKey(call: Call): Result<string, Problem> {
+  const key = givenKey(call)
+  if (!key.ok) return key
+  if (key.value !== null) return ok(key.value)
+  const detail = 'give an Idempotency-Key, and the same one when you send this again: what moves money is done once'
+  return err({ reason: 'idempotency_key_missing', detail, param: 'Idempotency-Key' })
+}
+
+function givenKey(call: Call): Result<string | null, Problem> {
   const header = call.request.headers.get('idempotency-key')
-  const fingerprint = await sha256Hex(canonical(json))
-  if (header === null) return ok({ id: randomId(prefix), fingerprint, keyed: false })
-  const key = readKey(header)
-  if (key === null)
-    return err({
-      reason: 'idempotency_key_malformed',
-      detail: 'Idempotency-Key must be 1 to 255 visible ASCII characters, bare or as a quoted string',
-      param: 'Idempotency-Key',
-    })
-  return ok({ id: await keyedId(prefix, call.env.ID_SECRET, [call.identity.store.storeId, key]), fingerprint, keyed: true })
+  const key = header === null ? null : readKey(header)
+  if (header === null || key !== null) return ok(key)
+  return err({
+    reason: 'idempotency_key_malformed',
+    detail: 'Idempotency-Key must be 1 to 255 visible ASCII characters, bare or as a quoted string',
+    param: 'Idempotency-Key',
+  })
 }
 
 /** The key of a header: a structured-field string (RFC 9651, 3.3.3) or the bare text. Null when it is neither. */
@@ -36,12 +51,4 @@ export function readKey(header: string): string | null {
   const key = quoted ? (quoted[1] ?? '').replace(/\\(["\\])/g, '$1') : header
   if (!quoted && header.startsWith('"')) return null
   return /^[\x21-\x7e]{1,255}$/.test(key) ? key : null
-}
-
-/** JSON with sorted keys and no spaces: the order in which a client writes its fields changes nothing. */
-export function canonical(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
-  const fields = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
-  return `{${fields.map(([name, field]) => `${JSON.stringify(name)}:${canonical(field)}`).join(',')}}`
 }

@@ -1,14 +1,15 @@
 import type { ActivateRefusal, ResolveRefusal } from '../invoice/rpc.ts'
 import { err, ok, type Result, unreachable } from '../lib/result.ts'
 import { registryOf } from '../money/registry.ts'
-import { decodeCursor, encodeCursor, type ListPosition, listInvoices as listRows } from '../storage/invoices.ts'
+import { encodePosition } from '../storage/cursor.ts'
+import { listInvoices as listRows } from '../storage/invoices.ts'
 import { shardOf } from '../storage/shards.ts'
 import { readBody, readNoBody, readQuery } from './body.ts'
 import { type Answer, type Call, steadily, Unavailable } from './call.ts'
 import { eventResource } from './event-resource.ts'
 import { invoiceNotFound, ownInvoice, showInvoice } from './invoice-access.ts'
 import type { Problem } from './problems.ts'
-import { readLimit } from './query.ts'
+import { readLimit, readPosition } from './query.ts'
 
 /** As many as `InvoiceRpc.events` answers. */
 const EVENTS_PAGE = 200
@@ -26,17 +27,14 @@ export async function listInvoices(call: Call): Promise<Result<Answer, Problem>>
     status: fields.optional('status', (name) => fields.choice(name, ['new', 'processing', 'settled', 'expired', 'invalid'])),
     orderId: fields.optional('orderId', (name) => fields.text(name, { max: 100 })),
     limit: readLimit(fields),
-    after: fields.optional('cursor', (name): ListPosition | null => {
-      const position = decodeCursor(fields.text(name, { max: 100 }))
-      return position ?? fields.refuse(name, 'must be the nextCursor of a page before', null)
-    }),
+    after: readPosition(fields, 'inv'),
   }))
   if (!query.ok) return query
   const page = await listRows(shardOf(call.env, shard), query.value).catch((cause: unknown) => {
     throw new Unavailable('the list cannot be read', { cause })
   })
   const data = page.invoices.map((invoice) => showInvoice(call, invoice))
-  return ok({ status: 200, body: { data, nextCursor: page.next && encodeCursor(page.next) } })
+  return ok({ status: 200, body: { data, nextCursor: page.next && encodePosition(page.next) } })
 }
 
 /** The invoice's log, oldest first. */

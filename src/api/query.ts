@@ -1,5 +1,7 @@
 import type { Fields } from '../lib/fields.ts'
+import type { IdPrefix } from '../lib/ids.ts'
 import type { Registry } from '../money/registry.ts'
+import { decodePosition, type ListPosition } from '../storage/cursor.ts'
 import { LIST_LIMIT_MAX } from '../storage/invoices.ts'
 import { type AccountFilter, accountFilter } from '../storage/ledger-filter.ts'
 
@@ -14,6 +16,14 @@ export function readLimit(fields: Fields): number {
       : fields.refuse(name, `must be a whole number from 1 to ${LIST_LIMIT_MAX}`, 1)
   })
   return limit ?? LIST_LIMIT_DEFAULT
+}
+
+/** Where the page before ended, by `cursor`. */
+export function readPosition(fields: Fields, prefix: IdPrefix): ListPosition | null {
+  return fields.optional('cursor', (name): ListPosition | null => {
+    const position = decodePosition(prefix, fields.text(name, { max: 100 }))
+    return position ?? fields.refuse(name, 'must be the nextCursor of a page before', null)
+  })
 }
 
 /** RFC 3339, 5.6: date, time, zone. */

@@ -1,10 +1,12 @@
 import { URL_LENGTH_MAX } from '../delivery/address.ts'
-import type { DeliveryView, Endpoint } from '../delivery/rpc.ts'
+import type { Endpoint } from '../delivery/rpc.ts'
 import { rfc3339 } from '../lib/clock.ts'
 import type { Fields } from '../lib/fields.ts'
 import { err, ok, type Result } from '../lib/result.ts'
+import { TRANSFER_EVENT_TYPES } from '../wallet/transfers/events.ts'
 import { readBody } from './body.ts'
 import { type Answer, type Call, steadily } from './call.ts'
+import { showDelivery } from './delivery-resource.ts'
 import { nameRequest } from './idempotency.ts'
 import { ownInvoice } from './invoice-access.ts'
 import type { Problem } from './problems.ts'
@@ -19,6 +21,11 @@ export const EVENT_TYPES = [
   'invoice.expired',
   'invoice.invalid',
   'invoice.reopened',
+  'invoice.refund_requested',
+  'invoice.refund_claimed',
+  'invoice.refund_changed',
+  'invoice.refund_cancelled',
+  ...TRANSFER_EVENT_TYPES,
 ] as const
 
 /** `POST /v1/webhook_endpoints`. The secret is in this answer only, and in its replays under the same key. */
@@ -74,22 +81,4 @@ function readEventTypes(fields: Fields, name: string): string[] {
 
 function showEndpoint({ id, url, events, description, status, disabledReason, createdAtMs }: Endpoint) {
   return { id, object: 'webhook_endpoint', url, events, description, status, disabledReason, createdAt: rfc3339(createdAtMs) }
-}
-
-function showDelivery(delivery: DeliveryView) {
-  const { id, eventId, eventType, invoiceId, endpointId, state, attempts, nextAttemptAtMs, lastStatus, lastError } = delivery
-  const nextAttemptAt = nextAttemptAtMs === null ? null : rfc3339(nextAttemptAtMs)
-  return {
-    id,
-    object: 'delivery',
-    eventId,
-    eventType,
-    invoiceId,
-    endpointId,
-    state,
-    attempts,
-    nextAttemptAt,
-    lastStatus,
-    lastError,
-  }
 }

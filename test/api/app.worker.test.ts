@@ -60,7 +60,7 @@ describe('who calls', () => {
 
 describe('what is called', () => {
   test('an unknown path is a problem', async () => {
-    for (const path of ['/v1', '/v1/', '/v1/invoice', '/v1/invoices/', `/v1/invoices/${randomId('inv')}/refunds`]) {
+    for (const path of ['/v1', '/v1/', '/v1/invoice', '/v1/invoices/', `/v1/invoices/${randomId('inv')}/refund`]) {
       const { status, json } = await shop.call('GET', path)
       expect({ path, status, code: json.code }).toEqual({ path, status: 404, code: 'route_not_found' })
     }

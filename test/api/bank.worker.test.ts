@@ -103,6 +103,7 @@ describe('statements', () => {
           matched: 1,
           unmatched: 0,
           returned: 0,
+          transfers: 0,
           duplicates: 0,
           other: 0,
         },

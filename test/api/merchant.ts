@@ -72,12 +72,15 @@ export async function newMerchant(env: EdgeEnv = apiEnv, api = createApi(), chan
 
 export async function readReply(response: Response): Promise<Reply> {
   const text = await response.text()
-  const isJson = text !== '' && !isCsv(response.headers)
+  const isJson = text !== '' && !isFile(response.headers)
   return { status: response.status, headers: response.headers, text, json: isJson ? JSON.parse(text) : null }
 }
 
-function isCsv(headers: Headers): boolean {
-  return headers.get('content-type') === 'text/csv; charset=utf-8'
+/** What a route answers beside JSON. */
+const FILES = ['text/csv; charset=utf-8', 'application/xml; charset=utf-8', 'text/plain; charset=utf-8', 'application/octet-stream']
+
+function isFile(headers: Headers): boolean {
+  return FILES.includes(headers.get('content-type') ?? '')
 }
 
 /** What holds for every answer of the API. */
@@ -86,7 +89,7 @@ export function checkReply({ status, headers, json }: Reply): void {
   expect(headers.get('cache-control')).toBe('no-store')
   expect(headers.get('x-content-type-options')).toBe('nosniff')
   if (status < 400) {
-    if (!isCsv(headers)) expect(headers.get('content-type')).toBe('application/json')
+    if (!isFile(headers)) expect(headers.get('content-type')).toBe('application/json')
     return
   }
   expect(headers.get('content-type')).toBe('application/problem+json')

@@ -1,13 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { openApiDocument } from '../../src/api/openapi/document.ts'
+import { COLUMNS } from '../../src/api/payout-rows.ts'
 import { PROBLEMS } from '../../src/api/problems.ts'
 import { ROUTES } from '../../src/api/routes.ts'
+import { violations } from './schema.ts'
 
 interface Operation {
   operationId: string
   parameters?: { name: string; in: string }[]
-  requestBody?: unknown
+  requestBody?: { content: Record<string, { schema?: { $ref: string } }> }
   responses: Record<string, { description: string }>
 }
 
@@ -56,6 +58,26 @@ test('codes and titles are words for people and programs, one status each', () =
     expect(statusOf.get(code) ?? status).toBe(status)
     statusOf.set(code, status)
   }
+})
+
+test('what docs/api.md sends is what the document takes', () => {
+  const page = readFileSync('docs/api.md', 'utf8')
+  const sent = [...page.matchAll(/curl https:\/\/pay\.example(\/v1\/[\w/…]+)[^`]*? -d '([^']+)'/g)].map(
+    ([, path = '', body = '']) => {
+      return { path: path.replace(/inv_[^/]+/, '{id}'), body }
+    },
+  )
+  expect(sent.map(({ path }) => path)).toEqual(
+    expect.arrayContaining(['/v1/invoices', '/v1/invoices/{id}/refunds', '/v1/transfers', '/v1/webhook_endpoints']),
+  )
+  for (const { path, body } of sent) {
+    const { schema } =
+      operations.find((one) => one.name === `POST ${path}`)?.operation.requestBody?.content['application/json'] ?? {}
+    const name = schema?.$ref.split('/').at(-1) ?? ''
+    expect(violations(name, JSON.parse(body)), path).toEqual([])
+  }
+  const [, columns = ''] = /```csv\n(.*)\n/.exec(page) ?? []
+  expect(columns.split(',').every((column) => COLUMNS.some((known) => known === column))).toBe(true)
 })
 
 test('docs/api.md tells of every route and every error code', () => {

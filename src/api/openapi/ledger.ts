@@ -1,5 +1,7 @@
 import { CAUSES } from '../../ledger/accounts.ts'
+import { CAUSE_NAMES } from '../ledger.ts'
 import { assetCode, decimal, flag, list, page, record, type Schema, text, textOrNull, time } from './json-schema.ts'
+import { CURSOR, ID, LIMIT, type Operations, QUERY } from './operation.ts'
 
 const signed: Schema = { ...decimal, pattern: '^-?\\d+(\\.\\d+)?$' }
 const account: Schema = { ...text, description: 'Of the chart of accounts: docs/ledger.md.' }
@@ -75,3 +77,73 @@ export const LEDGER_SCHEMAS = {
     ),
   }),
 } as const satisfies Record<string, Schema>
+
+const moment = (name: string, description: string, required = false): Schema => {
+  return { name, in: 'query', ...(required ? { required } : {}), schema: { type: 'string', format: 'date-time' }, description }
+}
+const ACCOUNT: Schema = {
+  name: 'account',
+  in: 'query',
+  schema: { type: 'string' },
+  description: 'An account such as `available` or `wallet:wal_…`, or a kind such as `wallet`; under either custody.',
+}
+const OF_ASSET: Schema = { name: 'asset', in: 'query', schema: { type: 'string' }, description: 'A code such as BTC.' }
+
+export const LEDGER_OPERATIONS: Operations<keyof typeof LEDGER_SCHEMAS> = {
+  '/v1/balances': {
+    get: {
+      id: 'readBalances',
+      summary: 'What the store has, now or at a moment',
+      parameters: [moment('at', 'A moment in the past; now when left out.')],
+      status: 200,
+      answer: 'Balances',
+      refuses: QUERY,
+    },
+  },
+  '/v1/ledger/transactions': {
+    get: {
+      id: 'listLedgerTransactions',
+      summary: 'Every movement of money, newest first',
+      parameters: [
+        ACCOUNT,
+        { name: 'cause', in: 'query', schema: { enum: CAUSE_NAMES } },
+        OF_ASSET,
+        moment('from', 'Inclusive.'),
+        moment('to', 'Exclusive.'),
+        { name: 'invoiceId', in: 'query', schema: { type: 'string' } },
+        LIMIT,
+        CURSOR,
+      ],
+      status: 200,
+      answer: 'LedgerTransactionList',
+      refuses: QUERY,
+    },
+  },
+  '/v1/ledger/statement': {
+    get: {
+      id: 'readStatement',
+      summary: 'What moved on an account in a period, with opening and closing balances',
+      parameters: [
+        moment('from', 'Inclusive.', true),
+        moment('to', 'Exclusive.', true),
+        { ...ACCOUNT, schema: { type: 'string', default: 'available' } },
+        OF_ASSET,
+        { name: 'format', in: 'query', schema: { enum: ['json', 'csv'] }, description: 'Or by `Accept: text/csv`.' },
+      ],
+      status: 200,
+      answer: 'Statement',
+      answerTypes: ['text/csv'],
+      refuses: [...QUERY, 'period_too_long'],
+    },
+  },
+  '/v1/invoices/{id}/postings': {
+    get: {
+      id: 'listInvoicePostings',
+      summary: 'What an invoice did in the ledger, oldest first',
+      parameters: [ID],
+      status: 200,
+      answer: 'InvoicePostings',
+      refuses: ['invoice_not_found'],
+    },
+  },
+}

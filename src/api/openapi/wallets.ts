@@ -1,4 +1,5 @@
 import { assetCode, count, decimal, flag, list, orNull, page, record, type Schema, text, time, timeOrNull } from './json-schema.ts'
+import { CURSOR, ID, LIMIT, type Operations, QUERY } from './operation.ts'
 
 const custody: Schema = { enum: ['self', 'platform'], description: 'Who holds the key: you, or the platform.' }
 const chain: Schema = { ...text, description: 'CAIP-2' }
@@ -82,3 +83,47 @@ export const WALLET_SCHEMAS = {
     chains: list(record({ ...reading, assets: list(record(sums)) })),
   }),
 } as const satisfies Record<string, Schema>
+
+const ADDRESS: Schema = { name: 'address', in: 'path', required: true, schema: { type: 'string' } }
+const REFRESH: Schema = {
+  name: 'refresh',
+  in: 'query',
+  schema: { enum: ['true', 'false'] },
+  description: 'Has the addresses read anew; the figures of this answer are still those of the reading before.',
+}
+
+export const WALLET_OPERATIONS: Operations<keyof typeof WALLET_SCHEMAS> = {
+  '/v1/wallets': {
+    get: { id: 'listWallets', summary: 'The wallets the store is paid into', status: 200, answer: 'WalletList', refuses: [] },
+  },
+  '/v1/wallets/{id}/balance': {
+    get: {
+      id: 'readWalletBalance',
+      summary: 'What all addresses of a wallet have together',
+      parameters: [ID, REFRESH],
+      status: 200,
+      answer: 'WalletBalance',
+      refuses: [...QUERY, 'wallet_not_found', 'not_configured', 'too_many_addresses'],
+    },
+  },
+  '/v1/wallets/{id}/addresses': {
+    get: {
+      id: 'listWalletAddresses',
+      summary: 'Addresses given to invoices of the store, the oldest first',
+      parameters: [ID, LIMIT, CURSOR],
+      status: 200,
+      answer: 'WalletAddressList',
+      refuses: [...QUERY, 'wallet_not_found'],
+    },
+  },
+  '/v1/wallets/{id}/addresses/{address}/balance': {
+    get: {
+      id: 'readAddressBalance',
+      summary: 'What one address has',
+      parameters: [ID, ADDRESS, REFRESH],
+      status: 200,
+      answer: 'AddressBalance',
+      refuses: [...QUERY, 'wallet_not_found', 'address_not_found', 'not_configured', 'too_many_addresses'],
+    },
+  },
+}

@@ -1,0 +1,108 @@
+import { OUTPUTS_MAX, type Output } from '../gateways/spend.ts'
+import type { Fields } from '../lib/fields.ts'
+import { err, ok, type Result } from '../lib/result.ts'
+import { MAX_UNITS } from '../money/amount.ts'
+import { readAmount } from '../money/read-amount.ts'
+import { type Registry, registryOf } from '../money/registry.ts'
+import { readBody } from './body.ts'
+import type { Answer, Call } from './call.ts'
+import { requiredKey } from './idempotency.ts'
+import type { Problem } from './problems.ts'
+import { addressFault, readAddress, readReference, readSendable, readUnits, type Source, sourceOf } from './sending.ts'
+import { answerTransfer, askTransfers, describeRefusal, keyReused, madeBefore, transferId } from './transfer-access.ts'
+import { walletsOf } from './wallet-access.ts'
+
+/** A thousand outputs. */
+const TRANSFER_BYTES_MAX = 256 * 1024
+export const TARGET_BLOCKS_MAX = 144
+export const TARGET_BLOCKS_DEFAULT = 6
+
+const FIELDS = ['walletId', 'asset', 'address', 'amount', 'outputs', 'reference', 'targetBlocks', 'feeMax']
+
+interface Wish {
+  readonly walletId: string | null
+  readonly asset: string
+  readonly outputs: readonly Output[]
+  /** As `outputs`; else as `address` and `amount`. */
+  readonly isList: boolean
+  readonly reference: string | null
+  readonly targetBlocks: number
+  readonly feeMax: bigint | null
+}
+
+/** `POST /v1/transfers`: money out, once for each key. A replay tells the transfer as it is now. */
+export async function createTransfer(call: Call): Promise<Result<Answer, Problem>> {
+  const key = requiredKey(call)
+  if (!key.ok) return key
+  const registry = registryOf(call.env)
+  const body = await readBody(call.request, FIELDS, (fields) => readWish(fields, registry), TRANSFER_BYTES_MAX)
+  if (!body.ok) return body
+  const wish = body.value.value
+  const source = sourceOf(walletsOf(call), registry, wish.asset, wish.walletId)
+  if (!source.ok) return source
+  const fault = faultOf(source.value, wish)
+  if (fault) return err({ reason: 'invalid_field', ...fault })
+
+  const { wallet, chain, asset } = source.value
+  const before = await madeBefore(call, key.value)
+  if (before.some(({ walletId, batch }) => walletId !== wallet.id || batch)) return keyReused()
+  const id = await transferId(call, key.value, wallet.id, 0)
+  const { merchantId, shard, storeId } = call.identity.store
+  const { outputs, reference, targetBlocks, feeMax } = wish
+  const terms = {
+    kind: 'payout',
+    custody: wallet.custody,
+    chainId: chain.id,
+    asset,
+    outputs,
+    reference,
+    targetBlocks,
+    feeMax,
+  } as const
+  const created = await askTransfers(call, wallet.id, (object) =>
+    object.createTransfer({ id, merchantId, shard, storeId, invoiceId: null, ...terms }),
+  )
+  if (!created.ok) return describeRefusal(call, created.error)
+  const headers = { location: `/v1/transfers/${id}`, ...(before.length > 0 ? { 'idempotent-replayed': 'true' } : {}) }
+  return ok(await answerTransfer(call, 201, created.value, headers))
+}
+
+function readWish(fields: Fields, registry: Registry): Wish {
+  const asset = readSendable(fields, 'asset', registry)
+  const chain = registry.findChain(registry.findAsset(asset)?.chainId ?? '')
+  return {
+    walletId: fields.optional('walletId', (name) => fields.text(name, { max: 100 })),
+    asset,
+    outputs: readOutputs(fields, asset, registry),
+    isList: isGiven(fields, 'outputs'),
+    reference: readReference(fields, 'reference'),
+    targetBlocks: fields.optional('targetBlocks', (name) => fields.integer(name, 1, TARGET_BLOCKS_MAX)) ?? TARGET_BLOCKS_DEFAULT,
+    feeMax: fields.optional('feeMax', (name) => readAmount(fields, name, chain?.native.decimals ?? 0, 1n)),
+  }
+}
+
+/** One as `address` and `amount`, or many as `outputs`. */
+function readOutputs(fields: Fields, asset: string, registry: Registry): Output[] {
+  const output = (of: Fields): Output => ({ address: readAddress(of, 'address'), units: readUnits(of, 'amount', asset, registry) })
+  if (!isGiven(fields, 'outputs')) return [output(fields)]
+  for (const name of ['address', 'amount'])
+    if (isGiven(fields, name)) fields.refuse(name, 'must be left out when there are outputs', null)
+  return fields.list('outputs', 1, OUTPUTS_MAX, (items, item) => output(items.object(item, ['address', 'amount'])))
+}
+
+function isGiven(fields: Fields, name: string): boolean {
+  return fields.optional(name, () => true) !== null
+}
+
+/** What only the chain that it is sent on can say. */
+function faultOf(source: Source, { outputs, isList }: Wish): { param: string; detail: string } | null {
+  if (outputs.length > 1 && source.chain.gateway === 'evm')
+    return { param: 'outputs', detail: `outputs must be one on ${source.chain.name}; POST /v1/payouts makes a transfer of each` }
+  for (const [at, output] of outputs.entries()) {
+    const param = isList ? `outputs[${at}].address` : 'address'
+    const fault = addressFault(source, output)
+    if (fault !== null) return { param, detail: `${param} ${fault}` }
+  }
+  const total = outputs.reduce((sum, { units }) => sum + units, 0n)
+  return total <= MAX_UNITS ? null : { param: 'outputs', detail: 'outputs must be smaller in sum' }
+}

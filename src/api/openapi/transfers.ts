@@ -1,0 +1,283 @@
+import { TRANSFER_KINDS, TRANSFER_STATUSES } from '../transfers.ts'
+import {
+  assetCode,
+  count,
+  decimal,
+  list,
+  orNull,
+  page,
+  record,
+  type Schema,
+  text,
+  textOrNull,
+  time,
+  timeOrNull,
+  wish,
+} from './json-schema.ts'
+import { BODY, CURSOR, ID, IDEMPOTENCY_KEY_NEEDED, LIMIT, MONEY, type Operations, QUERY } from './operation.ts'
+
+const status: Schema = { enum: TRANSFER_STATUSES }
+const kind: Schema = { enum: TRANSFER_KINDS }
+const fee = record({ asset: { ...assetCode, description: 'The chain’s own.' }, amount: decimal })
+const targetBlocks: Schema = { type: 'integer', minimum: 1, maximum: 144, description: 'How soon it should be in a block.' }
+const base64url: Schema = { type: 'string', pattern: '^[A-Za-z0-9_-]+$', description: 'base64url, without padding' }
+const line: Schema = { type: 'integer', minimum: 1, description: 'Of the file, its header included; of JSON the row’s place.' }
+const transfer: Schema = { $ref: '#/components/schemas/Transfer' }
+
+const resource = {
+  id: text,
+  object: { const: 'transfer' },
+  storeId: text,
+  kind,
+  status,
+  reason: { ...textOrNull, description: 'Why it waits, failed, or is not known, in words.' },
+  walletId: text,
+  custody: { enum: ['self', 'platform'], description: 'self: you sign. platform: we do.' },
+  chain: { ...text, description: 'CAIP-2' },
+  asset: assetCode,
+  amount: { ...decimal, description: 'Sum of the outputs.' },
+  outputs: {
+    ...list(record({ address: text, amount: decimal, reference: textOrNull })),
+    description: 'In lists and webhooks the first 100.',
+  },
+  outputCount: { ...count, description: 'How many there are.' },
+  fee: { ...orNull(fee), description: 'What it cost, as far as is known.' },
+  feeMax: { ...fee, description: 'It is not sent at a higher fee.' },
+  targetBlocks,
+  txid: { ...textOrNull, description: 'Of the transaction in the chain, else of the newest that was signed.' },
+  explorerUrl: textOrNull,
+  confirmations: count,
+  block: orNull(record({ height: count, hash: text })),
+  approval: {
+    ...orNull(
+      record({
+        challenge: { ...textOrNull, description: 'What passkeys sign, base64url.' },
+        wanted: count,
+        given: count,
+        url: { ...textOrNull, description: 'The page where people say yes, while they have to. Null in webhooks: read the transfer.' },
+      }),
+    ),
+    description: 'Null when nobody has to say yes.',
+  },
+  invoiceId: textOrNull,
+  reference: textOrNull,
+  payoutId: { ...textOrNull, description: 'The batch it is of.' },
+  version: { type: 'integer', minimum: 1, description: 'Grows by one with each change; of two copies the higher is newer.' },
+  createdAt: time,
+  updatedAt: time,
+}
+
+const detail = {
+  ...resource,
+  unsigned: {
+    description: 'What your wallet signs; null while there is nothing to sign, or when we sign.',
+    ...orNull(
+      record(
+        {
+          psbt: record({ v0: text, v2: text }),
+          evm: record({ fields: { type: 'object', additionalProperties: text }, serialized: text }),
+        },
+        ['psbt', 'evm'],
+      ),
+    ),
+  },
+  transactions: {
+    ...list(record({ txid: text, fee, signedAt: time, sentAt: timeOrNull })),
+    description: 'Every transaction that was signed for it, oldest first. At most one can be in the chain.',
+  },
+}
+
+const output = { address: text, amount: { ...decimal, description: 'Over zero.' } }
+
+export const TRANSFER_SCHEMAS = {
+  Transfer: record(resource),
+  TransferDetail: record(detail),
+  TransferList: page(transfer),
+  CreateTransfer: wish(
+    {
+      walletId: { ...textOrNull, description: 'Needed when several wallets can send the asset.' },
+      asset: assetCode,
+      address: { ...textOrNull, description: 'With `amount`, instead of `outputs`.' },
+      amount: { ...decimal, type: ['string', 'null'] },
+      outputs: { type: ['array', 'null'], items: record(output), minItems: 1, maxItems: 1_000 },
+      reference: { ...textOrNull, minLength: 1, maxLength: 100, description: 'Your name for it.' },
+      targetBlocks: { ...targetBlocks, type: ['integer', 'null'], default: 6 },
+      feeMax: { ...decimal, type: ['string', 'null'], description: 'In the chain’s own asset.' },
+    },
+    ['asset'],
+  ),
+  TransferApproval: record({
+    credentialId: base64url,
+    authenticatorData: base64url,
+    clientDataJson: base64url,
+    signature: base64url,
+  }),
+  SignedTransfer: record({ signed: { ...text, description: 'A PSBT (base64, v0 or v2) or a raw transaction (hexadecimal).' } }),
+  TransferBump: wish({ targetBlocks: { ...targetBlocks, type: ['integer', 'null'], default: 1 } }, []),
+  CreatePayout: record({
+    rows: {
+      type: 'array',
+      minItems: 1,
+      maxItems: 1_000,
+      items: wish(
+        {
+          ...output,
+          asset: assetCode,
+          reference: { ...textOrNull, maxLength: 100 },
+          walletId: textOrNull,
+        },
+        ['address', 'amount', 'asset'],
+      ),
+    },
+  }),
+  PayoutCreated: record({
+    id: text,
+    object: { const: 'payout' },
+    rows: {
+      ...list(record({ line, transferId: text, output: { ...count, description: 'Which output of the transfer.' } })),
+      description: 'Which transfer pays which row.',
+    },
+    data: list(transfer),
+    refused: {
+      ...list(record({ line, detail: text })),
+      description: 'Rows whose transfer could not be made. Sent again under the same key they are tried again.',
+    },
+    warnings: list(record({ line, sameAs: line, detail: text })),
+  }),
+  Payout: record({
+    id: text,
+    object: { const: 'payout' },
+    transfers: { ...count, description: 'How many it has in all.' },
+    statuses: {
+      type: 'object',
+      propertyNames: { pattern: `^(${TRANSFER_STATUSES.join('|')})$` },
+      additionalProperties: count,
+      description: 'How many are in which status.',
+    },
+    data: list(transfer),
+    nextCursor: textOrNull,
+  }),
+} as const satisfies Record<string, Schema>
+
+const CREATE = ['wallet_not_configured', 'insufficient_funds', 'bad_transfer', 'too_many_transfers', 'sending_frozen'] as const
+
+export const TRANSFER_OPERATIONS: Operations<keyof typeof TRANSFER_SCHEMAS | 'DeliveryList'> = {
+  '/v1/transfers': {
+    post: {
+      id: 'createTransfer',
+      summary: 'Send money',
+      parameters: [IDEMPOTENCY_KEY_NEEDED],
+      body: 'CreateTransfer',
+      status: 201,
+      answer: 'TransferDetail',
+      refuses: [...BODY, ...MONEY, ...CREATE, 'wallet_not_found'],
+    },
+    get: {
+      id: 'listTransfers',
+      summary: 'List transfers, newest first',
+      parameters: [{ name: 'status', in: 'query', schema: status }, { name: 'kind', in: 'query', schema: kind }, LIMIT, CURSOR],
+      status: 200,
+      answer: 'TransferList',
+      refuses: QUERY,
+    },
+  },
+  '/v1/transfers/{id}': {
+    get: {
+      id: 'readTransfer',
+      summary: 'Read a transfer',
+      parameters: [ID],
+      status: 200,
+      answer: 'TransferDetail',
+      refuses: ['transfer_not_found'],
+    },
+  },
+  '/v1/transfers/{id}/psbt': {
+    get: {
+      id: 'readTransferPsbt',
+      summary: 'The PSBT that your wallet signs, as text or as a file',
+      parameters: [
+        ID,
+        { name: 'version', in: 'query', schema: { enum: ['0', '2'], default: '0' }, description: 'BIP 174 or BIP 370.' },
+        { name: 'format', in: 'query', schema: { enum: ['base64', 'binary'], default: 'base64' } },
+      ],
+      status: 200,
+      answerTypes: ['text/plain', 'application/octet-stream'],
+      refuses: [...QUERY, 'transfer_not_found', 'nothing_to_sign'],
+    },
+  },
+  '/v1/transfers/{id}/deliveries': {
+    get: {
+      id: 'listTransferDeliveries',
+      summary: 'Webhook deliveries of a transfer, the newest 100',
+      parameters: [ID],
+      status: 200,
+      answer: 'DeliveryList',
+      refuses: ['transfer_not_found'],
+    },
+  },
+  '/v1/transfers/{id}/approvals': {
+    post: {
+      id: 'approveTransfer',
+      summary: 'Say yes to a transfer with a passkey: a WebAuthn assertion over its challenge',
+      parameters: [ID],
+      body: 'TransferApproval',
+      status: 200,
+      answer: 'TransferDetail',
+      refuses: [...BODY, 'transfer_not_found', 'wrong_status', 'too_many_approvals'],
+    },
+  },
+  '/v1/transfers/{id}/signed': {
+    post: {
+      id: 'submitSignedTransfer',
+      summary: 'Bring back what your wallet has signed; it is compared with what was prepared, and sent',
+      parameters: [ID],
+      body: 'SignedTransfer',
+      status: 200,
+      answer: 'TransferDetail',
+      refuses: [...BODY, 'transfer_not_found', 'wrong_status', 'signature_refused'],
+    },
+  },
+  '/v1/transfers/{id}/bump': {
+    post: {
+      id: 'bumpTransfer',
+      summary: 'The same payment at a higher fee',
+      parameters: [ID],
+      body: 'TransferBump',
+      status: 200,
+      answer: 'TransferDetail',
+      refuses: [...BODY, 'transfer_not_found', 'wrong_status'],
+    },
+  },
+  '/v1/transfers/{id}/cancel': {
+    post: {
+      id: 'cancelTransfer',
+      summary: 'End a transfer that is not signed',
+      parameters: [ID],
+      status: 200,
+      answer: 'TransferDetail',
+      refuses: ['malformed_json', 'body_too_large', 'transfer_not_found', 'wrong_status'],
+    },
+  },
+  '/v1/payouts': {
+    post: {
+      id: 'createPayout',
+      summary: 'Send many payments at once, as JSON or as CSV (address,amount,asset,reference)',
+      parameters: [IDEMPOTENCY_KEY_NEEDED],
+      body: 'CreatePayout',
+      bodyType: 'text/csv',
+      status: 201,
+      answer: 'PayoutCreated',
+      refuses: [...BODY, ...MONEY, ...CREATE, 'bad_rows'],
+    },
+  },
+  '/v1/payouts/{id}': {
+    get: {
+      id: 'readPayout',
+      summary: 'A batch of payouts and its transfers',
+      parameters: [ID, LIMIT, CURSOR],
+      status: 200,
+      answer: 'Payout',
+      refuses: [...QUERY, 'payout_not_found'],
+    },
+  },
+}

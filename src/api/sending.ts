@@ -1,0 +1,75 @@
+import { recipientFault } from '../gateways/recipients.ts'
+import type { Output } from '../gateways/spend.ts'
+import type { Fields } from '../lib/fields.ts'
+import { err, ok, type Result } from '../lib/result.ts'
+import type { ChainConfig } from '../money/chain.ts'
+import { readAmount } from '../money/read-amount.ts'
+import type { Registry } from '../money/registry.ts'
+import { readAsset } from './query.ts'
+import type { StoreWallet } from './wallet-access.ts'
+
+export const REFERENCE_MAX = 100
+/** Longer than any address of a chain. */
+const ADDRESS_MAX = 120
+
+/** Where money is sent from. */
+export interface Source {
+  readonly wallet: StoreWallet
+  readonly chain: ChainConfig
+  readonly asset: string
+}
+
+export interface SourceRefusal {
+  readonly reason: 'wallet_not_found' | 'invalid_field'
+  readonly param: 'walletId' | 'asset'
+  readonly detail: string
+}
+
+/** The wallet that sends an asset: the one that is named, else the only one that is on its chain. */
+export function sourceOf(
+  wallets: readonly StoreWallet[],
+  registry: Registry,
+  asset: string,
+  walletId: string | null,
+): Result<Source, SourceRefusal> {
+  if (walletId !== null && !wallets.some(({ id }) => id === walletId))
+    return err({ reason: 'wallet_not_found', param: 'walletId', detail: 'this store has no wallet with this id' })
+  const chain = registry.findChain(registry.findAsset(asset)?.chainId ?? '')
+  const onChain = wallets.filter(
+    ({ id, chains }) => (walletId === null || id === walletId) && chains.some(({ id }) => id === chain?.id),
+  )
+  const [wallet, another] = onChain
+  if (chain === null || wallet === undefined) {
+    const who = walletId === null ? 'this store has no wallet' : 'this wallet is not one'
+    return err({ reason: 'invalid_field', param: 'asset', detail: `${who} that ${asset} can be sent from` })
+  }
+  if (another === undefined) return ok({ wallet, chain, asset })
+  const detail = `say which: ${onChain.map(({ id }) => id).join(' and ')} can both send ${asset}`
+  return err({ reason: 'invalid_field', param: 'walletId', detail })
+}
+
+/** Why an output is not sent on this chain, in words that go on after the address's name; null when it is. */
+export function addressFault({ chain }: Source, output: Output): string | null {
+  const fault = recipientFault(chain, output)
+  return fault && `must be one that can be paid on ${chain.name}: ${fault}`
+}
+
+/** Over zero, in base units of the asset that another field names. */
+export function readUnits(fields: Fields, name: string, asset: string, registry: Registry): bigint {
+  return readAmount(fields, name, registry.findAsset(asset)?.decimals ?? 0, 1n)
+}
+
+/** An asset of a chain: what is in a bank is sent by `POST /v1/bank/transfers`. */
+export function readSendable(fields: Fields, name: string, registry: Registry): string {
+  const code = readAsset(fields, name, registry)
+  const isOnChain = registry.findChain(registry.findAsset(code)?.chainId ?? '') !== null
+  return isOnChain ? code : fields.refuse(name, 'must be an asset of a chain', '')
+}
+
+export function readAddress(fields: Fields, name: string): string {
+  return fields.text(name, { max: ADDRESS_MAX })
+}
+
+export function readReference(fields: Fields, name: string): string | null {
+  return fields.optional(name, () => fields.text(name, { max: REFERENCE_MAX }))
+}
