@@ -39,13 +39,13 @@ export function takeSighting(record: TransferRecord, sighting: Sighting, feeAsse
       return moved(taken(record, sighting.txid, nowMs), FOUND, {}, nowMs)
     case 'included':
       return takeInclusion(record, sighting, feeAsset, nowMs)
-    case 'absent': {
-      const searchedHeight = Math.max(record.searchedHeight, sighting.searchedHeight)
-      return moved(record, { included: null }, { searchedHeight }, nowMs)
-    }
+    case 'absent':
+      return moved(record, { included: null }, { searchedHeight: sighting.searchedHeight }, nowMs)
     case 'conflict': {
       const reason = `something else has spent what it spends: ${sighting.byTxid ?? 'a transaction not known here'}`
-      if (!sighting.final) return moved(record, { status: 'unknown', reason, included: null }, {}, nowMs)
+      // As far as the node says, even when that is less: a reorganisation may have put it below what was searched.
+      const { searchedHeight } = sighting
+      if (!sighting.final) return moved(record, { status: 'unknown', reason, included: null }, { searchedHeight }, nowMs)
       const closed = closing(record, { paid: false, fee: 0n, feeAsset })
       return moved(
         record,

@@ -12,6 +12,7 @@ import { claimOf } from '../../../src/wallet/transfers/funds.ts'
 import { HANDED_MS, SIGNATURE_WAIT_MS, signedMax } from '../../../src/wallet/transfers/limits.ts'
 import { isBooked, isOver, isSigned, type TransferRecord } from '../../../src/wallet/transfers/record.ts'
 import type { CreateTransfer } from '../../../src/wallet/transfers/rpc.ts'
+import { nextOf } from '../../../src/wallet/transfers/step.ts'
 import type { TransferStatus } from '../../../src/wallet/transfers/types.ts'
 import { openRows } from '../../ledger/sqlite.ts'
 
@@ -282,6 +283,26 @@ describe('whatever is answered, twice, late, or not at all', () => {
       { numRuns: 1_000 },
     )
   }, 30_000)
+
+  test('the next look begins where the one before says, also when a reorganisation put it lower', () => {
+    const model = new Model()
+    model.settle()
+    model.say({ say: 'plan', fee: 5, lacking: false })
+    model.say({ say: 'clear', frozen: false })
+    model.say({ say: 'hand' })
+    model.say({ say: 'sign', which: 0, refusal: null, lost: false })
+    model.say({ say: 'broadcast', taken: true })
+    for (const [status, searchedHeight] of [
+      ['conflict', 40],
+      ['conflict', 60],
+      ['conflict', 30],
+      ['absent', 20],
+    ] as const) {
+      const rest = status === 'conflict' ? { status, byTxid: null, final: false } : { status }
+      model.take(follow.takeSighting(model.record, { ...rest, searchedHeight }, 'BTC', model.nowMs))
+      expect(nextOf(model.record, false, model.nowMs)).toMatchObject({ do: 'look', question: { searchedHeight } })
+    }
+  })
 
   test('no more is signed for one transfer than its row can hold', () => {
     const planOf = (inputs: number, outputs: number): CoinPlan => ({
