@@ -1,7 +1,8 @@
 /**
- * Builds what browsers load: the checkout's script and style, the claim page's style, and the widget. Runs before types
- * are checked, tests are run and the system is started; writes only what changed. All of it is git-ignored.
- *   public/build/checkout.<hash>.js   public/widget.js   src/checkout/built/assets.ts   src/claim/built/assets.ts
+ * Builds what browsers load: the scripts and styles of the checkout and of the approval pages, the claim page's style, and
+ * the widget. Runs before types are checked, tests are run and the system is started; writes only what changed. All of it
+ * is git-ignored.
+ *   public/build/<name>.<hash>.js   public/widget.js   src/{checkout,claim,approve}/built/assets.ts
  */
 import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
@@ -10,8 +11,8 @@ import { fileURLToPath } from 'node:url'
 import { type BuildOptions, build } from 'esbuild'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
-const checkout = join(root, 'src/checkout')
-const claim = join(root, 'src/claim')
+const src = (path: string) => join(root, 'src', path)
+const builds = join(root, 'public/build')
 
 /** How long a script of an earlier build is kept. */
 const KEPT_MS = 24 * 60 * 60_000
@@ -19,18 +20,38 @@ const KEPT_MS = 24 * 60 * 60_000
 const TARGET = ['chrome109', 'firefox115', 'safari16.4']
 
 export async function buildClient(): Promise<void> {
-  const [script, widget, css, claimCss] = await Promise.all([
-    bundle({ entryPoints: [join(checkout, 'client/checkout.ts')], format: 'esm' }),
-    bundle({ entryPoints: [join(checkout, 'client/widget.ts')], format: 'iife' }),
-    bundle({ entryPoints: [join(checkout, 'styles.css')] }),
-    bundle({ entryPoints: [join(claim, 'styles.css')] }),
+  const [checkout, approve, approver, widget, css, claimCss, approveCss] = await Promise.all([
+    bundle({ entryPoints: [src('checkout/client/checkout.ts')], format: 'esm' }),
+    bundle({ entryPoints: [src('approve/client/approve.ts')], format: 'esm' }),
+    bundle({ entryPoints: [src('approve/client/approver.ts')], format: 'esm' }),
+    bundle({ entryPoints: [src('checkout/client/widget.ts')], format: 'iife' }),
+    bundle({ entryPoints: [src('checkout/styles.css')] }),
+    bundle({ entryPoints: [src('claim/styles.css')] }),
+    bundle({ entryPoints: [src('approve/styles.css')] }),
   ])
-  const name = `checkout.${createHash('sha256').update(script).digest('hex').slice(0, 12)}.js`
-  await write(join(root, 'public/build', name), script)
+  const scripts = {
+    checkout: named('checkout', checkout),
+    approve: named('approve', approve),
+    approver: named('approver', approver),
+  }
+  await write(join(builds, scripts.checkout), checkout)
+  await write(join(builds, scripts.approve), approve)
+  await write(join(builds, scripts.approver), approver)
   await write(join(root, 'public/widget.js'), widget)
-  await write(join(checkout, 'built/assets.ts'), `${styleModule(css)}export const script = ${JSON.stringify(`/build/${name}`)}\n`)
-  await write(join(claim, 'built/assets.ts'), styleModule(claimCss))
-  await removeOld(join(root, 'public/build'), name)
+  await write(src('checkout/built/assets.ts'), styleModule(css) + scriptLine('script', scripts.checkout))
+  await write(src('claim/built/assets.ts'), styleModule(claimCss))
+  const approveLines = scriptLine('approveScript', scripts.approve) + scriptLine('approverScript', scripts.approver)
+  await write(src('approve/built/assets.ts'), styleModule(approveCss) + approveLines)
+  await removeOld(new Set(Object.values(scripts)))
+}
+
+/** The name of a script says what is in it, so that it can be kept for ever. */
+function named(name: string, script: string): string {
+  return `${name}.${createHash('sha256').update(script).digest('hex').slice(0, 12)}.js`
+}
+
+function scriptLine(name: string, file: string): string {
+  return `export const ${name} = ${JSON.stringify(`/build/${file}`)}\n`
 }
 
 /** A style and the hash that content policies name it by. */
@@ -50,11 +71,11 @@ async function bundle(options: BuildOptions): Promise<string> {
 }
 
 /** Scripts of earlier builds go once no open page or running server can still ask for them. */
-async function removeOld(folder: string, name: string): Promise<void> {
-  for (const old of await readdir(folder)) {
-    if (!/^checkout\.[0-9a-f]{12}\.js$/.test(old) || old === name) continue
-    const { mtimeMs } = await stat(join(folder, old)).catch(() => ({ mtimeMs: Date.now() }))
-    if (Date.now() - mtimeMs > KEPT_MS) await rm(join(folder, old), { force: true })
+async function removeOld(kept: ReadonlySet<string>): Promise<void> {
+  for (const old of await readdir(builds)) {
+    if (!/^[a-z]+\.[0-9a-f]{12}\.js$/.test(old) || kept.has(old)) continue
+    const { mtimeMs } = await stat(join(builds, old)).catch(() => ({ mtimeMs: Date.now() }))
+    if (Date.now() - mtimeMs > KEPT_MS) await rm(join(builds, old), { force: true })
   }
 }
 

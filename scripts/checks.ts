@@ -17,6 +17,7 @@ const STATIC_CHECKS: readonly (readonly [name: string, ...args: string[]])[] = [
   ['tsc', '--noEmit'],
   // Browser code has types of its own: the DOM's, and none of Node.js or Workers.
   ['tsc', '--noEmit', '-p', 'src/checkout/client/tsconfig.json'],
+  ['tsc', '--noEmit', '-p', 'src/approve/client/tsconfig.json'],
   ['biome', 'check', '.'],
 ]
 

@@ -1,6 +1,7 @@
 /** `npm run signer -- <command>`: looks after the hot wallets of the running development system. See docs/signer.md. */
 import { readFileSync } from 'node:fs'
 import { ALL_WALLETS } from '../src/signer/object-rpc.ts'
+import type { Approver } from '../src/signer/policy.ts'
 import type { SealedFile } from './ceremony/sealed-file.ts'
 import { changeApprovers } from './signer/approvers.ts'
 import { parseArguments, USAGE } from './signer/arguments.ts'
@@ -35,7 +36,8 @@ async function main(): Promise<number> {
     case 'approver': {
       const { policy } = await signer.show(order.wallet)
       if (!policy) throw new Refusal('The wallet has no policy to name approvers in yet.')
-      const changed = changeApprovers(policy, order.change)
+      const { change } = order
+      const changed = changeApprovers(policy, 'add' in change ? { add: readFile<Approver>(change.add) } : change)
       if (!changed.ok) throw new Refusal(changed.error)
       const { policyVersion } = await signer.setPolicy(order.wallet, { by: order.by, policy: changed.value })
       say.line(
@@ -58,9 +60,10 @@ async function main(): Promise<number> {
   }
 }
 
+/** `-`: what is piped in. */
 function readFile<T>(path: string): T {
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as T
+    return JSON.parse(readFileSync(path === '-' ? 0 : path, 'utf8')) as T
   } catch (error) {
     throw new Refusal(`${path} is no JSON file that can be read: ${error instanceof Error ? error.message : String(error)}`)
   }

@@ -1,15 +1,15 @@
 import { parseArgs } from 'node:util'
 import { err, ok, type Result } from '../../src/lib/result.ts'
 import { ALL_WALLETS } from '../../src/signer/object-rpc.ts'
-import type { Approver } from '../../src/signer/policy.ts'
 
 export const USAGE = `usage: npm run signer -- <command>
 
   import <file> --by <you>               gives the signer the seeds that "npm run ceremony" sealed
   policy <wallet> <file> --by <you>      what may be signed for a wallet (docs/signer.md has an example)
-  approver <wallet> --name <member> --credential <id> --key <key> --rp <host> --origin <https://…> --by <you>
-                                         a passkey that can approve, put into the wallet's policy
-  approver <wallet> --remove <member> --by <you>
+  approver add <wallet> <file> --by <you>
+                                         a passkey that can approve, put into the wallet's policy: what its member copied
+                                         from /approver; "-" reads it from where it is piped
+  approver remove <wallet> <member> --by <you>
   stop [wallet] --by <you> --reason <why>
   allow [wallet] --by <you> --reason <why>
                                          the switch of a wallet; without one, of all of them
@@ -19,21 +19,22 @@ export const USAGE = `usage: npm run signer -- <command>
 
 A wallet is named by its id; "all" is the switch of all of them.`
 
-export type ApproverChange = { readonly add: Approver } | { readonly remove: string }
-
 export type Command =
   | { readonly command: 'import'; readonly file: string; readonly by: string }
   | { readonly command: 'policy'; readonly wallet: string; readonly file: string; readonly by: string }
-  | { readonly command: 'approver'; readonly wallet: string; readonly change: ApproverChange; readonly by: string }
+  | { readonly command: 'approver'; readonly change: ApproverChange; readonly wallet: string; readonly by: string }
   | { readonly command: 'stop' | 'allow'; readonly wallet: string; readonly by: string; readonly reason: string }
   | { readonly command: 'show'; readonly wallet: string }
   | { readonly command: 'log'; readonly wallet: string; readonly json: boolean }
+
+/** A file with a passkey's line, or a member's name. */
+export type ApproverChange = { readonly add: string } | { readonly remove: string }
 
 /** What each command must be given, in its order, and what else it may be. */
 const COMMANDS = {
   import: { wanted: ['<file>'], needed: ['by'], options: [] },
   policy: { wanted: ['<wallet>', '<file>'], needed: ['by'], options: [] },
-  approver: { wanted: ['<wallet>'], needed: ['by'], options: ['name', 'credential', 'key', 'rp', 'origin', 'remove'] },
+  approver: { wanted: ['add or remove', '<wallet>', '<file> or <member>'], needed: ['by'], options: [] },
   stop: { wanted: [], needed: ['by', 'reason'], options: [] },
   allow: { wanted: [], needed: ['by', 'reason'], options: [] },
   show: { wanted: ['<wallet>'], needed: [], options: [] },
@@ -65,17 +66,16 @@ export function parseArguments(args: readonly string[]): Result<Command, string>
   const missing = wanted[positionals.length] ?? needed.map((option) => `--${option}`).find((option) => !text(option.slice(2)))
   if (missing !== undefined) return err(`${missing} is missing.`)
 
-  const [first = ALL_WALLETS, second = ''] = positionals
+  const [first = ALL_WALLETS, second = '', third = ''] = positionals
   const by = text('by')
   switch (name) {
     case 'import':
       return ok({ command: name, file: first, by })
     case 'policy':
       return ok({ command: name, wallet: first, file: second, by })
-    case 'approver': {
-      const change = changeOf(text)
-      return change.ok ? ok({ command: name, wallet: first, change: change.value, by }) : change
-    }
+    case 'approver':
+      if (first !== 'add' && first !== 'remove') return err(`An approver is added or removed: "${first}" is neither.`)
+      return ok({ command: name, change: first === 'add' ? { add: third } : { remove: third }, wallet: second, by })
     case 'stop':
     case 'allow':
       return ok({ command: name, wallet: first, by, reason: text('reason') })
@@ -84,12 +84,4 @@ export function parseArguments(args: readonly string[]): Result<Command, string>
     case 'log':
       return ok({ command: name, wallet: first, json: values.json === true })
   }
-}
-
-function changeOf(text: (option: string) => string): Result<ApproverChange, string> {
-  if (text('remove')) return ok({ remove: text('remove') })
-  const missing = ['name', 'credential', 'key', 'rp', 'origin'].find((option) => !text(option))
-  if (missing !== undefined) return err(`--${missing} is missing.`)
-  const [name, credentialId, publicKey] = [text('name'), text('credential'), text('key')]
-  return ok({ add: { name, credentialId, publicKey, rpId: text('rp'), origin: text('origin') } })
 }

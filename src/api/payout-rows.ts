@@ -112,6 +112,8 @@ function fieldsOf(names: readonly string[], cells: readonly string[]): Record<st
 function headerFault(names: readonly string[]): string | null {
   const missing = COLUMNS_NEEDED.find((name) => !names.includes(name))
   const needed = `the first line must be a header such as ${COLUMNS.slice(0, 4).join(',')}`
+  // Spreadsheets of countries that write 0,5 put semicolons between cells.
+  if (names.length === 1 && /[;\t]/.test(names[0] ?? '')) return `${needed}: its cells must have commas between them`
   if (missing !== undefined) return `${needed}: there is no column ${missing}`
   const strange = names.find((name, at) => !COLUMNS.some((known) => known === name) || names.indexOf(name) !== at)
   return strange === undefined ? null : `${needed}: "${strange.slice(0, 50)}" is not known, or there twice`

@@ -13,7 +13,7 @@ import type { Answer, Call } from './call.ts'
 import { TARGET_BLOCKS_DEFAULT } from './create-transfer.ts'
 import { requiredKey } from './idempotency.ts'
 import { askLedger } from './ledger-access.ts'
-import { type PayoutRow, readPayoutRows } from './payout-rows.ts'
+import { type PayoutRow, ROWS_MAX, readPayoutRows } from './payout-rows.ts'
 import type { Problem } from './problems.ts'
 import { readLimit, readPosition } from './query.ts'
 import {
@@ -27,6 +27,8 @@ import {
   transferId,
 } from './transfer-access.ts'
 
+/** Rows in one transfer of an EVM hot wallet: some 5,000,000 gas, a third of what one transaction may have (EIP-7825). */
+export const MANY_MAX = 100
 /** Transfers that are made at a time. */
 const PARALLEL = 20
 
@@ -50,8 +52,8 @@ interface Made {
 }
 
 /**
- * `POST /v1/payouts`: many payments at once. On chains of coins all rows of a wallet are one transfer, on EVM chains each
- * row is one. Sent again under the same key it goes on where it stopped, and makes nothing twice.
+ * `POST /v1/payouts`: many payments at once. On chains of coins all rows of a wallet are one transfer; of an EVM hot wallet
+ * those of one asset are, up to `MANY_MAX`, and of a merchant's own each row is one. Sent again under the same key it goes on where it stopped, and makes nothing twice.
  */
 export async function createPayout(call: Call): Promise<Result<Answer, Problem>> {
   const key = requiredKey(call)
@@ -121,15 +123,26 @@ async function batchOf({ env, identity }: Call, key: string, rows: readonly Payo
 
 /** In the order of their first rows. */
 function groupsOf(rows: readonly PayoutRow[]): Group[] {
-  const groups = new Map<string, Group>()
+  const groups: Group[] = []
+  const open = new Map<string, Group>()
   for (const row of rows) {
-    const { wallet, chain, asset } = row.source
-    const name = chain.gateway === 'evm' ? `line ${row.line}` : `${wallet.id} ${asset}`
-    const group = groups.get(name)
-    if (group) group.rows.push(row)
-    else groups.set(name, { source: row.source, rows: [row] })
+    const name = `${row.source.wallet.id} ${row.source.asset}`
+    const group = open.get(name)
+    if (group && group.rows.length < rowsMax(row.source)) {
+      group.rows.push(row)
+      continue
+    }
+    const next = { source: row.source, rows: [row] }
+    groups.push(next)
+    open.set(name, next)
   }
-  return [...groups.values()]
+  return groups
+}
+
+/** Rows that one transfer can pay. On EVM chains many are paid by the delegate of a hot wallet's treasury (docs/evm-sweeping.md). */
+function rowsMax({ wallet, chain }: PayoutRow['source']): number {
+  if (chain.gateway !== 'evm') return ROWS_MAX
+  return wallet.custody === 'platform' && chain.delegateFactory !== undefined ? MANY_MAX : 1
 }
 
 async function requests(call: Call, key: string, batchId: string, groups: readonly Group[]): Promise<Wanted[]> {

@@ -96,6 +96,12 @@ export const PROBLEMS = {
   wrong_network: WALLET,
   index_out_of_range: WALLET,
   not_configured: WALLET,
+  method_unavailable: {
+    status: 503,
+    code: 'method_unavailable',
+    title: 'The payment method is not available right now',
+    retryAfterSeconds: 5,
+  },
   payment_file_taken: { status: 409, code: 'payment_file_taken', title: 'The bank has the payment file already' },
   payment_file_withdrawn: { status: 409, code: 'payment_file_withdrawn', title: 'The payment file was withdrawn' },
   nothing_to_send: { status: 409, code: 'nothing_to_send', title: 'No transfer waits for a payment file' },

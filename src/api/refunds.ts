@@ -169,7 +169,10 @@ function describeCancel(refusal: CancelRefusal): Result<never, Problem> {
     case 'refund_not_found':
       return refundNotFound()
     case 'refund_closed':
-      return err({ reason, detail: `the refund is ${refusal.status}; only one that is not signed can be ended` })
+      return err({
+        reason,
+        detail: `the refund is ${refusal.status}: only one that is not signed, and in no payment file, can be ended`,
+      })
     default:
       return unreachable(reason)
   }

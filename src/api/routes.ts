@@ -11,6 +11,7 @@ import { listPostings, listTransactions } from './ledger.ts'
 import { createPayout, readPayout } from './payouts.ts'
 import { cancelRefund, createRefund, listRefunds, readRefund } from './refunds.ts'
 import { readStatement } from './statement.ts'
+import { createSweep } from './sweeps.ts'
 import {
   approveTransfer,
   bumpTransfer,
@@ -47,6 +48,7 @@ export const ROUTES: readonly Route[] = [
   { method: 'GET', path: '/wallets/:id/balance', handle: readWalletBalance },
   { method: 'GET', path: '/wallets/:id/addresses', handle: listAddresses },
   { method: 'GET', path: '/wallets/:id/addresses/:address/balance', handle: readAddressBalance },
+  { method: 'POST', path: '/wallets/:id/sweeps', handle: createSweep },
   { method: 'POST', path: '/transfers', handle: createTransfer },
   { method: 'GET', path: '/transfers', handle: listTransfers },
   { method: 'GET', path: '/transfers/:id', handle: readTransfer },

@@ -39,7 +39,11 @@ async function inOwnWallets(call: Call, id: string): Promise<Transfer | null> {
 async function inFormerWallet(call: Call, id: string): Promise<Transfer | null> {
   const { storeId, shard } = call.identity.store
   const walletId = await copied(walletOfTransfer(shardOf(call.env, shard), storeId, id))
-  const found = walletId === null ? null : await askTransfers(call, walletId, (object) => object.transfer(id))
+  if (walletId === null) return null
+  // A wallet or a bank account: its id does not say which. Who has no such transfer writes nothing.
+  const found =
+    (await askTransfers(call, walletId, (object) => object.transfer(id))) ??
+    (await steadily(() => call.env.BANKS.getByName(walletId).transfer(id)))
   return found?.storeId === storeId ? found : null
 }
 

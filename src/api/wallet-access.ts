@@ -32,7 +32,12 @@ export function walletsOf({ env, identity }: Call): StoreWallet[] {
 /** The wallet that the path names, when it is one of the caller's store. */
 export function ownWallet(call: Call): Result<StoreWallet, Problem> {
   const wallet = walletsOf(call).find(({ id }) => id === call.param('id'))
-  return wallet ? ok(wallet) : err({ reason: 'wallet_not_found', detail: 'this store has no wallet with this id' })
+  if (wallet) return ok(wallet)
+  const isNode = call.identity.store.lightningNodes?.some(({ id }) => id === call.param('id'))
+  const detail = isNode
+    ? 'a Lightning node has no addresses; its balance can be asked for'
+    : 'this store has no wallet with this id'
+  return err({ reason: 'wallet_not_found', detail })
 }
 
 export function askWallet<T>({ env }: Call, { id }: StoreWallet, ask: (wallet: WalletRpc) => Promise<T>): Promise<T> {

@@ -11,6 +11,7 @@ import type { GivenIndex, Holding, Sums, WalletBalance } from '../wallet/rpc.ts'
 import { readQuery } from './body.ts'
 import type { Answer, Call } from './call.ts'
 import { askLedger } from './ledger-access.ts'
+import { lightningWallets, ownNode, readNodeBalance } from './lightning.ts'
 import type { Problem } from './problems.ts'
 import { readLimit } from './query.ts'
 import { askWallet, isOwnInvoice, ownWallet, type StoreWallet, walletsOf } from './wallet-access.ts'
@@ -22,34 +23,40 @@ const NOTHING: Sums = { confirmed: 0n, leaving: 0n, pending: 0n }
 /** `GET /v1/wallets`: what the store is paid into. */
 export async function listWallets(call: Call): Promise<Result<Answer, Problem>> {
   const data = await Promise.all(
-    walletsOf(call).map(async (wallet) => ({
-      id: wallet.id,
-      object: 'wallet',
-      custody: wallet.custody,
-      script: wallet.account.script,
-      addressesUsed: await askWallet(call, wallet, (object) => object.used()),
-      chains: walletChains(
-        registryOf(call.env),
-        wallet.account,
-        wallet.assets.map(({ code }) => code),
-      ),
-    })),
+    walletsOf(call).map(async (wallet) => {
+      const { id, custody, account, assets } = wallet
+      const payers = await payersOf(call, wallet)
+      const addressesUsed = await askWallet(call, wallet, (object) => object.used())
+      const codes = assets.map(({ code }) => code)
+      const chains = walletChains(registryOf(call.env), account, codes).map((one) => ({
+        ...one,
+        payer: payers.get(one.chain) ?? null,
+      }))
+      return { id, object: 'wallet', custody, script: account.script, addressesUsed, chains, node: null }
+    }),
   )
-  return ok({ status: 200, body: { data } })
+  return ok({ status: 200, body: { data: [...data, ...(await lightningWallets(call))] } })
 }
 
 /** `GET /v1/wallets/:id/balance`: all addresses of the wallet together. With `refresh=true` they are read anew. */
 export async function readWalletBalance(call: Call): Promise<Result<Answer, Problem>> {
+  const query = readRefresh(call)
+  const node = ownNode(call)
+  if (node) return query.ok ? readNodeBalance(call, node) : query
   const wallet = ownWallet(call)
   if (!wallet.ok) return wallet
-  const query = readRefresh(call)
   if (!query.ok) return query
   const asked = query.value ? await refresh(call, wallet.value) : ok(null)
   if (!asked.ok) return asked
   const { id, custody } = wallet.value
-  const [balances, reserved] = await Promise.all([balancesOf(call, wallet.value), reservedOf(call, wallet.value)])
+  const [balances, reserved, payers] = await Promise.all([
+    balancesOf(call, wallet.value),
+    reservedOf(call, wallet.value),
+    payersOf(call, wallet.value),
+  ])
   const chains = balances.map((balance) => ({
     ...showReading(call, balance),
+    payer: payers.get(balance.chainId) ?? null,
     assets: assetsShown(call, wallet.value, balance.chainId, Object.keys(balance.reading?.sums ?? {})).map((asset) => ({
       ...showSums(call, asset, balance.reading && (balance.reading.sums[asset] ?? NOTHING)),
       reserved: decimal(call, asset, reserved(asset)),
@@ -156,6 +163,26 @@ async function reservedOf(call: Call, { custody }: StoreWallet): Promise<(asset:
   if (custody === 'self') return () => 0n
   const { balances } = await askLedger(call, (ledger) => ledger.balances(call.identity.store.storeId))
   return (asset) => balanceOf(balances, 'reserved', asset)
+}
+
+interface PayerShown {
+  readonly address: string
+  readonly native: string | null
+  readonly low: boolean
+}
+
+/** By chain, the addresses that a hot wallet pays from where one address does; none of other wallets. */
+async function payersOf(call: Call, wallet: StoreWallet): Promise<Map<string, PayerShown>> {
+  const chains = wallet.custody === 'platform' ? wallet.chains.filter(({ gateway }) => gateway === 'evm') : []
+  const payers = await Promise.all(
+    chains.map(async ({ id, native: asset }): Promise<[string, PayerShown][]> => {
+      const payer = await askWallet(call, wallet, (object) => object.payer(id))
+      if (payer === null) return []
+      const { address, native, low } = payer
+      return [[id, { address, native: native === null ? null : decimal(call, asset.code, native), low }]]
+    }),
+  )
+  return new Map(payers.flat())
 }
 
 function showAddress(call: Call, wallet: StoreWallet, { index, invoiceId }: GivenIndex, holdings: Map<string, Holding[]>) {

@@ -10,18 +10,23 @@ const CLIENT_DATA_CHARS_MAX = 8_192
 const USER_PRESENT = 0x01
 const USER_VERIFIED = 0x04
 
-/** The members who approved, each once: names of those approvers whose passkey signed this very challenge. */
-export async function approvedBy(
+/** Whose each approval is, in their order: the approver's name, or null where no passkey of the policy signed this very challenge. */
+export function membersOf(
   approvers: readonly Approver[],
   approvals: readonly Approval[],
   challenge: string,
-): Promise<readonly string[]> {
-  const names = new Set<string>()
-  for (const approval of approvals.slice(0, APPROVALS_MAX)) {
-    const approver = approvers.find(({ credentialId }) => credentialId === approval.credentialId)
-    if (approver && !names.has(approver.name) && (await isAssertion(approver, approval, challenge))) names.add(approver.name)
-  }
-  return [...names].sort()
+): Promise<(string | null)[]> {
+  return Promise.all(
+    approvals.slice(0, APPROVALS_MAX).map(async (approval) => {
+      const approver = approvers.find(({ credentialId }) => credentialId === approval.credentialId)
+      return approver && (await isAssertion(approver, approval, challenge)) ? approver.name : null
+    }),
+  )
+}
+
+/** The members who approved, each once: two passkeys of one person are one. */
+export function approvedBy(members: readonly (string | null)[]): readonly string[] {
+  return [...new Set(members.filter((name) => name !== null))].sort()
 }
 
 /**

@@ -183,9 +183,10 @@ export class SignerBook {
       this.#refusals = { fromMs: nowMs, count: 0 }
       this.#refused.clear()
     }
-    if (this.#refused.get(id) === refusal.reason || this.#refusals.count >= REFUSALS_PER_HOUR_MAX) return false
+    const why = refusal.reason === 'limit_reached' ? `${refusal.reason} ${refusal.limit}` : refusal.reason
+    if (this.#refused.get(id) === why || this.#refusals.count >= REFUSALS_PER_HOUR_MAX) return false
     this.#refusals.count++
-    this.#refused.set(id, refusal.reason)
+    this.#refused.set(id, why)
     const named = refusal.reason === 'bad_intent' ? {} : { kind: intent.kind, asset: intent.asset, units: unitsOf(intent) }
     const { atMs } = this.#write('refused', { intentId: id, ...named, refusal }, nowMs)
     if (refusal.reason === 'limit_reached' && refusal.limit === 'new_destination') {

@@ -1,6 +1,7 @@
 import type { SpendPlan } from '../gateways/spend.ts'
 import { err, ok, type Result } from '../lib/result.ts'
 import type { ChainConfig } from '../money/chain.ts'
+import { approvedBy } from './approvals.ts'
 import type { Cover } from './cover.ts'
 import { destinationsOf, unitsOf } from './intent.ts'
 import { type FeeOutflow, feesReached, HOUR_MS, limitReached, type Outflow } from './limits.ts'
@@ -44,7 +45,8 @@ export interface Known {
 /** What was asked elsewhere, for an intent that is not signed yet. */
 export interface Facts {
   readonly cover: Result<Cover, SignRefusal>
-  readonly approvedBy: readonly string[]
+  /** Of each approval that was shown: whose it is, or null when it counts for nothing. */
+  readonly members: readonly (string | null)[]
   readonly challenge: string
 }
 
@@ -130,10 +132,9 @@ function newDestination(intent: Intent, chain: ChainConfig, policy: AssetPolicy,
  */
 function missingApprovals(intent: Intent, policy: AssetPolicy, facts: Facts, isRepeat: boolean): SignRefusal | null {
   if (intent.kind === 'sweep' || (!isRepeat && unitsOf(intent) <= policy.autoApproveUpTo[intent.kind])) return null
-  const given = facts.approvedBy.length
-  return given >= policy.approvals
-    ? null
-    : { reason: 'needs_approval', challenge: facts.challenge, wanted: policy.approvals, given }
+  const { challenge, members } = facts
+  const given = approvedBy(members).length
+  return given >= policy.approvals ? null : { reason: 'needs_approval', challenge, wanted: policy.approvals, given, members }
 }
 
 function sumOf(some: Known['refunds']): bigint {

@@ -8,7 +8,7 @@ import { type Clock, systemClock } from '../lib/clock.ts'
 import { logEvent } from '../lib/log.ts'
 import { assert, err, ok, type Result } from '../lib/result.ts'
 import { type Registry, registryOf } from '../money/registry.ts'
-import { approvedBy } from './approvals.ts'
+import { approvedBy, membersOf } from './approvals.ts'
 import { SignerBook, type SignerWallet, type Word } from './book.ts'
 import { coverOf } from './cover.ts'
 import type { Ask, Facts } from './decide.ts'
@@ -64,7 +64,7 @@ export class SignerObject extends DurableObject<SignerEnv> implements SignerObje
   async setPolicy(policy: Policy, by: string): Promise<Result<number, NotHot>> {
     if (!this.#book.wallet()) return err({ reason: 'wallet_not_hot' })
     const version = this.#changing((book, nowMs) => book.setPolicy(policy, by, nowMs))
-    logEvent('warn', 'signer_policy_set', { walletId: this.ctx.id.name, version, by })
+    logEvent('info', 'signer_policy_set', { walletId: this.ctx.id.name, version, by })
     return ok(version)
   }
 
@@ -120,7 +120,7 @@ export class SignerObject extends DurableObject<SignerEnv> implements SignerObje
         const verdict = book.decide(ask, facts, nowMs)
         if (!verdict.ok) return verdict
         const signed = keySignerOf(chain).sign(chain, seed.value, wallet.account.script, plan)
-        book.keep(ask, hash, signed, verdict.value, facts?.approvedBy ?? [], nowMs)
+        book.keep(ask, hash, signed, verdict.value, approvedBy(facts?.members ?? []), nowMs)
         logEvent('info', 'signer_signed', { walletId: wallet.walletId, intentId: intent.id, kind: intent.kind, txid: signed.txid })
         return ok(signed)
       })
@@ -140,8 +140,8 @@ export class SignerObject extends DurableObject<SignerEnv> implements SignerObje
   async #factsOf({ intent, approvals }: SignRequest): Promise<Facts> {
     const challenge = await challengeOf(intent)
     const approvers = this.#book.row().policy?.approvers ?? []
-    const [cover, names] = await Promise.all([coverOf(intent, this.env), approvedBy(approvers, approvals, challenge)])
-    return { cover, approvedBy: names, challenge }
+    const [cover, members] = await Promise.all([coverOf(intent, this.env), membersOf(approvers, approvals, challenge)])
+    return { cover, members, challenge }
   }
 
   /** Its own switch, and that of all. A switch that cannot be read counts as off. */

@@ -50,7 +50,17 @@ export type SignRefusal =
   | { readonly reason: 'fee_over_limit'; readonly detail: string }
   /** `retryAtMs`: when the window has room again; null when it never will (over the limit of one transfer). */
   | { readonly reason: 'limit_reached'; readonly limit: string; readonly retryAtMs: number | null; readonly detail: string }
-  /** `challenge`: what approvers sign, base64url. */
-  | { readonly reason: 'needs_approval'; readonly challenge: string; readonly wanted: number; readonly given: number }
+  | {
+      readonly reason: 'needs_approval'
+      /** What approvers sign, base64url. */
+      readonly challenge: string
+      readonly wanted: number
+      readonly given: number
+      /**
+       * Of the approvals that were shown, in their order: the member each one is of, or null when it counts for nothing.
+       * Absent: nothing is said of them.
+       */
+      readonly members?: readonly (string | null)[]
+    }
   /** What it needs to know could not be asked: try again. */
   | { readonly reason: 'unavailable'; readonly detail: string }

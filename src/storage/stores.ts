@@ -20,3 +20,10 @@ export async function storeByKeyHash(directory: D1Database, hash: string): Promi
   if (!row || row.revokedAtMs !== null) return null
   return { keyId: row.keyId, store: { ...decodeJson<StoredStore>(row.config), plan: decodeJson<FeePlan>(row.plan) } }
 }
+
+/** What a store is called; null when there is none. Throws when D1 fails. */
+export async function storeNameOf(directory: D1Database, storeId: string): Promise<string | null> {
+  const query = reading(directory).select({ config: stores.config }).from(stores).where(eq(stores.id, storeId))
+  const [row] = await timely(query.all())
+  return row ? decodeJson<StoredStore>(row.config).storeName : null
+}

@@ -5,6 +5,7 @@ import { type WrittenReport, writePain002 } from '../../scripts/bank/status-repo
 import { consumeProjections } from '../../src/storage/projection.ts'
 import { bankWallet, newIban } from '../bank/builders.ts'
 import { faultsOf } from '../gateways/sepa/pain001-form.ts'
+import { bitcoinAccount } from '../storage/accounts.ts'
 import { testEnv } from '../storage/databases.ts'
 import { type Merchant, newMerchant } from './merchant.ts'
 import { violations } from './schema.ts'
@@ -107,6 +108,12 @@ describe('a transfer by bank', () => {
     const listed = await shop.call('GET', '/v1/transfers')
     expect(violations('TransferList', listed.json)).toEqual([])
     expect(listed.json.data).toMatchObject([{ id, status: 'signing', amount: '12.34', asset: 'EUR' }])
+
+    // Also when its account was taken away from the store.
+    const { merchantId, storeId, apiKey } = shop
+    const wallets = [{ account: bitcoinAccount('the wallet that is left'), assets: ['BTC'] }]
+    const changed = await newMerchant(undefined, undefined, { merchantId, storeId, apiKey, wallets })
+    expect((await changed.call('GET', `/v1/transfers/${id}`)).json).toMatchObject({ id, status: 'signing' })
   })
 
   test('is made once for each key, and needs one', async () => {

@@ -97,6 +97,7 @@ const FITTING: Record<string, readonly string[]> = {
   '/transfers/:id/bump': ['targetBlocks'],
   '/transfers/:id/cancel': [],
   '/payouts': ['rows'],
+  '/wallets/:id/sweeps': ['asset'],
 }
 const MORE = [
   'orderId',

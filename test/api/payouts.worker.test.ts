@@ -53,7 +53,7 @@ const CSV = [
 ].join('\r\n')
 
 describe('a batch', () => {
-  test('is one transfer of all its rows on a chain of coins, and one for each row on an EVM chain', async () => {
+  test('is one transfer of all its rows on a chain of coins, and out of one’s own EVM wallet one for each row', async () => {
     const body = made(await pay(sender, newKey(), CSV))
     expect(body.data).toMatchObject([
       {
@@ -142,11 +142,32 @@ describe('a batch', () => {
       status: 422,
       json: { code: 'insufficient_funds', detail: '10.000000 USDC can be sent' },
     })
-    expect(made(await pay(platform, key, csv(['6', '4']))).data).toHaveLength(2)
+    const both = [{ amount: '10.000000', outputCount: 2 }]
+    expect(made(await pay(platform, key, csv(['6', '4']))).data).toMatchObject(both)
     // Its own money is not missed when it is asked for again.
-    expect(made(await pay(platform, key, csv(['6', '4']))).data).toHaveLength(2)
+    expect(made(await pay(platform, key, csv(['6', '4']))).data).toMatchObject(both)
     const { json } = await platform.merchant.call('GET', '/v1/balances')
     expect(json.data[0]).toMatchObject({ available: '0.000000', reservedFor: { locked: '10.000000' } })
+  })
+
+  test('out of an EVM hot wallet is a transfer for each asset and each hundred rows', async () => {
+    const platform = await newSender('platform')
+    await credit(platform, 'USDC', 1_000_000_000n)
+    await credit(platform, 'ETH', 10n ** 18n)
+    const rows = [...Array(120).fill(`${TO_EVM},1,USDC`), `${TO_EVM},0.001,ETH`, `${TO_EVM},2,USDC`]
+    const body = made(await pay(platform, newKey(), `address,amount,asset\n${rows.join('\n')}\n`))
+    expect(body.data).toMatchObject([
+      { asset: 'USDC', outputCount: 100, amount: '100.000000' },
+      { asset: 'USDC', outputCount: 21, amount: '22.000000' },
+      { asset: 'ETH', outputCount: 1 },
+    ])
+    const [first, second, ether] = body.data.map(({ id }) => id)
+    expect(body.rows[99]).toEqual({ line: 101, transferId: first, output: 99 })
+    expect(body.rows.slice(119)).toEqual([
+      { line: 121, transferId: second, output: 19 },
+      { line: 122, transferId: ether, output: 0 },
+      { line: 123, transferId: second, output: 20 },
+    ])
   })
 
   test('that was cut off goes on where it stopped', async () => {
@@ -211,13 +232,38 @@ describe('rows that are not right', () => {
     ['a column missing', 'address,amount\nx,1\n', 1, 'no column asset'],
     ['a column that is not known', 'address,amount,asset,amuont\n', 1, '"amuont" is not known'],
     ['a column twice', 'address,amount,asset,asset\n', 1, 'there twice'],
-    ['semicolons', `address;amount;asset\n${TO};1;BTC\n`, 1, 'header'],
+    ['semicolons', `address;amount;asset\n${TO};1;BTC\n`, 1, 'commas between'],
+    ['tabs', `address\tamount\tasset\n${TO}\t1\tBTC\n`, 1, 'commas between'],
     ['nothing but the header', 'address,amount,asset\n\n', 1, 'no row'],
     ['nothing', '', 1, 'header'],
     ['an uneven line', `address,amount,asset\n${TO},1,BTC,x\n`, 2, '4 cells, the header 3'],
     ['an open quote', `address,amount,asset\n"${TO},1,BTC\n`, 2, 'never closed'],
   ])('with %s the file is refused in words', async (_what, csv, line, words) => {
     expect(refused(await pay(sender, newKey(), csv)).errors).toMatchObject([{ line, detail: expect.stringContaining(words) }])
+  })
+
+  test.each([
+    ['0,001', 'a decimal comma'],
+    ['1,000.5', 'a separator of thousands'],
+    ["1'000", 'an apostrophe'],
+    ['1e-3', 'an exponent'],
+    ['-1', 'a sign'],
+    ['+1', 'a sign'],
+    ['0x1', 'hexadecimal'],
+    ['1.', 'a point and nothing'],
+    ['.5', 'nothing and a point'],
+    ['٣', 'digits of another script'],
+    ['0.00', 'nothing'],
+    ['1'.repeat(80), 'more than there is'],
+    ['=1', 'a formula'],
+  ])('an amount of %s is none (%s)', async (amount) => {
+    const csv = `address,amount,asset\n${TO},"${amount}",BTC\n`
+    expect(refused(await pay(sender, newKey(), csv)).errors).toMatchObject([{ line: 2, param: 'amount' }])
+  })
+
+  test('what spreadsheets add is not in the way: a byte order mark, quotes around everything, spaces, empty lines', async () => {
+    const csv = `\ufeff"address","amount","asset","reference"\r\n\r\n" ${TO} ","0.0010","BTC",""\r\n\r\n`
+    expect(made(await pay(sender, newKey(), csv)).data[0]).toMatchObject({ amount: '0.00100000', reference: null })
   })
 
   test('no file makes it fail otherwise than in words', async () => {

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test, vi } from 'vitest'
 import { LOCAL_USDC } from '../../config/development.ts'
 import { createApi } from '../../src/api/app.ts'
+import { isApprovalToken } from '../../src/auth/approval-token.ts'
 import { err, ok } from '../../src/lib/result.ts'
 import type { TransferResource } from '../../src/wallet/transfers/resource.ts'
 import { bitcoinAccount, evmAccount } from '../storage/accounts.ts'
@@ -247,6 +248,10 @@ describe('a transfer that the platform signs', () => {
     await testEnv.WALLETS.getByName(sender.bitcoin).takeSignature(id, step.version, err(refusal))
     const waiting = detail(await merchant.call('GET', `/v1/transfers/${id}`), 200)
     expect(waiting).toMatchObject({ status: 'needs_approval', approval: { challenge: 'Y2hhbGxlbmdl', wanted: 2, given: 0 } })
+    // The page where people say yes. A webhook's transfer has none: see the resource.
+    const [, origin, token = ''] = /^(.*)\/approve\/tr_\w{32}\/wal_\w{32}\/(apr_\w{32})$/.exec(waiting.approval?.url ?? '') ?? []
+    expect(origin).toBe(apiEnv.ORIGIN)
+    expect(await isApprovalToken(apiEnv.ID_SECRET, { id, walletId: sender.bitcoin }, token)).toBe(true)
     // What we sign is not shown.
     expect(waiting.unsigned).toBeNull()
     expect(await merchant.call('GET', `/v1/transfers/${id}/psbt`)).toMatchObject({ status: 409 })

@@ -116,8 +116,8 @@ describe('refunds of one invoice', () => {
     const failed = received(100n, ['tr_1'])
     expect(sign(refund('1', 60n), undefined, received(100n))).toBe('signed')
     expect(sign(refund('2', 60n), undefined, failed)).toMatchObject({ reason: 'needs_approval', wanted: 1, given: 0 })
-    expect(sign(refund('2', 60n), undefined, { ...failed, approvedBy: ['Ada'] })).toBe('signed')
-    expect(sign(refund('3', 41n), undefined, { ...failed, approvedBy: ['Ada'] })).toMatchObject({ reason: 'not_covered' })
+    expect(sign(refund('2', 60n), undefined, { ...failed, members: ['Ada'] })).toBe('signed')
+    expect(sign(refund('3', 41n), undefined, { ...failed, members: ['Ada'] })).toMatchObject({ reason: 'not_covered' })
     // What fits beside both needs nobody.
     expect(sign(refund('4', 40n), undefined, received(160n, ['tr_1']))).toBe('signed')
   })
@@ -157,10 +157,10 @@ describe('approvals', () => {
     const { sign } = signer({ autoApproveUpTo: { refund: 100n, payout: 0n }, approvals: 2 })
     expect(sign(refund('1', 100n), undefined, received(1_000n))).toBe('signed')
     const wanted = { reason: 'needs_approval', challenge: 'challenge', wanted: 2 }
-    expect(sign(refund('2', 101n), undefined, received(1_000n))).toEqual({ ...wanted, given: 0 })
-    expect(sign(intent('3'))).toEqual({ ...wanted, given: 0 })
-    expect(sign(intent('3'), undefined, { approvedBy: ['Ada'] })).toEqual({ ...wanted, given: 1 })
-    expect(sign(intent('3'), undefined, { approvedBy: ['Ada', 'Bob'] })).toBe('signed')
+    expect(sign(refund('2', 101n), undefined, received(1_000n))).toEqual({ ...wanted, given: 0, members: [] })
+    expect(sign(intent('3'))).toEqual({ ...wanted, given: 0, members: [] })
+    expect(sign(intent('3'), undefined, { members: ['Ada'] })).toEqual({ ...wanted, given: 1, members: ['Ada'] })
+    expect(sign(intent('3'), undefined, { members: ['Ada', 'Bob'] })).toBe('signed')
     // A sweep stays in the wallet.
     expect(sign(intent('4', { kind: 'sweep', outputs: [] }))).toBe('signed')
   })
@@ -168,7 +168,7 @@ describe('approvals', () => {
   test('do not lift a limit', () => {
     const { sign } = signer({ autoApproveUpTo: { refund: 0n, payout: 0n } })
     const big = intent('1', { outputs: [{ address: SHOPPERS[0], units: 1_000_001n }] })
-    expect(sign(big, undefined, { approvedBy: ['Ada', 'Bob'] })).toMatchObject({ limit: 'per_transfer', retryAtMs: null })
+    expect(sign(big, undefined, { members: ['Ada', 'Bob'] })).toMatchObject({ limit: 'per_transfer', retryAtMs: null })
   })
 })
 
@@ -185,6 +185,14 @@ describe('a new destination', () => {
     })
     expect(sign(refund('4', 1n, { outputs: [{ address: SHOPPERS[2], units: 1n }] }), undefined, received(1n))).toBe('signed')
   })
+
+  test('is noted also when another limit kept the payout a moment before', () => {
+    const { sign } = signer({ newDestinationHours: 2, fee: { max: 100_000n, bps: null, floor: 0n, perDay: 1_000n } })
+    const dear = plan(['1'], { fee: 1_001n })
+    expect(sign(intent('1'), dear)).toMatchObject({ limit: 'fees_per_day' })
+    expect(sign(intent('1'))).toMatchObject({ limit: 'new_destination', retryAtMs: NOW + 2 * HOUR_MS })
+    expect(sign(intent('1'), undefined, {}, NOW + 2 * HOUR_MS)).toBe('signed')
+  })
 })
 
 describe('the log', () => {
@@ -192,7 +200,7 @@ describe('the log', () => {
     const { rows, book, sign } = signer({ autoApproveUpTo: { refund: 0n, payout: 0n } })
     sign(intent('1'))
     sign(intent('1'))
-    sign(intent('1'), undefined, { approvedBy: ['Ada'] })
+    sign(intent('1'), undefined, { members: ['Ada'] })
     rows.step(() => book.stop({ by: 'Bob', reason: 'odd' }, NOW))
     rows.step(() => book.allow({ by: 'Bob', reason: 'fine' }, NOW))
     const entries = book.entriesAfter(0, 100)

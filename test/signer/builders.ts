@@ -75,7 +75,7 @@ export function ask(wanted: Intent, planned: CoinPlan = plan([wanted.id]), planF
 }
 
 /** All that is asked elsewhere says yes. */
-export const COVERED: Facts = { cover: { ok: true, value: { most: null, failed: [] } }, approvedBy: [], challenge: 'challenge' }
+export const COVERED: Facts = { cover: { ok: true, value: { most: null, failed: [] } }, members: [], challenge: 'challenge' }
 
 export const ENVELOPE: SealedSeed = {
   version: 1,

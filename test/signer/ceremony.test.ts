@@ -78,6 +78,9 @@ describe('the ceremony', { timeout: 30_000 }, () => {
     writeFileSync(join(folder, 'there.json'), 'mine')
     expect(refusal(['--yes', '--out', 'there.json'])).toContain('there already')
     expect(readFileSync(join(folder, 'there.json'), 'utf8')).toBe('mine')
+    const nowhere = ceremony(['--yes', '--out', 'no-such-folder/a.json'])
+    expect(nowhere).toMatchObject({ status: 1, stdout: '', stderr: 'There is no folder no-such-folder.\n' })
+    expect(refusal(['kek', '--out', 'there.json'])).toContain('there already')
   })
 
   test('makes keys that it takes, from a file and from the secrets of npm start', () => {
@@ -85,7 +88,10 @@ describe('the ceremony', { timeout: 30_000 }, () => {
     expect(readKek(made).ok).toBe(true)
     writeFileSync(join(folder, 'kek'), made)
     writeFileSync(join(folder, 'secrets.json'), JSON.stringify({ signerKek: made.trim() }))
-    for (const [at, name] of ['kek', 'secrets.json'].entries())
+    // npm writes lines of its own to where `>` leads.
+    expect(ceremony(['kek', '--out', 'kek-file'])).toMatchObject({ status: 0, stdout: '' })
+    expect(statSync(join(folder, 'kek-file')).mode & 0o777).toBe(0o600)
+    for (const [at, name] of ['kek', 'secrets.json', 'kek-file'].entries())
       expect(ceremony(['--yes', '--wallet', 'evm', '--kek', name, '--out', `kek-${at}.json`], { kek: '' }).status).toBe(0)
   })
 })

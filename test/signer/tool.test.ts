@@ -8,7 +8,6 @@ const error = (...args: string[]) => {
   const parsed = parseArguments(args)
   return parsed.ok ? 'fine' : parsed.error
 }
-const APPROVER = ['--name', 'Ada', '--credential', 'c', '--key', 'k', '--rp', 'pay.example', '--origin', 'https://pay.example']
 
 test('what was typed is understood', () => {
   expect(parseArguments(['import', 'a.json', '--by', 'Ada'])).toEqual({
@@ -20,11 +19,12 @@ test('what was typed is understood', () => {
     value: { wallet: 'wal_1', reason: 'fine' },
   })
   expect(parseArguments(['log', 'wal_1', '--json'])).toMatchObject({ value: { json: true } })
-  expect(parseArguments(['approver', 'wal_1', ...APPROVER, '--by', 'Bob'])).toMatchObject({
-    value: { change: { add: { name: 'Ada', credentialId: 'c', publicKey: 'k', rpId: 'pay.example' } }, by: 'Bob' },
+  expect(parseArguments(['approver', 'add', 'wal_1', 'ada.json', '--by', 'Bob'])).toMatchObject({
+    value: { wallet: 'wal_1', change: { add: 'ada.json' }, by: 'Bob' },
   })
-  expect(parseArguments(['approver', 'wal_1', '--remove', 'Ada', '--by', 'Bob'])).toMatchObject({
-    value: { change: { remove: 'Ada' } },
+  expect(parseArguments(['approver', 'add', 'wal_1', '-', '--by', 'Bob'])).toMatchObject({ value: { change: { add: '-' } } })
+  expect(parseArguments(['approver', 'remove', 'wal_1', 'Ada', '--by', 'Bob'])).toMatchObject({
+    value: { wallet: 'wal_1', change: { remove: 'Ada' } },
   })
 })
 
@@ -39,7 +39,9 @@ test('what is not known, missing or too much is refused in words', () => {
   expect(error('stop', 'wal_1', 'wal_2', '--by', 'Ada', '--reason', 'x')).toBe('"wal_2" is one too many.')
   expect(error('show')).toBe('<wallet> is missing.')
   expect(error('show', 'wal_1', '--by', 'x')).toContain("Unknown option '--by'")
-  expect(error('approver', 'wal_1', '--by', 'Ada', ...APPROVER.slice(2))).toBe('--name is missing.')
+  expect(error('approver', 'add', 'wal_1', '--by', 'Ada')).toBe('<file> or <member> is missing.')
+  expect(error('approver', 'add', 'wal_1', 'ada.json')).toBe('--by is missing.')
+  expect(error('approver', 'wal_1', 'add', 'x', '--by', 'Ada')).toBe('An approver is added or removed: "wal_1" is neither.')
 })
 
 test('a passkey more, or a member less', () => {

@@ -5,6 +5,7 @@ import type { DeliveryRpc } from '../../src/delivery/rpc.ts'
 import type { InvoiceRpc } from '../../src/invoice/rpc.ts'
 import type { LedgerRpc } from '../../src/ledger/rpc.ts'
 import type { ObjectNamespace } from '../../src/lib/objects.ts'
+import type { LightningRpc } from '../../src/lightning/rpc.ts'
 import type { WalletRpc } from '../../src/wallet/rpc.ts'
 
 /** Bindings of the edge Worker (wrangler.toml at the top). Shards are `SHARD_0`, `SHARD_1`, … */
@@ -25,6 +26,7 @@ export interface EdgeEnv {
   LEDGERS: ObjectNamespace<LedgerRpc>
   AUDITS: ObjectNamespace<AuditRpc>
   BANKS: ObjectNamespace<BankRpc>
+  LIGHTNINGS: ObjectNamespace<LightningRpc>
   ASSETS: Fetcher
   DIRECTORY: D1Database
   SHARD_0: D1Database

@@ -270,7 +270,15 @@ export const INVOICE_OPERATIONS: Operations<keyof typeof INVOICE_SCHEMAS> = {
       parameters: [ID, ASSET],
       status: 200,
       answer: 'Invoice',
-      refuses: ['malformed_json', 'body_too_large', 'invoice_not_found', 'asset_not_offered', 'invoice_closed', 'not_configured'],
+      refuses: [
+        'malformed_json',
+        'body_too_large',
+        'invoice_not_found',
+        'asset_not_offered',
+        'invoice_closed',
+        'not_configured',
+        'method_unavailable',
+      ],
     },
   },
   '/v1/invoices/{id}/resolution': {

@@ -54,7 +54,10 @@ const resource = {
         challenge: { ...textOrNull, description: 'What passkeys sign, base64url.' },
         wanted: count,
         given: count,
-        url: { ...textOrNull, description: 'The page where people say yes, while they have to. Null in webhooks: read the transfer.' },
+        url: {
+          ...textOrNull,
+          description: 'The page where people say yes, while they have to. Null in webhooks: read the transfer.',
+        },
       }),
     ),
     description: 'Null when nobody has to say yes.',

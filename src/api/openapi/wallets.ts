@@ -1,5 +1,19 @@
-import { assetCode, count, decimal, flag, list, orNull, page, record, type Schema, text, time, timeOrNull } from './json-schema.ts'
-import { CURSOR, ID, LIMIT, type Operations, QUERY } from './operation.ts'
+import {
+  assetCode,
+  count,
+  decimal,
+  flag,
+  list,
+  orNull,
+  page,
+  record,
+  type Schema,
+  text,
+  textOrNull,
+  time,
+  timeOrNull,
+} from './json-schema.ts'
+import { BODY, CURSOR, ID, IDEMPOTENCY_KEY_NEEDED, LIMIT, MONEY, type Operations, QUERY } from './operation.ts'
 
 const custody: Schema = { enum: ['self', 'platform'], description: 'Who holds the key: you, or the platform.' }
 const chain: Schema = { ...text, description: 'CAIP-2' }
@@ -27,6 +41,17 @@ const reading = {
   },
 }
 
+const payer = {
+  ...orNull(
+    record({
+      address: text,
+      native: { ...orUnknown, description: 'What it has of the chain’s own asset, as last seen; null before anybody looked.' },
+      low: { ...flag, description: 'It has too little for the next twenty transfers, or nothing is known of it: send gas there.' },
+    }),
+  ),
+  description: 'The address that a hot wallet pays from, and pays gas with; null where there is no such address.',
+}
+
 export const WALLET_SCHEMAS = {
   WalletList: record({
     data: list(
@@ -34,7 +59,7 @@ export const WALLET_SCHEMAS = {
         id: text,
         object: { const: 'wallet' },
         custody,
-        script: { enum: ['p2wpkh', 'p2tr', 'evm'] },
+        script: { enum: ['p2wpkh', 'p2tr', 'evm', 'lightning'], description: '`lightning` is a node, not an account key.' },
         addressesUsed: { ...count, description: 'Addresses given out, to invoices of all stores that have the wallet.' },
         chains: list(
           record({
@@ -45,8 +70,13 @@ export const WALLET_SCHEMAS = {
               ...list(text),
               description: 'The first three of the account, to be compared with your own wallet’s.',
             },
+            payer,
           }),
         ),
+        node: {
+          ...orNull(record({ name: text, status: { enum: ['ok', 'down', 'unknown'] }, answeredAt: timeOrNull, error: textOrNull })),
+          description: 'Of a Lightning node: how it was when it was asked last. Null for other wallets.',
+        },
       }),
     ),
   }),
@@ -57,6 +87,7 @@ export const WALLET_SCHEMAS = {
     chains: list(
       record({
         ...reading,
+        payer,
         assets: list(
           record({
             ...sums,
@@ -66,6 +97,7 @@ export const WALLET_SCHEMAS = {
       }),
     ),
   }),
+  CreateSweep: record({ asset: assetCode }),
   WalletAddressList: page(
     record({
       object: { const: 'wallet_address' },
@@ -92,7 +124,7 @@ const REFRESH: Schema = {
   description: 'Has the addresses read anew; the figures of this answer are still those of the reading before.',
 }
 
-export const WALLET_OPERATIONS: Operations<keyof typeof WALLET_SCHEMAS> = {
+export const WALLET_OPERATIONS: Operations<keyof typeof WALLET_SCHEMAS | 'TransferDetail'> = {
   '/v1/wallets': {
     get: { id: 'listWallets', summary: 'The wallets the store is paid into', status: 200, answer: 'WalletList', refuses: [] },
   },
@@ -104,6 +136,25 @@ export const WALLET_OPERATIONS: Operations<keyof typeof WALLET_SCHEMAS> = {
       status: 200,
       answer: 'WalletBalance',
       refuses: [...QUERY, 'wallet_not_found', 'not_configured', 'too_many_addresses'],
+    },
+  },
+  '/v1/wallets/{id}/sweeps': {
+    post: {
+      id: 'createSweep',
+      summary: 'Bring what lies at deposit addresses of an EVM hot wallet to the address that it pays from',
+      parameters: [ID, IDEMPOTENCY_KEY_NEEDED],
+      body: 'CreateSweep',
+      status: 201,
+      answer: 'TransferDetail',
+      refuses: [
+        ...BODY,
+        ...MONEY,
+        'wallet_not_found',
+        'wallet_not_configured',
+        'bad_transfer',
+        'too_many_transfers',
+        'sending_frozen',
+      ],
     },
   },
   '/v1/wallets/{id}/addresses': {

@@ -1,0 +1,39 @@
+import { err, ok, type Result } from '../lib/result.ts'
+import { registryOf } from '../money/registry.ts'
+import { readBody } from './body.ts'
+import type { Answer, Call } from './call.ts'
+import { TARGET_BLOCKS_DEFAULT } from './create-transfer.ts'
+import { requiredKey } from './idempotency.ts'
+import type { Problem } from './problems.ts'
+import { readSendable } from './sending.ts'
+import { answerTransfer, askTransfers, describeRefusal, madeBefore, transferId } from './transfer-access.ts'
+import { ownWallet } from './wallet-access.ts'
+
+/**
+ * `POST /v1/wallets/:id/sweeps`: what lies at deposit addresses of an EVM hot wallet is brought to the address that it pays
+ * from. One at a time of each asset; under the same key the same again.
+ */
+export async function createSweep(call: Call): Promise<Result<Answer, Problem>> {
+  const key = requiredKey(call)
+  if (!key.ok) return key
+  const registry = registryOf(call.env)
+  const body = await readBody(call.request, ['asset'], (fields) => readSendable(fields, 'asset', registry))
+  if (!body.ok) return body
+  const wallet = ownWallet(call)
+  if (!wallet.ok) return wallet
+  const { id: walletId, custody, assets } = wallet.value
+  const asset = assets.find(({ code }) => code === body.value.value)
+  if (!asset?.chainId)
+    return err({ reason: 'invalid_field', param: 'asset', detail: 'asset must be one that the store is paid into this wallet' })
+  const { merchantId, shard, storeId } = call.identity.store
+  const id = await transferId(call, key.value, walletId, 0)
+  const isReplay = (await madeBefore(call, key.value)).length > 0
+  const nobody = { kind: 'sweep', outputs: [], invoiceId: null, reference: null, feeMax: null } as const
+  const terms = { custody, chainId: asset.chainId, asset: asset.code, targetBlocks: TARGET_BLOCKS_DEFAULT, ...nobody }
+  const created = await askTransfers(call, walletId, (object) =>
+    object.createTransfer({ id, merchantId, shard, storeId, ...terms }),
+  )
+  if (!created.ok) return describeRefusal(call, created.error)
+  const headers = { location: `/v1/transfers/${id}`, ...(isReplay ? { 'idempotent-replayed': 'true' } : {}) }
+  return ok(await answerTransfer(call, 201, created.value, headers))
+}
