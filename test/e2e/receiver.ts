@@ -5,7 +5,11 @@ import { Webhook } from 'standardwebhooks'
 export interface Received {
   readonly id: string
   readonly type: string
-  readonly data: { readonly invoice: { readonly id: string; readonly status: string } }
+  /** Of an invoice or of a transfer. */
+  readonly data: {
+    readonly invoice: { readonly id: string; readonly status: string }
+    readonly transfer?: { readonly id: string; readonly status: string }
+  }
   readonly atMs: number
   readonly verified: boolean
 }
@@ -44,7 +48,7 @@ export async function startReceiver(): Promise<Receiver> {
   return {
     url: `http://127.0.0.1:${port}/webhooks`,
     received,
-    of: (invoiceId) => received.filter((event) => event.data.invoice.id === invoiceId),
+    of: (invoiceId) => received.filter((event) => event.data.invoice?.id === invoiceId),
     setSecret(text) {
       secret = text
     },

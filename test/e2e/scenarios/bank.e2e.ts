@@ -1,9 +1,12 @@
 import { execFile } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { randomUUID } from 'node:crypto'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { readPain001 } from '../../../scripts/bank/payment-file.ts'
 import { type WrittenEntry, type WrittenStatement, writeCamt } from '../../../scripts/bank/statement.ts'
+import { writePain002 } from '../../../scripts/bank/status-report.ts'
 import { readBankAddress } from '../../../src/gateways/sepa/address.ts'
 import { printReference } from '../../../src/gateways/sepa/reference.ts'
 import type { InvoiceResource } from '../../../src/invoice/resource.ts'
@@ -11,7 +14,7 @@ import { waitFor } from '../harness.ts'
 import { checkBooks, postingsOf } from './books.ts'
 import { endScene, errorsLogged, open, openStore, type Scene, startScene } from './scene.ts'
 
-/** Invoices paid by bank transfer, from the statements of a merchant’s own account. */
+/** Invoices paid by bank transfer, and money sent, by the files of a merchant’s own account. */
 
 const IBAN = 'DE89370400440532013000'
 const DAY_MS = 86_400_000
@@ -58,7 +61,14 @@ function nextStatement(entries: readonly Omit<WrittenEntry, 'date'>[]): WrittenS
 
 interface Import {
   readonly replayed: boolean
-  readonly statements: readonly { matched: number; unmatched: number; returned: number; duplicates: number; gap: string | null }[]
+  readonly statements: readonly {
+    matched: number
+    unmatched: number
+    returned: number
+    transfers: number
+    duplicates: number
+    gap: string | null
+  }[]
 }
 
 async function send(text: string): Promise<Import> {
@@ -126,6 +136,75 @@ it('tells a gap, and goes on when it is filled', async () => {
   expect(accounts.body.data).toMatchObject([{ gap: null, unmatched: 1 }])
 })
 
+interface Payout {
+  readonly id: string
+  readonly status: string
+  readonly bank: { readonly bookedOn: string | null; readonly returned: unknown }
+}
+
+it('sends money: a payment file to the bank, its answer, the statement that books it, and one that brings it back', async () => {
+  const { api } = shop.stack
+  const wish = JSON.stringify({ iban: 'NL91 ABNA 0417 1643 00', amount: '12.34', name: 'Ana Müller', text: 'Thanks & bye' })
+  const key = { 'idempotency-key': 'payout-1' }
+  const made = await api<Payout>('POST', '/v1/bank/transfers', wish, key)
+  expect(made.status, made.text).toBe(201)
+  expect((await api<Payout>('POST', '/v1/bank/transfers', wish, key)).body.id).toBe(made.body.id)
+  const file = await api<{ id: string }>('POST', '/v1/bank/payment_files')
+  const written = await api('GET', `/v1/bank/payment_files/${file.body.id}`)
+  const order = readPain001(written.text)
+  const [transfer] = order?.transfers ?? []
+  if (!order || !transfer) throw new Error(`the file cannot be read: ${written.text}`)
+  expect(order.transfers).toMatchObject([{ cents: 12_34n, name: 'Ana Mueller', iban: 'NL91ABNA0417164300', text: 'Thanks + bye' }])
+
+  const payout = async () => (await api<Payout>('GET', `/v1/bank/transfers/${made.body.id}`)).body
+  const report = writePain002({ fileId: order.id, file: { code: 'ACTC' } })
+  const xml = { 'content-type': 'application/xml' }
+  expect((await api('POST', '/v1/bank/status_reports', report, xml)).body).toMatchObject({ accepted: 1, changed: 1 })
+  expect((await api('POST', '/v1/bank/status_reports', report, xml)).body).toMatchObject({ accepted: 1, changed: 0 })
+  expect(await payout()).toMatchObject({ status: 'broadcast' })
+
+  const debit = { cents: 12_34n, direction: 'DBIT', endToEndId: transfer.endToEndId } as const
+  expect(await send(writeCamt(nextStatement([debit])))).toMatchObject({ statements: [{ transfers: 1, gap: null }] })
+  expect(await payout()).toMatchObject({ status: 'confirmed', bank: { bookedOn: day(statements) } })
+  const back = { cents: 12_34n, endToEndId: transfer.endToEndId, returnReason: 'AC04' } as const
+  expect(await send(writeCamt(nextStatement([back])))).toMatchObject({ statements: [{ transfers: 1, gap: null }] })
+  expect(await payout()).toMatchObject({ status: 'failed', bank: { returned: { amount: '12.34', reason: 'AC04' } } })
+  // Its copy in the list, and the shop's webhooks, follow.
+  await waitFor(async () => {
+    const { body } = await api<{ data: Payout[] }>('GET', '/v1/transfers')
+    return body.data.some(({ id, status }) => id === made.body.id && status === 'failed')
+  })
+})
+
+it('refunds to the account that paid, and not a cent more', async () => {
+  const { api } = shop.stack
+  const { invoice, reference } = await openByBank()
+  await send(writeCamt(nextStatement([{ cents: 20_00n, reference, name: 'Ana Müller', iban: 'NL91ABNA0417164300' }])))
+  await untilStatus(invoice.id, 'settled')
+  const ask = () =>
+    api<{ id: string; address: string; claimUrl: string | null }>(
+      'POST',
+      `/v1/invoices/${invoice.id}/refunds`,
+      { type: 'full' },
+      { 'idempotency-key': randomUUID() },
+    )
+  const asked = await Promise.all([ask(), ask(), ask()])
+  const [refund, ...others] = asked.filter(({ status }) => status === 201)
+  expect(others).toEqual([])
+  expect(refund?.body).toMatchObject({ address: 'NL91ABNA0417164300', claimUrl: null })
+  const file = await api<{ id: string; amount: string }>('POST', '/v1/bank/payment_files')
+  expect(file.body.amount).toBe('20.00')
+  const order = readPain001((await api('GET', `/v1/bank/payment_files/${file.body.id}`)).text)
+  expect(order?.transfers).toMatchObject([{ iban: 'NL91ABNA0417164300', text: `Refund ${reference}` }])
+  const debit = { cents: 20_00n, direction: 'DBIT', endToEndId: order?.transfers[0]?.endToEndId } as const
+  await send(writeCamt(nextStatement([debit])))
+  await waitFor(async () => {
+    const { body } = await api<{ status: string }>('GET', `/v1/invoices/${invoice.id}/refunds/${refund?.body.id}`)
+    return body.status === 'confirmed'
+  })
+  expect((await ask()).status).toBe(409)
+})
+
 it('is worked from the command line', async () => {
   const root = join(import.meta.dirname, '../../..')
   const env = { ...process.env, PAYTOMAT_STATE: shop.stack.stateDir }
@@ -149,6 +228,23 @@ it('is worked from the command line', async () => {
   expect(JSON.parse(await bank('assign', data[0]?.id ?? '', id))).toMatchObject({ invoiceId: id, amount: '0.05' })
   await expect(bank('import', '/no/such/file')).rejects.toThrow("can't be read")
   await expect(bank('dance')).rejects.toThrow('usage')
+
+  await expect(bank('book')).rejects.toThrow('There is no payment file yet')
+  const sent = JSON.parse(await bank('pay', 'DE89 3704 0044 0532 0130 00', '1.50', '--name', 'Kiosk')) as Payout
+  const out = join(shop.stack.stateDir, 'payment.xml')
+  expect(await bank('file', '--out', out)).toContain('bring it to your bank')
+  const status = async () => (JSON.parse(await bank('transfer', sent.id)) as Payout).status
+  const answer = join(shop.stack.stateDir, 'answer.xml')
+  writeFileSync(answer, writePain002({ fileId: readPain001(readFileSync(out, 'utf8'))?.id ?? '', file: { code: 'RCVD' } }))
+  expect(JSON.parse(await bank('status', answer))).toMatchObject({ pending: 1 })
+  await bank('book', '--accept')
+  expect(await status()).toBe('broadcast')
+  await bank('book')
+  expect(await status()).toBe('confirmed')
+  await expect(bank('book')).rejects.toThrow('nothing for the bank to do')
+  await bank('book', '--return')
+  expect(await status()).toBe('failed')
+  expect(JSON.parse(await bank('files'))).toMatchObject({ data: [{ transfers: 1, word: { code: 'RCVD' } }] })
 })
 
 it('loses nothing to kill -9 while files come in', async () => {
