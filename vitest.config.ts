@@ -7,13 +7,63 @@ import { buildClient } from './scripts/build-client.ts'
 await buildClient()
 
 /** Gateways alone against real nodes: too slow to be run at every turn. */
-const NODE_TESTS = ['test/gateways/*/node.test.ts', 'test/gateways/contract/*.test.ts', 'test/gateways/evm/contracts.test.ts']
+const NODE_TESTS = [
+  'test/gateways/*/node.test.ts',
+  'test/gateways/contract/*.test.ts',
+  'test/gateways/evm/{contracts,sending,sweeping}.test.ts',
+]
+/** Byte by byte, or by starting our own tools: seconds for each file. */
+const THOROUGH_TESTS = [
+  'test/gateways/bitcoin/{sign,signed}.test.ts',
+  'test/signer/ceremony.test.ts',
+  'test/scripts/wallet-transfers.test.ts',
+]
+/** Money out killed at every step, and thousands of random calls: minutes in workerd. */
+const THOROUGH_WORKER_TESTS = [
+  'test/wallet/transfers/{crash,sweeps,states}.worker.test.ts',
+  'test/api/{fuzz,money-back-fuzz}.worker.test.ts',
+]
 /** Thousands of simulated histories. */
 const SIMULATION = ['test/sim/*.test.ts']
 
+/** A test that waits longer than this waits for nothing. No measure of speed: machines are busy. */
+const PATIENCE_MS = 30_000
+
+/** For test/storage/databases.ts, which applies them. */
+const migrations = {
+  DIRECTORY_MIGRATIONS: await readD1Migrations('migrations/directory'),
+  SHARD_MIGRATIONS: await readD1Migrations('migrations/shard'),
+}
+
+/** Core's Worker, and the signer's object beside it. */
+const workerd = () =>
+  cloudflareTest({
+    main: './test/signer/worker.ts',
+    wrangler: { configPath: './workers/core/wrangler.toml' },
+    miniflare: {
+      durableObjects: { SIGNERS: { className: 'SignerObject', useSQLite: true } },
+      bindings: {
+        ...migrations,
+        CHAINS: JSON.stringify([...DEVELOPMENT_CHAINS, 'lightning-regtest']),
+        ENVIRONMENT: 'development',
+        ORIGIN: 'http://localhost:8787',
+        WEBHOOK_SECRET: 'test-only-webhook-secret',
+        SIGNER_KEK: 'dGVzdC1vbmx5IGtleSBvZiB0aGlydHktdHdvIGJ5dGU',
+        FIXED_RATES: JSON.stringify({
+          'BTC/EUR': '60000',
+          'ETH/EUR': '3000',
+          'USDC/EUR': '0.92',
+          'BTC/USD': '65000',
+          'ETH/USD': '3250',
+          'USDC/USD': '1',
+        }),
+      },
+    },
+  })
+
 /**
- * Five kinds of tests: `*.test.ts` pure, on Node, but for those that start nodes and the simulation, which `npm run
- * check` leaves out; `*.worker.test.ts` inside workerd with the core Worker's real bindings; `*.e2e.ts` against the whole
+ * Kinds of tests: `*.test.ts` pure, on Node, but for those that start nodes or take long and the simulation, which `npm
+ * run check` leaves out; `*.worker.test.ts` inside workerd with the core Worker's real bindings; `*.e2e.ts` against the whole
  * running system on real nodes.
  */
 export default defineConfig({
@@ -26,39 +76,22 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/**/*.worker.test.ts', ...NODE_TESTS, ...SIMULATION],
+          exclude: ['test/**/*.worker.test.ts', ...NODE_TESTS, ...THOROUGH_TESTS, ...SIMULATION],
           isolate: false,
+          testTimeout: PATIENCE_MS,
           restoreMocks: true,
         },
       },
       { test: { name: 'nodes', include: NODE_TESTS } },
+      { test: { name: 'thorough', include: THOROUGH_TESTS, testTimeout: PATIENCE_MS } },
       { test: { name: 'sim', include: SIMULATION } },
       {
-        plugins: [
-          cloudflareTest({
-            wrangler: { configPath: './workers/core/wrangler.toml' },
-            miniflare: {
-              bindings: {
-                // For test/storage/databases.ts, which applies them.
-                DIRECTORY_MIGRATIONS: await readD1Migrations('migrations/directory'),
-                SHARD_MIGRATIONS: await readD1Migrations('migrations/shard'),
-                CHAINS: JSON.stringify(DEVELOPMENT_CHAINS),
-                ENVIRONMENT: 'development',
-                ORIGIN: 'http://localhost:8787',
-                WEBHOOK_SECRET: 'test-only-webhook-secret',
-                FIXED_RATES: JSON.stringify({
-                  'BTC/EUR': '60000',
-                  'ETH/EUR': '3000',
-                  'USDC/EUR': '0.92',
-                  'BTC/USD': '65000',
-                  'ETH/USD': '3250',
-                  'USDC/USD': '1',
-                }),
-              },
-            },
-          }),
-        ],
-        test: { name: 'worker', include: ['test/**/*.worker.test.ts'] },
+        plugins: [workerd()],
+        test: { name: 'worker', include: ['test/**/*.worker.test.ts'], exclude: THOROUGH_WORKER_TESTS, testTimeout: PATIENCE_MS },
+      },
+      {
+        plugins: [workerd()],
+        test: { name: 'thorough-worker', include: THOROUGH_WORKER_TESTS, testTimeout: PATIENCE_MS },
       },
       {
         test: { name: 'e2e', include: ['test/**/*.e2e.ts'], testTimeout: 120_000, hookTimeout: 180_000, fileParallelism: false },

@@ -1,17 +1,17 @@
 /** `npm run bank -- <command>`: a bank account of the running development system. See docs/development.md. */
 import { randomUUID } from 'node:crypto'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { readBankAddress } from '../src/gateways/sepa/address.ts'
 import { readIban } from '../src/gateways/sepa/iban.ts'
 import type { InvoiceResource } from '../src/invoice/resource.ts'
 import { parseDecimal } from '../src/money/amount.ts'
-import { makeFile, pay, playBank } from './bank/money-out.ts'
+import { fileText, makeFile, pay, playBank } from './bank/money-out.ts'
 import { writeCamt } from './bank/statement.ts'
 import type { DevFile } from './stack/dev-file.ts'
 import { readJson, writePrivate } from './stack/processes.ts'
-import { askJson, Refusal, runningSystem, runTool } from './stack/tool.ts'
+import { askJson, Refusal, runningSystem, runTool, writeOut } from './stack/tool.ts'
 
 const USAGE = `usage: npm run bank -- <command>
 
@@ -26,11 +26,28 @@ const USAGE = `usage: npm run bank -- <command>
 
   pay <iban> <amount> --name "…"      sends money to an account; [--text "…"] for the recipient to read
   file [--out <path>]                 puts what waits into a payment file (pain.001), and shows or writes it
+  file <file id> [--out <path>]       shows or writes one of before
   files                               the payment files so far
   status <path>                       takes the bank's answer to a file in (pain.002)
   transfer <transfer id>              how it is doing
   book [--accept|--reject|--return]   plays the bank with the newest file: books its transfers in the next statement;
                                       or before that takes or refuses them; or sends back what it has booked`
+
+/** How many words follow each command, at least and at most. */
+const WORDS = {
+  store: [0, 0],
+  invoice: [1, 1],
+  pay: [1, 2],
+  import: [1, 1],
+  accounts: [0, 0],
+  unmatched: [0, 0],
+  assign: [2, 2],
+  file: [0, 1],
+  files: [0, 0],
+  status: [1, 1],
+  transfer: [1, 1],
+  book: [0, 0],
+} as const
 
 /** An IBAN that every bank knows as an example. */
 const EXAMPLE_IBAN = 'DE89370400440532013000'
@@ -48,7 +65,9 @@ await runTool(async () => {
 
 async function main(): Promise<void> {
   const { values, positionals } = readArguments()
-  const [command, first, second] = positionals
+  const [command = '', first, second] = positionals
+  const [least, most] = Object.hasOwn(WORDS, command) ? WORDS[command as keyof typeof WORDS] : [0, -1]
+  if (positionals.length - 1 < least || positionals.length - 1 > most) throw new Refusal(USAGE)
   const { dev, stateDir } = runningSystem()
   const path = join(stateDir, 'bank.json')
   if (command === 'store') {
@@ -83,9 +102,9 @@ async function main(): Promise<void> {
     return show(await pay(door, first, second, values.name, values.text))
   }
   if (command === 'file') {
-    const { id, xml } = await makeFile(door)
+    const { id, xml } = first === undefined ? await makeFile(door) : { id: first, xml: await fileText(door, first) }
     if (values.out === undefined) return console.log(xml)
-    writeFileSync(values.out, xml)
+    writeOut(values.out, xml)
     return console.log(`${id} is in ${values.out}: bring it to your bank.`)
   }
   if (command === 'files') return show(await call('GET', '/v1/bank/payment_files'))

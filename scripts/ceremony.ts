@@ -1,6 +1,7 @@
 /** `npm run ceremony`: makes the seed of hot wallets, offline. See docs/signer.md. */
 import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { parseArgs } from 'node:util'
 import { readKek } from '../src/signer/seal.ts'
 import { type Network, sealedFile, WALLET_KINDS, type WalletKind } from './ceremony/sealed-file.ts'
@@ -9,12 +10,12 @@ import { readJson, writePrivate } from './stack/processes.ts'
 import { Refusal, runTool } from './stack/tool.ts'
 
 const USAGE = `usage: npm run ceremony -- [options]      makes 24 words and seals their seed into a file
-       npm run ceremony -- kek            makes a SIGNER_KEK: the key that seeds are sealed under
+       npm run ceremony -- kek            makes a SIGNER_KEK, the key that seeds are sealed under: shown, or with --out in a file
 
   --wallet <kind>     ${WALLET_KINDS.join(', ')}; once for each wanted (bitcoin and evm unless said)
   --network <name>    of Bitcoin and Litecoin: mainnet (unless said), testnet, regtest
   --kek <file>        where SIGNER_KEK is: its text alone, or the secrets.json of "npm start"; else the environment has it
-  --out <file>        where the sealed seed goes (hot-wallets.json unless said); never over another file
+  --out <file>        where the sealed seed goes (hot-wallets.json unless said), or the SIGNER_KEK; never over another file
   --restore           takes words that you have instead of making new ones
   --yes               asks nothing: for scripts
 
@@ -31,7 +32,9 @@ async function main(): Promise<number> {
   if (more.length > 0 || (order !== undefined && order !== 'kek'))
     throw new Refusal(`"${positionals.at(-1)}" is one too many.\n\n${USAGE}`)
   if (order === 'kek') {
-    console.log(randomBytes(32).toString('base64'))
+    const text = randomBytes(32).toString('base64')
+    if (values.out === undefined) console.log(text)
+    else writePrivate(freePath(values.out), `${text}\n`)
     return 0
   }
   const kinds = values.wallet ?? ['bitcoin', 'evm']
@@ -39,8 +42,7 @@ async function main(): Promise<number> {
   if (unknown !== undefined) throw new Refusal(`There is no wallet "${unknown}": ${WALLET_KINDS.join(', ')}.`)
   const network = (values.network ?? 'mainnet') as Network
   if (!NETWORKS.includes(network)) throw new Refusal(`There is no network "${network}": ${NETWORKS.join(', ')}.`)
-  const out = values.out ?? 'hot-wallets.json'
-  if (existsSync(out)) throw new Refusal(`${out} is there already: name another file with --out.`)
+  const out = freePath(values.out ?? 'hot-wallets.json')
   const kek = kekOf(values.kek)
   const asks = values.yes !== true
   if (asks && !process.stdin.isTTY) throw new Refusal('Nobody can answer here: run it on a terminal, or with --yes.')
@@ -75,6 +77,13 @@ function readArguments() {
   } catch (error) {
     throw new Refusal(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`)
   }
+}
+
+/** Of a file that can be written: nobody is to find out only after the words were shown. */
+function freePath(path: string): string {
+  if (existsSync(path)) throw new Refusal(`${path} is there already: name another file with --out.`)
+  if (!existsSync(dirname(path))) throw new Refusal(`There is no folder ${dirname(path)}.`)
+  return path
 }
 
 function kekOf(path: string | undefined): Uint8Array<ArrayBuffer> {

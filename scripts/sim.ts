@@ -1,11 +1,11 @@
 /**
- * `npm run sim -- --seeds 100000`: so many histories of the money-in system, each under one seed, from `--from` on (1),
+ * `npm run sim -- --seeds 100000`: so many histories of the whole system, each under one seed, from `--from` on (1),
  * on all processors. `--seed n` is one of them, `--trace` shows what happens in it. `--mutants` puts each known defect in
  * and looks for the seed that finds it. Says how to see each failure again, and exits with 1 when there was any.
  * docs/simulation.md says what is real in it.
  */
 import { parseArgs } from 'node:util'
-import { MUTANTS } from '../test/sim/mutants.ts'
+import { MUTANTS, seedsFor } from '../test/sim/mutants.ts'
 import { faultText, simulate, simulateAll } from '../test/sim/simulate.ts'
 
 const SEEDS = 2_000
@@ -52,8 +52,9 @@ async function showOne(seed: number): Promise<boolean> {
 
 async function findMutants(): Promise<boolean> {
   let missed = 0
-  for (const { name, within } of MUTANTS) {
-    const last = (await simulate({ to: within, mutant: name, stopAtFirst: true })).at(-1)
+  for (const mutant of MUTANTS) {
+    const { name, within } = mutant
+    const last = (await simulate({ ...seedsFor(mutant), mutant: name, stopAtFirst: true })).at(-1)
     const isFound = last !== undefined && last.fault !== null
     if (!isFound) missed++
     console.log(isFound ? `found by seed ${last.seed}: ${name}\n  ${last.fault}` : `not found within ${within} seeds: ${name}`)

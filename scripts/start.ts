@@ -55,6 +55,7 @@ async function main(): Promise<void> {
       fixedRates: DEVELOPMENT_RATES,
       evmBlockSeconds: 2,
       miner: process.env.PAYTOMAT_MINE !== 'off',
+      treasuryGas: true,
       shop: true,
       progress,
       onTrouble(line) {

@@ -2,6 +2,6 @@
 import { conclude, runStaticChecks, runTests } from './checks.ts'
 
 const quick = await Promise.all([runStaticChecks(), runTests(['unit', 'worker'])])
-const slow = await runTests(['nodes', 'sim'])
+const slow = await runTests(['nodes', 'thorough', 'thorough-worker', 'sim'])
 // The end-to-end tests come last and alone: they measure nothing, but they wait for real nodes on the same processors.
 conclude([...quick, slow, await runTests(['e2e'])])

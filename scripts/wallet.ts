@@ -1,12 +1,13 @@
 /** `npm run wallet -- <command>`: addresses, balances and money out of the running development system. See docs/wallets.md. */
+import { isUtf8 } from 'node:buffer'
 import { randomUUID } from 'node:crypto'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { terminalSay } from './stack/say.ts'
-import { Refusal, runningSystem, runTool } from './stack/tool.ts'
+import { Refusal, runningSystem, runTool, writeOut } from './stack/tool.ts'
 import { type Command, parseArguments, USAGE } from './wallet/arguments.ts'
 import { openWallets } from './wallet/client.ts'
 import { showAddress, showAddresses, showBalance, showWallets, untilRead } from './wallet/show.ts'
-import { exitCodeOf, follow, showPayout, showTransfer, showTransfers } from './wallet/show-transfers.ts'
+import { exitCodeOf, follow, showPayout, showRefund, showRefunds, showTransfer, showTransfers } from './wallet/show-transfers.ts'
 import { openTransfers } from './wallet/transfers.ts'
 
 await runTool(main)
@@ -54,6 +55,17 @@ async function main(): Promise<number> {
       const key = keyFor(order.key)
       return showPayout(await transfers.payout(key, readText(order.file)), say)
     }
+    case 'sweep': {
+      const { id } = await wallets.find(order.asset)
+      const key = keyFor(order.key)
+      return shown(order.wait, (await transfers.sweep(key, id, order.asset)).id)
+    }
+    case 'refund':
+      showRefund(await transfers.refund(keyFor(order.key), order.invoice, order.wish), say)
+      return 0
+    case 'refunds':
+      showRefunds(await transfers.refunds(order.invoice), say)
+      return 0
     case 'transfers':
       showTransfers(await transfers.list({ status: order.status, kind: order.kind }), say)
       return 0
@@ -61,7 +73,7 @@ async function main(): Promise<number> {
       return shown(order.wait, order.id)
     case 'psbt':
       if (order.out === null) say.line(await transfers.psbt(order.id, order.version))
-      else writeFileSync(order.out, await transfers.psbtFile(order.id, order.version))
+      else writeOut(order.out, await transfers.psbtFile(order.id, order.version))
       return 0
     case 'submit':
       await transfers.submit(order.id, signedText(order))
@@ -89,17 +101,24 @@ async function main(): Promise<number> {
   }
 }
 
-/** A PSBT file is binary or its base64 text; anything that is no file is the text itself. */
+/** A PSBT file is binary or its base64 text; what is no file and may be base64 or hexadecimal is the text itself. */
 function signedText({ signed }: Extract<Command, { command: 'submit' }>): string {
-  if (!existsSync(signed)) return signed
-  const bytes = readFileSync(signed)
+  if (!existsSync(signed) && /^(0x)?[A-Za-z0-9+/\s]+=*$/.test(signed)) return signed
+  const bytes = readBytes(signed)
   const isBinary = bytes.subarray(0, 5).equals(Buffer.from('psbt\xff', 'latin1'))
   return isBinary ? bytes.toString('base64') : bytes.toString('utf8').trim()
 }
 
+/** What is not UTF-8 is refused: an umlaut of another encoding would be sent as something else. */
 function readText(path: string): string {
+  const bytes = readBytes(path)
+  if (!isUtf8(bytes)) throw new Refusal(`${path} is not UTF-8: save it as that, without another choice of characters.`)
+  return bytes.toString('utf8')
+}
+
+function readBytes(path: string): Buffer {
   try {
-    return readFileSync(path, 'utf8')
+    return readFileSync(path)
   } catch (error) {
     throw new Refusal(`${path} can't be read: ${error instanceof Error ? error.message : error}`)
   }

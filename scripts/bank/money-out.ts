@@ -35,6 +35,7 @@ export async function playBank(door: Door, deed: Deed): Promise<string> {
   return wordOfBank(deed, file, transfers, accounts.data[0]?.balance ?? null)
 }
 
-async function fileText(door: Door, id: string): Promise<string> {
-  return (await ask(door, { method: 'GET', path: `/v1/bank/payment_files/${id}` })).text()
+/** A payment file as it is brought to the bank. */
+export async function fileText(door: Door, id: string): Promise<string> {
+  return (await ask(door, { method: 'GET', path: `/v1/bank/payment_files/${encodeURIComponent(id)}` })).text()
 }

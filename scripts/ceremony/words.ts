@@ -38,38 +38,51 @@ export function showWords(words: string): void {
 }
 
 /** Asks for some of the words, so that they are on paper; then takes them off the screen. Throws a `Refusal` after some tries. */
-export async function confirmWords(words: string): Promise<void> {
+export async function confirmWords(words: string, screen: Screen = process): Promise<void> {
   const all = words.split(' ')
   const positions = new Set<number>()
   while (positions.size < WORDS_ASKED) positions.add(randomInt(all.length))
-  const terminal = createInterface({ input: process.stdin, output: process.stdout })
-  try {
+  await onScreen(screen, async (ask) => {
     for (const position of [...positions].sort((one, other) => one - other)) {
       let isRight = false
       for (let tries = 0; tries < TRIES_MAX && !isRight; tries++) {
-        const typed = await terminal.question(`Word ${position + 1}: `)
+        const typed = await ask(`Word ${position + 1}: `)
         isRight = typed.trim().toLowerCase() === all[position]
         if (!isRight) console.log('That is another word.')
       }
       if (!isRight)
         throw new Refusal('The words are not on paper: nothing was written, and these words are worth nothing. Begin anew.')
     }
+  })
+}
+
+/** Where words are shown and typed. */
+export interface Screen {
+  readonly stdin: NodeJS.ReadableStream
+  readonly stdout: NodeJS.WritableStream
+}
+
+/** Whatever comes of it, Ctrl-C too, no word stays on the screen or in what can be scrolled back to. */
+async function onScreen<T>(
+  { stdin, stdout }: Screen,
+  work: (ask: (question: string) => Promise<string>) => Promise<T>,
+): Promise<T> {
+  const terminal = createInterface({ input: stdin, output: stdout, terminal: true, historySize: 0 })
+  try {
+    return await work((question) => terminal.question(question))
+  } catch (error) {
+    if (error instanceof Error && error.name === 'AbortError') throw new Refusal('Broken off: nothing was written.')
+    throw error
   } finally {
     terminal.close()
+    // ECMA-48 ED; 3 is xterm's.
+    stdout.write('\u001b[2J\u001b[3J\u001b[H')
   }
-  // Clears the screen and what can be scrolled back to (ECMA-48 ED; 3 is xterm's).
-  process.stdout.write('\u001b[2J\u001b[3J\u001b[H')
 }
 
 /** The words of a backup, from the terminal or from standard input. */
-export async function readWords(fromTerminal: boolean): Promise<string> {
-  if (fromTerminal) {
-    const terminal = createInterface({ input: process.stdin, output: process.stdout })
-    const typed = await terminal.question('The words of the backup, in one line: ')
-    terminal.close()
-    process.stdout.write('\u001b[2J\u001b[3J\u001b[H')
-    return tidy(typed)
-  }
+export async function readWords(fromTerminal: boolean, screen: Screen = process): Promise<string> {
+  if (fromTerminal) return onScreen(screen, async (ask) => tidy(await ask('The words of the backup, in one line: ')))
   let text = ''
   for await (const chunk of process.stdin) {
     text += String(chunk)

@@ -10,6 +10,7 @@ import { startDemoWalletService } from './demo-wallet-service.ts'
 import { type DemoWallets, openDemoWallets } from './demo-wallets.ts'
 import { devFilePath, writeDevFile } from './dev-file.ts'
 import type { EvmNode } from './evm/index.ts'
+import { fillTreasuries } from './fill-treasuries.ts'
 import { openLog } from './log.ts'
 import { startMiner } from './miner.ts'
 import { nodeEndpoints, nodeKeeper } from './nodes.ts'
@@ -35,6 +36,8 @@ export interface StackOptions {
   readonly evmBlockSeconds: number
   /** Mine Bitcoin blocks as a shopper needs them. */
   readonly miner: boolean
+  /** Ether for the demo store's treasury on the EVM chain, so that refunds and payouts have their gas. Absent: none is sent. */
+  readonly treasuryGas?: boolean
   /** The demo shop, on the port after ours when that is free. */
   readonly shop: boolean
   readonly progress: Progress
@@ -173,6 +176,10 @@ async function raise(options: StackOptions, book: ProcessBook, closers: Closer[]
 
   const shopOrigin = shopPort === null ? null : `http://localhost:${shopPort}`
   await progress.step('Demo store', () => provision(workers, secrets, options.chains, shopOrigin))
+  if (options.treasuryGas)
+    await progress.step('Gas for the demo store', () =>
+      fillTreasuries({ origin, apiKey: secrets.apiKey }, nodes.evm.rpcUrl, wallets),
+    )
   if (shopPort !== null && shopOrigin !== null) {
     const shop = await progress.step('Demo shop', () =>
       startShop({

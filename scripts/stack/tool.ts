@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type DevFile, readDevFile } from './dev-file.ts'
@@ -14,6 +15,15 @@ export async function runTool(main: () => Promise<number>): Promise<void> {
   } catch (error) {
     console.error(error instanceof Refusal ? error.message : error)
     process.exitCode = 1
+  }
+}
+
+/** Writes a file that somebody named. Throws a `Refusal` that says why it can't. */
+export function writeOut(path: string, content: string | Uint8Array): void {
+  try {
+    writeFileSync(path, content)
+  } catch (error) {
+    throw new Refusal(`${path} can't be written: ${error instanceof Error ? error.message : error}`)
   }
 }
 

@@ -29,7 +29,8 @@ export interface WorkersOptions {
   readonly stateDir: string
   readonly port: number
   readonly origin: string
-  readonly chains: readonly ChainConfig[]
+  /** As `CHAINS` has them: whole, or by the name of a preset. */
+  readonly chains: readonly (ChainConfig | string)[]
   /** By CAIP-2 id. */
   readonly nodes: Readonly<Record<string, readonly NodeEndpoint[]>>
   readonly shards: number

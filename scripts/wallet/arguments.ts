@@ -14,6 +14,10 @@ export const USAGE = `usage: npm run wallet -- <command>
   send <asset> <address> <amount>        sends money: [--reference <text>] [--target <blocks>] [--fee-max <decimal>]
                                          [--wallet <id>] [--wait]; with --key <key> of before it is done once
   payout <file.csv> [--key <key>]        sends to everybody in a file (address,amount,asset,reference)
+  sweep <asset> [--key <key>] [--wait]   brings what lies at deposit addresses to where an EVM hot wallet pays from
+  refund <invoice> <full, over, amount>  promises money back, and shows the link for its payer: [--asset <asset>] of several;
+                                         [--currency <code>] of the amount [--rate then or now] [--reason <text>] [--key <key>]
+  refunds <invoice>                      what was promised back, and what can still be
   transfers [--status <s>] [--kind <k>]  the newest transfers
   transfer <id> [--wait]                 one of them
   psbt <id> [--v2] [--out <file>]        what your own wallet has to sign; with --out as a file
@@ -34,6 +38,9 @@ export type Command =
   | { readonly command: 'address'; readonly wallet: string; readonly address: string; readonly refresh: boolean }
   | { readonly command: 'send'; readonly wish: SendWish; readonly key: string | null; readonly wait: boolean }
   | { readonly command: 'payout'; readonly file: string; readonly key: string | null }
+  | { readonly command: 'sweep'; readonly asset: string; readonly key: string | null; readonly wait: boolean }
+  | { readonly command: 'refund'; readonly invoice: string; readonly wish: RefundOrder; readonly key: string | null }
+  | { readonly command: 'refunds'; readonly invoice: string }
   | { readonly command: 'transfers'; readonly status: string | null; readonly kind: string | null }
   | { readonly command: 'transfer'; readonly id: string; readonly wait: boolean }
   | { readonly command: 'psbt'; readonly id: string; readonly version: '0' | '2'; readonly out: string | null }
@@ -52,6 +59,19 @@ export interface SendWish {
   readonly feeMax: string | null
 }
 
+/** As the API has it. */
+const TARGET_BLOCKS_MAX = 144
+
+/** The body of `POST /v1/invoices/:id/refunds`. */
+export interface RefundOrder {
+  readonly type: 'full' | 'over' | 'part'
+  readonly asset: string | null
+  readonly amount: string | null
+  readonly currency: string | null
+  readonly rate: string | null
+  readonly reason: string | null
+}
+
 const TEXT = { type: 'string' } as const
 const FLAG = { type: 'boolean' } as const
 
@@ -67,6 +87,12 @@ const COMMANDS = {
     options: { reference: TEXT, target: TEXT, 'fee-max': TEXT, wallet: TEXT, key: TEXT, wait: FLAG },
   },
   payout: { wanted: ['<file.csv>'], options: { key: TEXT } },
+  sweep: { wanted: ['<asset>'], options: { key: TEXT, wait: FLAG } },
+  refund: {
+    wanted: ['<invoice>', '<full, over, amount>'],
+    options: { asset: TEXT, currency: TEXT, rate: TEXT, reason: TEXT, key: TEXT },
+  },
+  refunds: { wanted: ['<invoice>'], options: {} },
   transfers: { wanted: [], options: { status: TEXT, kind: TEXT } },
   transfer: { wanted: ['<id>'], options: { wait: FLAG } },
   psbt: { wanted: ['<id>'], options: { v2: FLAG, out: TEXT } },
@@ -126,6 +152,19 @@ function commandOf(name: keyof typeof COMMANDS, given: readonly string[], values
     }
     case 'payout':
       return ok({ command: name, file: first, key: text('key') })
+    case 'sweep': {
+      const asset = first.toUpperCase()
+      return decimalsOf(asset) === null ? noAsset(asset) : ok({ command: name, asset, key: text('key'), wait })
+    }
+    case 'refund': {
+      const type = second === 'full' || second === 'over' ? second : 'part'
+      const amount = type === 'part' ? second : null
+      const [asset, currency] = [text('asset')?.toUpperCase() ?? null, text('currency')?.toUpperCase() ?? null]
+      const wish = { type, amount, asset, currency, rate: text('rate'), reason: text('reason') } as const
+      return ok({ command: name, invoice: first, wish, key: text('key') })
+    }
+    case 'refunds':
+      return ok({ command: name, invoice: first })
     case 'transfers':
       return ok({ command: name, status: text('status'), kind: text('kind') })
     case 'transfer':
@@ -162,5 +201,6 @@ function noAsset(asset: string): Result<never, string> {
 
 function readTarget(text: string | null): Result<number | null, string> {
   if (text === null) return ok(null)
-  return /^[1-9]\d{0,2}$/.test(text) ? ok(Number(text)) : err('--target must be a number of blocks, from 1 to 144.')
+  const isTarget = /^[1-9]\d{0,2}$/.test(text) && Number(text) <= TARGET_BLOCKS_MAX
+  return isTarget ? ok(Number(text)) : err(`--target must be a number of blocks, from 1 to ${TARGET_BLOCKS_MAX}.`)
 }

@@ -11,7 +11,15 @@ export interface WalletLine {
     readonly name: string
     readonly assets: readonly string[]
     readonly firstAddresses: readonly string[]
+    readonly payer: PayerLine | null
   }[]
+}
+
+/** The address that an EVM hot wallet pays from. */
+export interface PayerLine {
+  readonly address: string
+  readonly native: string | null
+  readonly low: boolean
 }
 
 /** One asset; null when it was never read. */
@@ -33,6 +41,8 @@ export interface ChainLine {
   readonly refreshing: boolean
   readonly error: { readonly reason: string; readonly detail: string; readonly at: string } | null
   readonly assets: readonly SumLine[]
+  /** Of a wallet, not of one address. */
+  readonly payer?: PayerLine | null
 }
 
 /** `GET /v1/wallets/:id/balance`. */

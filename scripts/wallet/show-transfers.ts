@@ -1,7 +1,7 @@
 import type { TransferDetail, TransferResource } from '../../src/wallet/transfers/resource.ts'
 import { count, type Say, table } from '../stack/say.ts'
 import { Refusal } from '../stack/tool.ts'
-import type { PayoutAnswer } from './transfers.ts'
+import type { PayoutAnswer, RefundLine, RefundsAnswer } from './transfers.ts'
 
 /** How long a transfer is followed: blocks of Bitcoin may be an hour apart. */
 const FOLLOW_MS_MAX = 6 * 3_600_000
@@ -37,8 +37,8 @@ export function exitCodeOf(transfer: TransferResource): number {
 }
 
 export function showTransfer(transfer: TransferDetail, say: Say): void {
-  const { id, kind, amount, asset, outputs, outputCount, reference, payoutId, fee, feeMax, explorerUrl, transactions, unsigned } =
-    transfer
+  const { id, kind, amount, asset, outputs, outputCount, reference, payoutId, fee, feeMax } = transfer
+  const { explorerUrl, transactions, unsigned, approval } = transfer
   say.line(
     `${id}  ${kind} of ${amount} ${asset}${reference === null ? '' : `, ${reference}`}${payoutId === null ? '' : `, of ${payoutId}`}`,
   )
@@ -50,6 +50,7 @@ export function showTransfer(transfer: TransferDetail, say: Say): void {
   say.line(`  fee ${cost}, at most ${feeMax.amount} ${feeMax.asset}`)
   for (const { txid, sentAt } of transactions) say.line(`  signed ${txid}${sentAt === null ? ', no node has it yet' : ''}`)
   if (explorerUrl !== null) say.line(`  ${explorerUrl}`)
+  if (approval?.url) say.line(`  approve it with a passkey: ${approval.url}`)
   if (unsigned?.psbt) say.line(`  npm run wallet -- psbt ${id}, sign it, then npm run wallet -- submit ${id} <file or text>`)
   if (unsigned?.evm) say.line(`  to be signed: ${JSON.stringify(unsigned.evm.fields)}`)
 }
@@ -71,6 +72,21 @@ export function showPayout({ id, rows, data, refused, warnings }: PayoutAnswer, 
   showTransfers(data, say)
   for (const { line, detail } of refused) say.line(`  line ${line} was not sent: ${detail}`)
   return refused.length > 0 ? 1 : 0
+}
+
+/** Its last line is for its payer, while they can use it. */
+export function showRefund({ id, amount, asset, status, detail, address, txid, claimUrl }: RefundLine, say: Say): void {
+  say.line(`${id}  refund of ${amount} ${asset}`)
+  say.line(`  ${status}${txid === null ? '' : `, ${txid}`}${detail === null ? '' : `: ${detail}`}`)
+  if (address !== null) say.line(`  to ${address}`)
+  if (claimUrl !== null) say.line(`  for its payer, and nobody else: ${claimUrl}`)
+}
+
+export function showRefunds({ data, refundable }: RefundsAnswer, say: Say): void {
+  for (const refund of data) showRefund(refund, say)
+  if (data.length === 0) say.line('  no refund')
+  const left = refundable.map(({ asset, amount }) => `${amount} ${asset}`).join(', ')
+  say.line(`  ${left === '' ? 'nothing' : left} can be refunded`)
 }
 
 function isOver({ status }: TransferResource): boolean {

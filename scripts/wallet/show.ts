@@ -1,6 +1,6 @@
 import { type Say, table } from '../stack/say.ts'
 import { Refusal } from '../stack/tool.ts'
-import type { AddressAnswer, BalanceAnswer, ChainLine, GivenLine, SumLine, WalletLine } from './client.ts'
+import type { AddressAnswer, BalanceAnswer, ChainLine, GivenLine, PayerLine, SumLine, WalletLine } from './client.ts'
 
 /** How long a reading is waited for: a scan of all coins takes minutes on a big chain. */
 const READ_MS_MAX = 10 * 60_000
@@ -27,9 +27,10 @@ export function showWallets(wallets: readonly WalletLine[], say: Say): void {
   for (const { id, custody, script, addressesUsed, chains } of wallets) {
     const key = custody === 'self' ? 'your own key' : 'the platform’s key'
     say.line(`${id}  ${script}, ${key}, ${addressesUsed} of its addresses given out`)
-    for (const { name, assets, firstAddresses } of chains) {
+    for (const { name, assets, firstAddresses, payer } of chains) {
       say.line(`  ${name}: ${assets.join(', ')}`)
       for (const [index, address] of firstAddresses.entries()) say.line(`    ${index}  ${address}`)
+      if (payer) say.line(`    pays from ${payerWords(payer)}`)
     }
   }
 }
@@ -63,15 +64,20 @@ export async function showAddresses(addresses: AsyncIterable<GivenLine>, say: Sa
 
 function showChains(chains: readonly ChainLine[], say: Say): number {
   let failed = 0
-  for (const { name, asOf, readAt, addresses, refreshing, stale, error, assets } of chains) {
+  for (const { name, asOf, readAt, addresses, refreshing, stale, error, assets, payer } of chains) {
     const words = asOf === null ? 'never read' : `as of block ${asOf.height} (${asOf.at}), ${addresses} read at ${readAt}`
     say.line(`  ${name}: ${words}${refreshing ? ', being read' : stale ? ', stale: --refresh' : ''}`)
     if (asOf !== null) table(say, rowsOf(assets))
+    if (payer) say.line(`    pays from ${payerWords(payer)}`)
     if (error === null) continue
     failed = 1
     say.line(`    not read at ${error.at}: ${error.reason}: ${error.detail}`)
   }
   return failed
+}
+
+function payerWords({ address, native, low }: PayerLine): string {
+  return `${address}, which has ${native ?? '?'} for gas${low ? ': send it more' : ''}`
 }
 
 function rowsOf(assets: readonly SumLine[]): string[][] {

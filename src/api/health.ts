@@ -11,23 +11,24 @@ const AUDIT_STALE_MS = 5 * 60_000
 
 /**
  * GET /health: how far each chain is read and when its head last moved; when the ledgers were last compared with chains
- * and copies, and how many differences no person has looked at. 200 while anything can be paid, 503 when no chain is
+ * and copies, and how many differences no person has looked at; how many Lightning nodes are away. 200 while anything can be paid, 503 when no chain is
  * followed, so that a load balancer needs nothing but the status.
  */
 export function createHealth(): Hono<{ Bindings: EdgeEnv }> {
   return new Hono<{ Bindings: EdgeEnv }>().get('/health', async (context) => {
-    const { chains: configured } = registryOf(context.env)
-    const [ledger, ...chains] = await Promise.all([
+    const { chains: configured, lightning: networks } = registryOf(context.env)
+    const [ledger, lightning, ...chains] = await Promise.all([
       ledgerHealth(context.env, Date.now()),
+      Promise.all(networks.map(({ id }) => lightningHealth(context.env, id))),
       ...configured.map(({ id, name }) => healthOf(context.env, id, name)),
     ])
-    const allDown = chains.every(({ status }) => status === 'down')
+    const allDown = chains.length > 0 && chains.every(({ status }) => status === 'down')
     const chainsWell = chains.every(({ status, nodes }) => {
       return (status === 'ok' || status === 'catching_up') && !nodes?.some((node) => node.status === 'disagrees')
     })
     const ledgerWell = ledger.status === 'ok' || ledger.status === 'unchecked'
     const status = allDown ? 'down' : chainsWell && ledgerWell ? 'ok' : 'degraded'
-    const body = { status, chains: chains.map(chainResource), ledger }
+    const body = { status, chains: chains.map(chainResource), lightning, ledger }
     return context.json(body, allDown ? 503 : 200, { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
   })
 }
@@ -39,6 +40,15 @@ async function healthOf(env: EdgeEnv, chainId: string, name: string): Promise<Ch
     const unknown = { height: null, hash: null, headHeight: null, finalHeight: null, lagBlocks: null }
     return { chainId, name, status: 'down', ...unknown, headAdvancedAtMs: null, syncedAtMs: null, error: reasonOf(thrown) }
   }
+}
+
+/** Nodes are merchants' own: how many there are and how many are away, and no more. They do not make the status. */
+async function lightningHealth(env: EdgeEnv, rail: string) {
+  const unknown = { nodes: null, down: null }
+  const summary = await env.LIGHTNINGS.getByName(rail)
+    .summary()
+    .catch(() => unknown)
+  return { rail, nodes: summary.nodes, down: summary.down }
 }
 
 /** Counts and times only: who has a difference is nobody else's business. */

@@ -1,13 +1,16 @@
 import { Only } from '../checkout/stages/paying.tsx'
 import { type AskFault, type ClaimView, linkTo, type Stage } from './view.ts'
 
+/** The page has one form at most. */
+export const FORM_ID = 'claim'
+
 /** Where the payer says where to. Works without a script; what is wrong is said at the field. */
 export function AskForm({ view, stage }: { view: ClaimView; stage: Extract<Stage, { kind: 'ask' }> }) {
   const { t, asset, chain } = view
   const names = { asset: asset.name, network: chain.name }
   const { fault, typed, again } = stage
   return (
-    <form class="claim" method="post" action={linkTo(view)} autocomplete="off" novalidate>
+    <form class="claim" id={FORM_ID} method="post" action={linkTo(view)} autocomplete="off" novalidate>
       <div class="field">
         <label for="address">{t.addressLabel(names)}</label>
         <textarea
@@ -53,7 +56,7 @@ export function AskForm({ view, stage }: { view: ClaimView; stage: Extract<Stage
 export function ConfirmForm({ view, address }: { view: ClaimView; address: string }) {
   const { t } = view
   return (
-    <form class="claim" method="post" action={linkTo(view)}>
+    <form class="claim" id={FORM_ID} method="post" action={linkTo(view)}>
       <input type="hidden" name="address" value={address} />
       <div class="actions">
         <button class="button" type="submit" name="step" value="confirm">

@@ -2,6 +2,7 @@ import { ICON, initial, MARK_SIGN } from '../checkout/document.tsx'
 import { LANGUAGES, type Language } from '../checkout/language.ts'
 import { Sign } from '../checkout/parts.tsx'
 import { css } from './built/assets.ts'
+import { FORM_ID } from './forms.tsx'
 import { CardOf } from './stages.tsx'
 import { type ClaimView, headline, linkTo } from './view.ts'
 
@@ -30,7 +31,7 @@ export function claimPage(view: ClaimView): string {
           </div>
         </div>
       </main>
-      <Footer language={view.language} linkOf={(lang) => linkTo(view, { lang })} />
+      <Footer language={view.language} view={view} />
     </>,
   )
 }
@@ -50,7 +51,7 @@ export function messagePage(language: Language, title: string, text: string): st
           </div>
         </div>
       </main>
-      <Footer language={language} linkOf={null} />
+      <Footer language={language} view={null} />
     </>,
   )
 }
@@ -74,22 +75,38 @@ function document(language: Language, title: string, body: unknown): string {
   return `<!doctype html>${page}`
 }
 
-function Footer({ language, linkOf }: { language: Language; linkOf: ((tag: string) => string) | null }) {
+function Footer({ language, view }: { language: Language; view: ClaimView | null }) {
   const { paymentsBy, language: label } = LANGUAGES[language]
   return (
     <footer>
       <span class="by">
         {MARK_SIGN} {paymentsBy} <b>Paytomat</b>
       </span>
-      {linkOf && (
+      {view && (
         <nav aria-label={label}>
           {Object.entries(LANGUAGES).map(([tag, { languageName }]) => (
-            <a href={linkOf(tag)} lang={tag} hreflang={tag} aria-current={tag === language ? 'true' : undefined}>
-              {languageName}
-            </a>
+            <LanguageLink view={view} tag={tag} name={languageName} current={tag === language ? 'true' : undefined} />
           ))}
         </nav>
       )}
     </footer>
+  )
+}
+
+/** While there is a form, another language takes along what is in it: the form is sent, to be shown again. */
+function LanguageLink({ view, tag, name, current }: { view: ClaimView; tag: string; name: string; current?: 'true' | undefined }) {
+  const { kind } = view.stage
+  const to = linkTo(view, { lang: tag })
+  if (kind !== 'ask' && kind !== 'confirm')
+    return (
+      <a href={to} lang={tag} hreflang={tag} aria-current={current}>
+        {name}
+      </a>
+    )
+  const step = kind === 'ask' ? 'edit' : 'check'
+  return (
+    <button type="submit" form={FORM_ID} formaction={to} name="step" value={step} lang={tag} aria-current={current}>
+      {name}
+    </button>
   )
 }

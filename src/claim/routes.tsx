@@ -2,6 +2,7 @@ import { type Context, Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import type { EdgeEnv } from '../../workers/edge/env.ts'
 import { isClaimToken } from '../auth/claim-token.ts'
+import { formFields } from '../checkout/form.ts'
 import { chooseLanguage, LANGUAGES, type Language } from '../checkout/language.ts'
 import { addressFault } from '../invoice/refund-address.ts'
 import { isId } from '../lib/ids.ts'
@@ -43,11 +44,11 @@ export function createClaim(): Hono<{ Bindings: EdgeEnv }> {
     // Sent meanwhile, ended, or changed too often: the page says so itself.
     if (!isChangeable(refund)) return c.redirect(linkTo(request), 303)
     const { typed, step } = await formOf(c)
-    // It is shown in groups of four, and may be copied like that.
-    const address = typed.replace(/\s/g, '')
+    // It is shown in groups of four, and may be copied like that; programs add signs that nobody sees (Unicode's Cf).
+    const address = typed.replace(/[\s\p{Cf}]/gu, '')
     const ask: Stage = { kind: 'ask', typed, fault: null, again: refund.address !== null }
-    if (address === '') return page(c, request, { ...ask, fault: 'missing' }, 422)
     if (step === 'edit') return page(c, request, ask)
+    if (address === '') return page(c, request, { ...ask, fault: 'missing' }, 422)
     const fault = addressFault(invoice, refund, address, registry)
     if (fault) return page(c, request, { ...ask, fault: fault.reason }, 422)
     if (step !== 'confirm') return page(c, request, { kind: 'confirm', address })
@@ -97,7 +98,7 @@ async function requestOf(c: ClaimContext): Promise<ClaimRequest | null> {
 }
 
 async function formOf(c: ClaimContext): Promise<{ typed: string; step: unknown }> {
-  const { address, step } = await c.req.parseBody()
+  const { address, step } = await formFields(c.req)
   return { typed: typeof address === 'string' ? address.trim().slice(0, TYPED_MAX) : '', step }
 }
 

@@ -146,11 +146,12 @@ function Steps({ view, stage }: { view: ClaimView; stage: Stage }) {
 }
 
 function Facts({ view }: { view: ClaimView }) {
-  const { t, common, chain, refund, invoice } = view
+  const { t, common, chain, refund, invoice, stage } = view
   const { orderId, storeName, description } = invoice.terms
+  const isEnded = stage.kind === 'failed' || stage.kind === 'cancelled'
   return (
     <dl>
-      <Fact name={t.youGet}>{view.amountText}</Fact>
+      {!isEnded && <Fact name={t.youGet}>{view.amountText}</Fact>}
       <Fact name={t.network}>
         {chain.name} {isTestNetwork(chain) && <span class="tag">{common.testNetwork}</span>}
       </Fact>

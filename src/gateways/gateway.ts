@@ -43,6 +43,8 @@ export interface PaymentRequest {
   readonly address: string
   readonly assetCode: string
   readonly units: bigint
+  /** Bitcoin: the Lightning invoice for the same amount, for wallets that can pay it. */
+  readonly lightning?: string
   /** Shown by wallets that can. */
   readonly label?: string
   readonly message?: string

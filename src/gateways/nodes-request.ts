@@ -26,14 +26,31 @@ export interface NodeRequest {
  */
 export async function requestNode(
   node: NodeEndpoint,
-  { path = '', json, bytesMax, timeoutMs = TIMEOUT_MS }: NodeRequest,
+  request: NodeRequest,
   fetcher: typeof fetch,
 ): Promise<Result<{ status: number; body: Uint8Array }, RequestError>> {
-  const host = hostOf(node)
+  const { bytesMax } = request
+  try {
+    const reached = await reachNode(node, request, fetcher)
+    if (!reached.ok) return reached
+    const body = await readBounded(reached.value, bytesMax)
+    if (!body) return err({ reason: 'too_large', detail: `${hostOf(node)}: the answer is longer than ${bytesMax} bytes` })
+    return ok({ status: reached.value.status, body })
+  } catch (thrown) {
+    return err(unreachableError(node, thrown))
+  }
+}
+
+/** The same with the body unread, for answers that go on for as long as the time limit lets them. */
+export async function reachNode(
+  node: NodeEndpoint,
+  { path = '', json, timeoutMs = TIMEOUT_MS }: Omit<NodeRequest, 'bytesMax'>,
+  fetcher: typeof fetch,
+): Promise<Result<Response, NodeError>> {
   const fault = addressFault(node)
-  if (fault !== null) return err({ reason: 'protocol', detail: `${host}: ${fault}` })
+  if (fault !== null) return err({ reason: 'protocol', detail: `${hostOf(node)}: ${fault}` })
   const headers = headersOf(node)
-  if (headers === null) return err({ reason: 'protocol', detail: `${host}: its credentials are no HTTP headers` })
+  if (headers === null) return err({ reason: 'protocol', detail: `${hostOf(node)}: its credentials are no HTTP headers` })
   try {
     const reach = node.fetcher ?? fetcher
     const response = await reach(path === '' ? node.url : `${node.url.replace(/\/$/, '')}${path}`, {
@@ -44,12 +61,14 @@ export async function requestNode(
       redirect: 'manual',
       signal: AbortSignal.timeout(timeoutMs),
     })
-    const body = await readBounded(response, bytesMax)
-    if (!body) return err({ reason: 'too_large', detail: `${host}: the answer is longer than ${bytesMax} bytes` })
-    return ok({ status: response.status, body })
+    return ok(response)
   } catch (thrown) {
-    return err({ reason: 'node_unreachable', detail: `${host}: ${withoutSecrets(node, reasonOf(thrown))}` })
+    return err(unreachableError(node, thrown))
   }
+}
+
+function unreachableError(node: NodeEndpoint, thrown: unknown): NodeError {
+  return { reason: 'node_unreachable', detail: `${hostOf(node)}: ${withoutSecrets(node, reasonOf(thrown))}` }
 }
 
 /** A text about a node, or from it, that a person may read: its credentials and all addresses are taken out. */

@@ -18,7 +18,12 @@ const NODES_MAX = 16
 export function nodesOf(env: NodesEnv, chain: ChainConfig): readonly NodeEndpoint[] {
   const nodes = (JSON.parse(env.NODES) as Record<string, readonly NodeEndpoint[]>)[chain.id] ?? []
   if (nodes.length > NODES_MAX) throw new Error(`NODES names ${nodes.length} nodes for ${chain.id}, and ${NODES_MAX} is the most`)
-  return nodes.map((node) => (node.via === undefined ? node : { ...node, fetcher: fetcherOf(env, node.via) }))
+  return nodes.map((node) => withFetcher(env, node))
+}
+
+/** The same endpoint with what its `via` leads to. */
+export function withFetcher<E extends NodeEndpoint>(env: NodesEnv, node: E): E {
+  return node.via === undefined ? node : { ...node, fetcher: fetcherOf(env, node.via) }
 }
 
 /** Never the whole address, in what people read: it may hold a key. */

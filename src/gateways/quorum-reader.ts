@@ -80,7 +80,7 @@ export function createQuorumReader(
     return { follow: { target: heavier.head, by: [heavier.node], partial: false }, statuses }
   }
 
-  /** As a quorum of nodes says it; where they differ, as most of all do. */
+  /** As a quorum of nodes says it; where they differ, or one of them does not say, as most of all do. */
   async function hashAt(height: number): Promise<Result<string | null, NodeError>> {
     const votes: { node: NodeReader; hash: string }[] = []
     const failures: NodeError[] = []
@@ -95,9 +95,11 @@ export function createQuorumReader(
     }
     const all = inOrder()
     await ask(all.slice(0, quorum))
-    if (new Set(votes.map(({ hash }) => hash)).size !== 1) await ask(all.slice(quorum))
+    if (votes.length < quorum || new Set(votes.map(({ hash }) => hash)).size !== 1) await ask(all.slice(quorum))
     if (votes.length === 0) return failures.length > 0 ? err(worstOf(failures)) : ok(null)
-    const most = votes.find(({ hash }) => 2 * votes.filter((vote) => vote.hash === hash).length > votes.length)
+    const needed = neededOf(nodes.length, votes.length)
+    if (votes.length < needed && failures.length > 0) return err(worstOf(failures))
+    const most = votes.find(({ hash }) => votes.filter((vote) => vote.hash === hash).length >= needed)
     const detail = `at ${height} ${votes.map(({ node, hash }) => `${node.host} has ${hash}`).join(', ')}`.slice(0, 300)
     if (!most) return err({ reason: 'nodes_disagree', detail })
     for (const { node, hash } of votes) if (hash !== most.hash) setAside(node, { reason: 'node_lied' })

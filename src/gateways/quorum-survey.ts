@@ -17,7 +17,7 @@ export interface NodeReader extends ChainReader {
   refOf(hash: string): Promise<Result<BlockRef, NodeError>>
   /**
    * Chains of work: how much is proven by the headers above `base` up to `head`, at most `PROOF_BLOCKS_MAX` of them; they
-   * must hang together, meet the targets they state, and state none far easier than that of `base`.
+   * must hang together, meet the targets they state, and state those that follow from that of `base`.
    */
   work?(base: Place, head: Place): Promise<Result<bigint, NodeError>>
   /** Chains whose blocks do not prove what is in them: whether this node has the same transfers in the block. */

@@ -5,6 +5,7 @@ import { bitcoinWatchKey } from './bitcoin/parse-address.ts'
 import { evmAddresses } from './evm/address.ts'
 import { evmWatchKey } from './evm/parse-address.ts'
 import type { AddressBook, PaymentRequest } from './gateway.ts'
+import { lightningPaymentUri } from './lightning/uri.ts'
 import { bankPaymentUri } from './sepa/address.ts'
 
 /** The pure half of each gateway. The reading half is in readers.ts, so that a Worker bundles only what it uses. */
@@ -27,5 +28,6 @@ export function watchKeyOf(chain: ChainConfig, address: string): Uint8Array | nu
 
 /** What a wallet or a bank's app opens to pay, whatever it is paid on. */
 export function paymentUri(rail: Rail, request: PaymentRequest): string {
-  return rail.gateway === 'sepa' ? bankPaymentUri(request.address, request.units) : addressBookOf(rail).paymentUri(rail, request)
+  if (rail.gateway === 'sepa') return bankPaymentUri(request.address, request.units)
+  return rail.gateway === 'lightning' ? lightningPaymentUri(request.address) : addressBookOf(rail).paymentUri(rail, request)
 }

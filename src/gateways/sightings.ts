@@ -25,8 +25,7 @@ export function mergeSights(chain: ChainConfig, answers: readonly Result<Sight, 
     .sort((one, other) => other.confirmations - one.confirmations)
   if (deepest) {
     const voters = sights.filter(({ headHeight }) => headHeight >= deepest.height)
-    const isSame = ({ sighting }: Sight) => sighting.status === 'included' && sighting.blockHash === deepest.blockHash
-    const other = voters.find((one) => !isSame(one))?.sighting
+    const other = voters.find(({ sighting }) => !isSame(sighting, deepest))?.sighting
     if (other) logEvent('warn', 'nodes_disagree_on_transaction', { chainId: chain.id, txid: deepest.txid, other: other.status })
     return ok({ ...deepest, final: deepest.final && !other && voters.length >= neededOf(answers.length, voters.length) })
   }
@@ -43,4 +42,10 @@ export function mergeSights(chain: ChainConfig, answers: readonly Result<Sight, 
   if (heights.length > 0) return ok({ status: 'absent', searchedHeight: Math.max(...heights) })
   const failure = answers.find((answer) => !answer.ok)
   return failure && !failure.ok ? failure : err({ reason: 'protocol', detail: 'no node is configured for this chain' })
+}
+
+/** The same block, and the same of all that ends a transfer: which of its transactions it is, and what became of the money. */
+function isSame(sighting: Sighting, deepest: Extract<Sighting, { status: 'included' }>): boolean {
+  if (sighting.status !== 'included' || sighting.blockHash !== deepest.blockHash) return false
+  return sighting.txid === deepest.txid && sighting.reverted === deepest.reverted && sighting.fee === deepest.fee
 }

@@ -242,7 +242,7 @@ export type BroadcastAnswer =
 
 export interface LookQuestion {
   readonly txids: readonly string[]
-  /** The newest plan: what it spends is what tells whether another transaction took its place. */
+  /** The first plan that was signed: what it spends they all spend, and that tells whether another transaction took their place. */
   readonly plan: SpendPlan
   /** Payer's address on EVM chains, else ''. */
   readonly payer: string
@@ -262,7 +262,7 @@ export type Sighting =
       readonly final: boolean
       /** EVM: it is in the block and moved nothing. */
       readonly reverted: boolean
-      /** What it cost, in base units of the native asset. */
+      /** What it cost, in base units of the native asset; of coins as far as they are in the plan that was asked about. */
       readonly fee: bigint
     }
   /** In no block up to `searchedHeight` and in no mempool; what it spends is still there: it may be sent again. */

@@ -1,4 +1,4 @@
-import { isBankRail } from '../bank/receive.ts'
+import { isBankRail, isLightning } from '../bank/receive.ts'
 import { err, ok, type Result } from '../lib/result.ts'
 import { divideDown } from '../money/amount.ts'
 import { type Rate, worthUnits } from '../money/rate.ts'
@@ -35,6 +35,8 @@ export function requestRefund(
   const method = paid && methodOf(invoice, paid)
   if (!method || refundable === 0n) return err(nothing(invoice, asset))
   const rail = registry.rail(paid.chainId)
+  // The payer would have to bring an invoice of theirs, and a node's credential here cannot pay.
+  if (isLightning(rail.id)) return err({ reason: 'rail_cannot_refund', rail: rail.name })
   const amount = amountOf(invoice, asset, wish, registry, rates)
   if (!amount.ok) return amount
   const { units, rule } = amount.value
@@ -108,7 +110,9 @@ export function cancelRefund(
   const refund = refundOf(invoice, id)
   if (!refund) return err({ reason: 'refund_not_found' })
   if (refund.status === 'cancelled' || refund.cancelledBy !== null) return ok([])
-  if (!isOpen(refund)) return err({ reason: 'refund_closed', status: refund.status })
+  // A merchant's own wallet may take days to sign; a file is with the bank, for all that anybody knows.
+  const isSigning = refund.status === 'signing' && !isBankRail(refund.chainId)
+  if (!isOpen(refund) && !isSigning) return err({ reason: 'refund_closed', status: refund.status })
   return ok(changed(refund, { ...refund, cancelledBy: by }, nowMs))
 }
 

@@ -92,7 +92,7 @@ function bodiesOf(
 ): Result<InvoiceEventBody[], Refusal> {
   switch (command.type) {
     case 'activate':
-      return ok(isActive(invoice, command.activation.asset) ? [] : [{ type: 'method_activated', activation: command.activation }])
+      return ok(isActive(invoice, command.activation) ? [] : [{ type: 'method_activated', activation: command.activation }])
     case 'deadline':
       return ok(invoice.deadlinePassed || nowMs < deadlineOf(invoice) ? [] : [{ type: 'deadline_passed' }])
     case 'resolve':
@@ -102,8 +102,10 @@ function bodiesOf(
   }
 }
 
-export function isActive(invoice: Invoice, asset: string): boolean {
-  return invoice.activations.some((activation) => activation.asset === asset)
+/** An address is for ever, but for one that asks for an amount: another amount makes it another. */
+function isActive({ activations }: Invoice, { asset, units, address }: Activation): boolean {
+  const known = activations.find((activation) => activation.asset === asset)
+  return known !== undefined && (units === undefined || known.address === address)
 }
 
 function observe(

@@ -1,6 +1,6 @@
 import { assert, unreachable } from '../lib/result.ts'
 import type { Refund } from './refund.ts'
-import type { Invoice, InvoiceEvent, InvoiceEventBody, Payment } from './types.ts'
+import type { Activation, Invoice, InvoiceEvent, InvoiceEventBody, Payment } from './types.ts'
 
 /** Applies one event. Pure; the invoice is nothing but its events, in order. */
 export function evolve(invoice: Invoice | null, event: InvoiceEvent): Invoice {
@@ -24,7 +24,7 @@ export function evolve(invoice: Invoice | null, event: InvoiceEvent): Invoice {
   const next = { ...invoice, version: event.version, updatedAtMs: event.atMs }
   switch (event.type) {
     case 'method_activated':
-      return { ...next, activations: [...invoice.activations, event.activation] }
+      return { ...next, activations: putActivation(invoice.activations, event.activation) }
     case 'payment_changed':
       return { ...next, payments: putPayment(invoice.payments, event.payment) }
     case 'deadline_passed':
@@ -51,6 +51,14 @@ export function evolve(invoice: Invoice | null, event: InvoiceEvent): Invoice {
 /** Events as they follow an invoice's newest one. */
 export function numbered(invoice: Invoice, bodies: readonly InvoiceEventBody[], atMs: number): InvoiceEvent[] {
   return bodies.map((body, at) => ({ ...body, version: invoice.version + 1 + at, atMs }))
+}
+
+/** In the order of the payer's choices: what was made beside one of them is before them all. */
+function putActivation(activations: readonly Activation[], activation: Activation): Activation[] {
+  const known = activations.some(({ asset }) => asset === activation.asset)
+  if (known)
+    return activations.map((old) => (old.asset === activation.asset ? { ...activation, ...(old.beside && { beside: true }) } : old))
+  return activation.beside ? [activation, ...activations] : [...activations, activation]
 }
 
 function putPayment(payments: readonly Payment[], payment: Payment): Payment[] {

@@ -1,14 +1,15 @@
 import { DurableObject } from 'cloudflare:workers'
 import type { CoreEnv } from '../../workers/core/env.ts'
-import { openAddress, type Place, readUntil } from '../bank/receive.ts'
+import { isLightning, openAddress, type Place, readUntil } from '../bank/receive.ts'
 import type { PaymentObservation } from '../chain/rpc.ts'
 import { ratesSnapshot } from '../exchange/cache.ts'
 import { logEvent, reasonOf } from '../lib/log.ts'
 import { assert, err, ok, type Result } from '../lib/result.ts'
 import { registryOf } from '../money/registry.ts'
 import { Announcer } from './announcer.ts'
-import { type Command, decide, isActive, type LateRate, type LateRates } from './decide.ts'
+import { type Command, decide, type LateRate, type LateRates } from './decide.ts'
 import { evolve, numbered } from './evolve.ts'
+import { lightningBeside, lightningToRelease, memoOf, staleLightning } from './lightning.ts'
 import type { CancelRefusal, ClaimRefusal, RefundChange, RefundRequested, RequestRefund, RequestRefusal } from './refund-rpc.ts'
 import { Refunds } from './refunds.ts'
 import type {
@@ -23,10 +24,12 @@ import type {
 import { appendCommit, insertInvoice, loadEvents, loadFingerprint, loadInvoice } from './store.ts'
 import { buildTerms, priceNow } from './terms.ts'
 import type { Invoice, InvoiceEvent, InvoiceEventBody } from './types.ts'
-import { deadlineOf } from './view.ts'
+import { activationOf, deadlineOf, methodDue } from './view.ts'
 
 /** Browsers that may watch one invoice live; more fall back to polling. */
 const SOCKETS_MAX = 64
+/** A shopper who chose Bitcoin waits so long for the Lightning invoice that is shown with it. */
+const BESIDE_MAX_MS = 1_500
 /** While a chain is behind, the deadline is looked at again after so long, doubling to the last. */
 const DEADLINE_RETRY_MS = 2_000
 const DEADLINE_RETRY_MAX_MS = 60_000
@@ -75,20 +78,35 @@ export class InvoiceObject extends DurableObject<CoreEnv> implements InvoiceRpc 
   }
 
   async activate(asset: string): Promise<Result<Invoice, ActivateRefusal>> {
+    const activated = await this.#activate(asset)
+    const beside = activated.ok ? lightningBeside(activated.value.terms, asset, registryOf(this.env)) : null
+    if (!activated.ok || beside === null || activationOf(activated.value, beside)) return activated
+    // One code for both. The Lightning node may be away: then it is the address alone, and both when it comes back.
+    await Promise.race([
+      this.#activate(beside.asset, true).catch(() => null),
+      new Promise((resolve) => setTimeout(resolve, BESIDE_MAX_MS)),
+    ])
+    return ok(this.#existing())
+  }
+
+  async #activate(asset: string, beside = false): Promise<Result<Invoice, ActivateRefusal>> {
     const invoice = this.#load()
     if (!invoice) return err({ reason: 'invoice_not_found' })
     const method = invoice.terms.methods.find((offered) => offered.asset === asset)
     if (!method) return err({ reason: 'asset_not_offered', asset })
-    if (isActive(invoice, asset)) return ok(invoice)
+    if (activationOf(invoice, method)) return ok(invoice)
     // An invoice that waits for a bank is open for longer than its rates hold.
     if (invoice.status !== 'new') return err({ reason: 'invoice_closed', status: invoice.status })
     if (Date.now() >= invoice.terms.expiresAtMs) return err({ reason: 'invoice_closed', status: 'past its time' })
 
-    const opened = await openAddress(this.env, method, invoice.terms.id)
+    const { id, expiresAtMs } = invoice.terms
+    const units = methodDue(invoice, method)
+    const opened = await openAddress(this.env, method, id, { units, memo: memoOf(invoice.terms), expiresAtMs })
     if (!opened.ok) return opened
     const { address, index } = opened.value
     const nowMs = Date.now()
-    const after = this.#apply({ type: 'activate', activation: { asset, address, index, atMs: nowMs } }, nowMs)
+    const asked = isLightning(method.chainId) ? { units, ...(beside && { beside: true as const }) } : {}
+    const after = this.#apply({ type: 'activate', activation: { asset, address, index, atMs: nowMs, ...asked } }, nowMs)
     return ok(after)
   }
 
@@ -215,6 +233,23 @@ export class InvoiceObject extends DurableObject<CoreEnv> implements InvoiceRpc 
     for (const socket of this.ctx.getWebSockets()) socket.send(liveMessage(invoice))
     if (untold.length > 0) this.ctx.waitUntil(this.#announcer.tell(untold, invoice))
     if (this.#refunds.carrier.alarmAtMs(invoice, nowMs) !== null) this.ctx.waitUntil(this.#refunds.carrier.carryDue(nowMs))
+    this.#tendLightning(before, invoice, nowMs)
+  }
+
+  /**
+   * A Lightning invoice asks for what is due: another amount makes another one, and none is left to be paid twice. Best
+   * effort: who opens the page or asks the API has it renewed too, and what is paid all the same is counted.
+   */
+  #tendLightning(before: Invoice | null, invoice: Invoice, nowMs: number): void {
+    const renewed = staleLightning(invoice, nowMs).map(({ asset }) => this.#activate(asset))
+    const released = lightningToRelease(before, invoice).map(({ walletId }) => {
+      return this.env.LIGHTNINGS.getByName(walletId).release(invoice.terms.id)
+    })
+    for (const work of [...renewed, ...released]) {
+      const told = (thrown: unknown) =>
+        logEvent('warn', 'lightning_not_tended', { invoiceId: invoice.terms.id, reason: reasonOf(thrown) })
+      this.ctx.waitUntil(work.catch(told))
+    }
   }
 
   /** Passes the deadline once every chain an address was shown on has been read up to it. */

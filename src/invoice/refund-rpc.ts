@@ -13,7 +13,7 @@ export interface RefundsRpc {
   requestRefund(request: RequestRefund): Promise<Result<RefundRequested, RequestRefusal>>
   /** The payer says where to, and again, where to instead, until it is signed. */
   claimRefund(id: string, address: string): Promise<Result<Invoice, ClaimRefusal>>
-  /** Ends a refund that is not signed. One whose wallet does not answer ends once it does (`cancelledBy`). */
+  /** Ends a refund that is not signed. One whose wallet does not answer, or is signing, ends once that says so (`cancelledBy`). */
   cancelRefund(id: string, by: string): Promise<Result<Invoice, CancelRefusal>>
   /** From the wallet object: how a transfer of ours is doing. Newer versions win, older and equal ones change nothing. */
   refundChanged(change: RefundChange): Promise<void>

@@ -6,10 +6,11 @@ import type { Asset } from '../money/asset.ts'
 import { type MethodFee, partnerShare } from '../money/fee.ts'
 import type { Rate } from '../money/rate.ts'
 import type { Registry } from '../money/registry.ts'
+import { paymentRequestOf } from './lightning.ts'
 import { feesOf } from './positions.ts'
 import { type RefundResource, refundResource } from './refund-resource.ts'
 import type { Invoice, InvoiceStatus, LatePolicy, MethodTerms, Payment, PaymentDecision } from './types.ts'
-import { figuresOf, isFinal, methodDue } from './view.ts'
+import { activationOf, figuresOf, isFinal, methodDue } from './view.ts'
 
 /**
  * An invoice as merchants see it, in the API and in webhooks. Amounts are decimals with all digits of their asset,
@@ -75,9 +76,12 @@ export interface PaymentMethodResource {
   /** Who holds the wallet's key: the merchant, or the platform. */
   readonly custody: Custody
   readonly confirmationsRequired: number
-  /** Null until the method is activated. At a bank a payto URI (RFC 8905) without an amount. */
+  /**
+   * Null until the method is activated. At a bank a payto URI (RFC 8905) without an amount; of Lightning a BOLT 11 invoice,
+   * null again when another amount is due: activate the method anew.
+   */
   readonly address: string | null
-  /** BIP 21, EIP-681 or RFC 8905, for what is due; null when there is no address or nothing should be sent to it any more. */
+  /** BIP 21, EIP-681, RFC 8905 or `lightning:`, for what is due; null when there is no address or nothing should be sent to it any more. */
   readonly uri: string | null
 }
 
@@ -184,11 +188,11 @@ export function paymentResource(payment: Payment, registry: Registry): PaymentRe
 function methodResource(invoice: Invoice, method: MethodTerms, registry: Registry): PaymentMethodResource {
   const asset = registry.asset(method.asset)
   const rail = registry.rail(method.chainId)
-  const address = invoice.activations.find((activation) => activation.asset === method.asset)?.address ?? null
+  const activation = activationOf(invoice, method)
   // Within the tolerance something may be missing for ever; nobody owes it.
   const enough = invoice.status === 'processing' || invoice.status === 'settled'
   const due = enough ? 0n : methodDue(invoice, method)
-  const payable = address !== null && due > 0n && invoice.status === 'new'
+  const payable = activation !== null && due > 0n && invoice.status === 'new'
   return {
     asset: method.asset,
     chain: method.chainId,
@@ -199,8 +203,8 @@ function methodResource(invoice: Invoice, method: MethodTerms, registry: Registr
     fee: method.fee && methodFeeResource(method.fee, asset),
     custody: method.custody,
     confirmationsRequired: method.confirmationsWanted,
-    address,
-    uri: payable ? paymentUri(rail, { address, assetCode: method.asset, units: due }) : null,
+    address: activation?.address ?? null,
+    uri: payable ? paymentUri(rail, paymentRequestOf(invoice, method, activation, due, registry)) : null,
   }
 }
 

@@ -1,6 +1,6 @@
 import type { PaymentObservation } from '../chain/rpc.ts'
 import type { Result } from '../lib/result.ts'
-import type { AllocateRefusal } from '../wallet/rpc.ts'
+import type { LightningRefusal } from '../lightning/rpc.ts'
 import type { RefundsRpc } from './refund-rpc.ts'
 import type { ConfirmationTier, Invoice, InvoiceEvent, LatePolicy, StoreTerms } from './types.ts'
 
@@ -10,7 +10,10 @@ export interface InvoiceRpc extends RefundsRpc {
   create(request: CreateInvoice): Promise<Result<{ invoice: Invoice; replayed: boolean }, CreateRefusal>>
   /** Null when there is no such invoice. Reading an unknown one writes nothing. */
   read(): Promise<Invoice | null>
-  /** Allocates and watches the address of an asset; the same again changes nothing. */
+  /**
+   * Allocates and watches the address of an asset; the same again changes nothing, but that an address which asks for an
+   * amount is renewed when another amount is due.
+   */
   activate(asset: string): Promise<Result<Invoice, ActivateRefusal>>
   /**
    * From the chain's follower: newer revisions win, older and equal ones change nothing. Everything the follower
@@ -61,7 +64,7 @@ export type ActivateRefusal =
   | { readonly reason: 'asset_not_offered'; readonly asset: string }
   /** Nobody should be sent to an address of an invoice that is over. */
   | { readonly reason: 'invoice_closed'; readonly status: string }
-  | AllocateRefusal
+  | LightningRefusal
 
 export type ObserveAnswer =
   | { readonly known: false }

@@ -1,6 +1,7 @@
 import type { PaymentStatus } from '../chain/rpc.ts'
 import type { AccountKey } from '../gateways/gateway.ts'
 import type { Custody } from '../ledger/types.ts'
+import type { NodeName } from '../lightning/rpc.ts'
 import type { FeePlan, MethodFee } from '../money/fee.ts'
 import type { Rate } from '../money/rate.ts'
 import type { Refund } from './refund.ts'
@@ -77,6 +78,10 @@ export interface Activation {
   readonly address: string
   readonly index: number
   readonly atMs: number
+  /** Of addresses that ask for an amount themselves (BOLT 11): how much. Another amount due needs another address. */
+  readonly units?: bigint
+  /** Made with another method that the payer chose, which shows it too. */
+  readonly beside?: true
 }
 
 /**
@@ -196,4 +201,6 @@ export interface StoreConfig extends StoreTerms {
   readonly wallets: readonly { readonly id: string; readonly account: AccountKey }[]
   /** Absent in stores that were made before there were any. */
   readonly bankAccounts?: readonly { readonly id: string; readonly iban: string }[]
+  /** Likewise. */
+  readonly lightningNodes?: readonly ({ readonly id: string } & NodeName)[]
 }

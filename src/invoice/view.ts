@@ -1,5 +1,5 @@
 import { NOTHING, type Share, sumShares, unitsDue, unitsOver, unitsPaid } from '../money/share.ts'
-import type { Invoice, MethodTerms, Payment } from './types.ts'
+import type { Activation, Invoice, MethodTerms, Payment } from './types.ts'
 
 /** Whether a payment's money is there now, as far as anybody can know. */
 export function isAlive(payment: Payment): boolean {
@@ -66,6 +66,13 @@ export function figuresOf(invoice: Invoice): InvoiceFigures {
 /** What is still to be paid in one asset, rounded up to its base unit; 0 when nothing is. */
 export function methodDue(invoice: Invoice, method: MethodTerms): bigint {
   return unitsDue(shareOf(invoice, isAlive), method.whole)
+}
+
+/** The method's address, unless it asks for another amount than is due. Null before it was activated. */
+export function activationOf(invoice: Invoice, method: MethodTerms): Activation | null {
+  const shown = invoice.activations.find(({ asset }) => asset === method.asset)
+  const due = methodDue(invoice, method)
+  return shown && (shown.units === undefined || due === 0n || shown.units === due) ? shown : null
 }
 
 /** Confirmations so far and wanted over everything that counts: the slowest payment decides. Null when none is alive. */

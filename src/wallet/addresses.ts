@@ -10,15 +10,28 @@ import type { GivenIndex } from './rpc.ts'
  * one invoice for ever. The watch key is the same on every chain of the wallet; keeping it saves deriving it for a reading.
  */
 export const ADDRESS_TABLES = `
-  CREATE TABLE IF NOT EXISTS account (id INTEGER PRIMARY KEY CHECK (id = 1), xpub TEXT NOT NULL, script TEXT NOT NULL);
+  CREATE TABLE IF NOT EXISTS account (id INTEGER PRIMARY KEY CHECK (id = 1), xpub TEXT NOT NULL, script TEXT NOT NULL, origin TEXT);
   CREATE TABLE IF NOT EXISTS addresses (idx INTEGER PRIMARY KEY, invoice_id TEXT NOT NULL UNIQUE, key BLOB);
 `
 
 export function migrateAddresses(sql: Sql): void {
   sql.exec(ADDRESS_TABLES)
   // Wallets made before balances were read.
-  const columns = sql.exec('PRAGMA table_info(addresses)').toArray()
-  if (!columns.some(({ name }) => name === 'key')) sql.exec('ALTER TABLE addresses ADD COLUMN key BLOB')
+  if (!hasColumn(sql, 'addresses', 'key')) sql.exec('ALTER TABLE addresses ADD COLUMN key BLOB')
+  // Wallets made before the origin of their account key was kept.
+  if (!hasColumn(sql, 'account', 'origin')) sql.exec('ALTER TABLE account ADD COLUMN origin TEXT')
+}
+
+export function accountOf(sql: Sql): AccountKey | null {
+  const row = sql.exec('SELECT xpub, script, origin FROM account').toArray()[0]
+  if (!row) return null
+  const key = { xpub: row.xpub as string, script: row.script as AccountKey['script'] }
+  return row.origin === null ? key : { ...key, origin: row.origin as string }
+}
+
+export function putAccount(sql: Sql, { xpub, script, origin }: AccountKey): void {
+  const statement = 'INSERT OR REPLACE INTO account (id, xpub, script, origin) VALUES (1, ?, ?, ?)'
+  sql.exec(statement, xpub, script, origin ?? null)
 }
 
 export function indexOf(sql: Sql, invoiceId: string): number | null {
@@ -80,6 +93,13 @@ export function addressAt(chain: ChainConfig, account: AccountKey, index: number
   const derived = addressBookOf(chain).derive(chain, account, index)
   assert(derived.ok, 'an account that has a wallet on a chain makes addresses of it')
   return derived.value
+}
+
+function hasColumn(sql: Sql, table: 'account' | 'addresses', column: string): boolean {
+  return sql
+    .exec(`PRAGMA table_info(${table})`)
+    .toArray()
+    .some(({ name }) => name === column)
 }
 
 function toGiven(row: Record<string, unknown>): GivenIndex {

@@ -8,7 +8,18 @@ import { err, ok, type Result } from '../lib/result.ts'
 import type { ChainConfig } from '../money/chain.ts'
 import { registryOf } from '../money/registry.ts'
 import type { Approval } from '../signer/rpc.ts'
-import { give, givenFrom, givenKey, indexOf, indicesOfInvoices, keysFrom, migrateAddresses, nextIndex } from './addresses.ts'
+import {
+  accountOf,
+  give,
+  givenFrom,
+  givenKey,
+  indexOf,
+  indicesOfInvoices,
+  keysFrom,
+  migrateAddresses,
+  nextIndex,
+  putAccount,
+} from './addresses.ts'
 import { BALANCE_TABLES, balanceOn, beginReading, endReading, holdingsOn, nextPage, takePage } from './balances.ts'
 import {
   ADDRESSES_MAX,
@@ -25,7 +36,7 @@ import {
   type WalletRpc,
 } from './rpc.ts'
 import { TransferDesk } from './transfers/desk.ts'
-import type { CreateTransfer, Frozen, Step, TransferRefusal, TransferStepRefusal } from './transfers/rpc.ts'
+import type { CreateTransfer, Frozen, Step, TransferRefusal, TransferStepRefusal, WalletPayer } from './transfers/rpc.ts'
 import { TRANSFER_TABLES } from './transfers/tables.ts'
 import type { Transfer } from './transfers/types.ts'
 
@@ -67,9 +78,10 @@ export class WalletObject extends DurableObject<CoreEnv> implements WalletRpc {
 
   async configure(account: AccountKey): Promise<Result<null, { reason: 'already_configured' }>> {
     const known = this.#account()
-    if (known)
-      return known.xpub === account.xpub && known.script === account.script ? ok(null) : err({ reason: 'already_configured' })
-    this.#sql.exec('INSERT INTO account (id, xpub, script) VALUES (1, ?, ?)', account.xpub, account.script)
+    if (known && (known.xpub !== account.xpub || known.script !== account.script)) return err({ reason: 'already_configured' })
+    if (!known) putAccount(this.#sql, account)
+    // Of no meaning to addresses: it may be known later, or better. Where it is not told it stays.
+    else if (account.origin !== undefined && account.origin !== known.origin) putAccount(this.#sql, account)
     return ok(null)
   }
 
@@ -179,6 +191,10 @@ export class WalletObject extends DurableObject<CoreEnv> implements WalletRpc {
     return this.#transfers.outgoing(chainId)
   }
 
+  async payer(chainId: string): Promise<WalletPayer | null> {
+    return this.#transfers.payer(chainId)
+  }
+
   async projectedTransfer(id: string, version: number): Promise<void> {
     this.#transfers.projected(id, version)
   }
@@ -203,16 +219,16 @@ export class WalletObject extends DurableObject<CoreEnv> implements WalletRpc {
     return this.#transfers.steps.takeFacts(id, facts)
   }
 
-  takeSignature(id: string, version: number, answer: Parameters<WalletRpc['takeSignature']>[2]): Promise<Step> {
-    return this.#transfers.steps.takeSignature(id, version, answer)
+  takeSignature(id: string, version: number, answer: Parameters<WalletRpc['takeSignature']>[2], askedAtMs?: number): Promise<Step> {
+    return this.#transfers.steps.takeSignature(id, version, answer, askedAtMs)
   }
 
   takeBroadcast(id: string, txid: string, answer: Parameters<WalletRpc['takeBroadcast']>[2]): Promise<Step> {
     return this.#transfers.steps.takeBroadcast(id, txid, answer)
   }
 
-  takeSighting(id: string, sighting: Parameters<WalletRpc['takeSighting']>[1]): Promise<Step> {
-    return this.#transfers.steps.takeSighting(id, sighting)
+  takeSighting(id: string, sighting: Parameters<WalletRpc['takeSighting']>[1], named: number): Promise<Step> {
+    return this.#transfers.steps.takeSighting(id, sighting, named)
   }
 
   override async alarm(): Promise<void> {
@@ -245,8 +261,7 @@ export class WalletObject extends DurableObject<CoreEnv> implements WalletRpc {
   }
 
   #account(): AccountKey | null {
-    const row = this.#sql.exec('SELECT xpub, script FROM account').toArray()[0]
-    return row ? { xpub: row.xpub as string, script: row.script as AccountKey['script'] } : null
+    return accountOf(this.#sql)
   }
 
   get #sql(): SqlStorage {

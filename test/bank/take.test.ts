@@ -329,4 +329,4 @@ test('whatever a day’s messages are and in which order they come, all of it co
       ],
     },
   )
-})
+}, 30_000)

@@ -94,6 +94,7 @@ test('progress shows the address, the transaction and where to look it up, and n
   const failed = await named('failed')
   expect(failed.text).toContain('Write to Northwind Coffee')
   expect(failed.text).not.toContain('no money for the fee')
+  for (const name of ['failed', 'cancelled']) expect((await named(name)).text).not.toContain('You get')
   const poor = await look({ refund: refund('queued', { detail: 'too little BTC is available' }) })
   expect(poor.text).not.toContain('too little')
 })

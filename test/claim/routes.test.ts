@@ -62,6 +62,30 @@ describe('the form', () => {
     expect(calls.at(-1)).toBe(`claim ${REFUND_ID} ${ADDRESS}`)
   })
 
+  test('takes an address with signs in it that nobody sees, as messengers and pages add them', async () => {
+    const { env, calls } = claimEnv(ASK)
+    const dirty = `\u200b\ufeff${ADDRESS.slice(0, 9)}\u200e\u2060${ADDRESS.slice(9)}\u202c`
+    await claim.request(await pathOf(), formOf({ address: dirty, step: 'confirm' }), env)
+    expect(calls.at(-1)).toBe(`claim ${REFUND_ID} ${ADDRESS}`)
+  })
+
+  test('is taken along to another language, filled or not', async () => {
+    const { env, calls } = claimEnv(ASK)
+    const path = await pathOf()
+    const asked = await (await claim.request(path, undefined, env)).text()
+    expect(asked).toContain(`form="claim" formaction="${path}?lang=de" name="step" value="edit"`)
+    for (const typed of ['bc1 no', '']) {
+      const response = await claim.request(`${path}?lang=de`, formOf({ address: typed, step: 'edit' }), env)
+      const german = await response.text()
+      expect([response.status, german.includes('role="alert"')]).toEqual([200, false])
+      expect(german).toContain(`>${typed}</textarea>`)
+      expect(german).toContain('<html lang="de">')
+    }
+    const shown = await (await claim.request(path, formOf({ address: ADDRESS, step: 'check' }), env)).text()
+    expect(shown).toContain(`form="claim" formaction="${path}?lang=de" name="step" value="check"`)
+    expect(calls.filter((call) => call !== 'read')).toEqual([])
+  })
+
   test.each([
     ['of another network', 'bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080'],
     ['with a wrong character', ADDRESS.replace('w508', 'w509')],
@@ -119,6 +143,34 @@ describe('the form', () => {
     const response = await claim.request(await pathOf(), formOf({ address: 'x'.repeat(5_000), step: 'check' }), env)
     expect(response.status).toBe(413)
     expect(calls).toEqual([])
+    const body = new Blob(['address=', 'x'.repeat(5_000)]).stream()
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+    const unsized = new Request(`https://pay.example${await pathOf()}`, {
+      method: 'POST',
+      headers,
+      body,
+      duplex: 'half',
+    } as RequestInit)
+    expect((await claim.request(unsized, undefined, env)).status).toBe(413)
+  })
+
+  test('that is none, or holds files, is an empty one', async () => {
+    const bodies = [
+      ['multipart/form-data', 'x'],
+      ['multipart/form-data; boundary=b', '--b\r\nnonsense'],
+      [
+        'multipart/form-data; boundary=b',
+        '--b\r\nContent-Disposition: form-data; name="address"; filename="a"\r\n\r\nx\r\n--b--\r\n',
+      ],
+      ['application/json', '{"address":"x"}'],
+      ['text/plain', 'address=x'],
+    ] as const
+    for (const [type, body] of bodies) {
+      const { env, calls } = claimEnv(ASK)
+      const response = await claim.request(await pathOf(), { method: 'POST', headers: { 'content-type': type }, body }, env)
+      expect([response.status, (await response.text()).includes('Please enter your address')], body).toEqual([422, true])
+      expect(calls).toEqual(['read'])
+    }
   })
 
   test('that fails on our side says so, and tells the log nothing of the link', async () => {

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { look } from '../../src/chain/look.ts'
 import { createQuorumReader } from '../../src/gateways/quorum-reader.ts'
-import { ok } from '../../src/lib/result.ts'
+import { err, ok } from '../../src/lib/result.ts'
 import { MemoryFollower, memoryWatch } from '../chain/memory.ts'
 import { keyOf, type SimTransaction } from '../chain/simulator.ts'
 import { BLOCK_MS, type Chain, extend, type FakeNode, fakeNode, grow } from './quorum-nodes.ts'
@@ -255,6 +255,42 @@ test('hashes on the way are those of most nodes, not of the one that is read', a
   expect(at.told()).toBe('ok ok ok')
   expect(await at.look()).toBe('synced')
   expect(at.told()).toBe('disagrees ok ok')
+})
+
+test('of three, what one tells while the second fails is compared with the third', async () => {
+  const at = setting(3)
+  await at.look()
+  const truth = grow(extend(START, 'main', [pay('a', 1)]), 'main', 2)
+  at.all(truth)
+  const lie = extend(START, 'lie')
+  const [liar, failing] = [node(at, 0), node(at, 1)]
+  const honest = { hashAt: liar.hashAt, block: liar.block }
+  liar.hashAt = async (height) => (height === 20 ? ok(lie[20]?.ref.hash ?? null) : honest.hashAt(height))
+  liar.block = (hash) => (hash === lie[20]?.ref.hash ? fakeNode('liar', lie).block(hash) : honest.block(hash))
+  const away = failing.hashAt
+  failing.hashAt = async (height) => {
+    return height === 20 ? err({ reason: 'node_unreachable', detail: 'node-1: connection refused' }) : away(height)
+  }
+  expect(await at.look()).not.toBe('synced')
+  expect(at.tip()).toBe(tipOf(START))
+  failing.hashAt = away
+  expect(await at.look()).toBe('synced')
+  expect([at.tip(), at.status('a')]).toEqual([tipOf(truth), 'confirmed'])
+})
+
+test('of three, a hash that only one can tell is not taken', async () => {
+  const at = setting(3)
+  await at.look()
+  const longer = grow(START, 'main', 3)
+  at.all(longer)
+  const others = [node(at, 1), node(at, 2)]
+  const honest = others.map(({ hashAt }) => hashAt)
+  for (const other of others) other.hashAt = async () => err({ reason: 'node_unreachable', detail: 'connection refused' })
+  expect(await at.look()).not.toBe('synced')
+  expect(at.tip()).toBe(tipOf(START))
+  for (const [n, other] of others.entries()) other.hashAt = honest[n] as typeof other.hashAt
+  expect(await at.look()).toBe('synced')
+  expect(at.tip()).toBe(tipOf(longer))
 })
 
 test('final is what most of those with the chain hold final', async () => {

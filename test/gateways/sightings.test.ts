@@ -10,16 +10,16 @@ const chain = DEVELOPMENT_CHAINS[0] as ChainConfig
 const TXID = 'aa'.repeat(32)
 const away = err({ reason: 'node_unreachable', detail: 'away' } as const)
 const at = (headHeight: number, sighting: Sighting) => ok({ headHeight, sighting })
-const included = (headHeight: number, { blockHash = 'b1', final = true } = {}) =>
+const included = (headHeight: number, { blockHash = 'b1', final = true, reverted = false, fee = 5n, txid = TXID } = {}) =>
   at(headHeight, {
     status: 'included',
-    txid: TXID,
+    txid,
     height: 100,
     blockHash,
     confirmations: headHeight - 99,
     final,
-    reverted: false,
-    fee: 5n,
+    reverted,
+    fee,
   })
 const waiting = (headHeight: number) => at(headHeight, { status: 'waiting', txid: TXID })
 const absent = (headHeight: number) => at(headHeight, { status: 'absent', searchedHeight: headHeight })
@@ -39,6 +39,9 @@ test.each<[string, Result<Sight, NodeError>[], Partial<Sighting>]>([
   ['of three, two do', [included(105), included(104), away], { status: 'included', final: true }],
   ['not while one has another block at its height', [included(105), included(105, { blockHash: 'b2' })], { final: false }],
   ['nor while one does not know it there', [included(105), included(105), absent(104)], { status: 'included', final: false }],
+  ['nor that it moved nothing, by one alone', [included(109, { reverted: true }), included(105), included(105)], { final: false }],
+  ['nor what it cost', [included(105), included(109, { fee: 5_000_000n }), included(105)], { final: false }],
+  ['nor which of them it is', [included(105), included(105, { txid: 'bb' }), included(105)], { final: false }],
   ['a conflict is final by the word of all', [conflict(9), conflict(9, { byTxid: 'cc' })], { final: true, byTxid: 'cc' }],
   ['not when one is away', [conflict(9), away], { status: 'conflict', final: false }],
   ['nor when one does not say so', [conflict(9), conflict(9, { final: false })], { status: 'conflict', final: false }],

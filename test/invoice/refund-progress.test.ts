@@ -158,6 +158,15 @@ describe('ending', () => {
     expect(refund(gone(wanted, A))).toMatchObject({ status: 'cancelled' })
   })
 
+  test('is asked for while the own wallet has not signed yet, however long that takes', () => {
+    const signing = told(claimed(asked(), 'a'), { refundId: A, status: 'signing' })
+    const wanted = cancelled(signing, 'a')
+    expect(refund(wanted)).toMatchObject({ status: 'signing', cancelledBy: 'somebody' })
+    expect(step(wanted)).toEqual({ do: 'cancel', transferId: A })
+    expect(refund(told(wanted, { refundId: A, version: 2, status: 'failed' }))).toMatchObject({ status: 'cancelled' })
+    expect(refund(told(wanted, { refundId: A, version: 2, status: 'broadcast' }))).toMatchObject({ cancelledBy: null })
+  })
+
   test('is too late when it was signed meanwhile', () => {
     const signed = told(cancelled(claimed(asked(), 'a'), 'a'), { refundId: A, status: 'broadcast' })
     expect(refund(signed)).toMatchObject({ status: 'broadcast', cancelledBy: null })

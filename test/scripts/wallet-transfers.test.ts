@@ -51,11 +51,30 @@ describe('the command line', () => {
     expect(command('send', 'BTC', 'bcrt1q')).toBe('<amount> is missing.')
     expect(command('send', 'XYZ', 'a', '1')).toBe('XYZ is no asset of this installation.')
     for (const amount of ['0', '1e3', '0.000000001']) expect(command('send', 'BTC', 'a', amount)).toContain('<amount> must be')
-    for (const target of ['0', '1.5', 'x']) expect(command('bump', 'tr_1', '--target', target)).toContain('--target must be')
+    for (const target of ['0', '1.5', 'x', '145']) expect(command('bump', 'tr_1', '--target', target)).toContain('--target must be')
+  })
+
+  test('promises money back: all, what is over, or an amount', () => {
+    const wish = { type: 'full', amount: null, asset: null, currency: null, rate: null, reason: null }
+    expect(command('refund', 'inv_1', 'full')).toEqual({ command: 'refund', invoice: 'inv_1', wish, key: null })
+    expect(command('refund', 'inv_1', 'over', '--asset', 'btc', '--key', 'k')).toEqual({
+      command: 'refund',
+      invoice: 'inv_1',
+      wish: { ...wish, type: 'over', asset: 'BTC' },
+      key: 'k',
+    })
+    const part = ['12.00', '--currency', 'eur', '--rate', 'now', '--reason', 'One cup was broken']
+    expect(command('refund', 'inv_1', ...part)).toMatchObject({
+      wish: { ...wish, type: 'part', amount: '12.00', currency: 'EUR', rate: 'now', reason: 'One cup was broken' },
+    })
+    expect(command('refund', 'inv_1')).toBe('<full, over, amount> is missing.')
+    expect(command('refunds', 'inv_1')).toEqual({ command: 'refunds', invoice: 'inv_1' })
   })
 
   test('reads every other command', () => {
     expect(command('payout', 'a.csv')).toEqual({ command: 'payout', file: 'a.csv', key: null })
+    expect(command('sweep', 'usdc', '--key', 'k', '--wait')).toEqual({ command: 'sweep', asset: 'USDC', key: 'k', wait: true })
+    expect(command('sweep', 'XYZ')).toBe('XYZ is no asset of this installation.')
     expect(command('transfers', '--status', 'failed')).toEqual({ command: 'transfers', status: 'failed', kind: null })
     expect(command('transfer', 'tr_1', '--wait')).toEqual({ command: 'transfer', id: 'tr_1', wait: true })
     expect(command('psbt', 'tr_1', '--v2', '--out', 'a')).toEqual({ command: 'psbt', id: 'tr_1', version: '2', out: 'a' })
@@ -101,6 +120,17 @@ describe('a transfer that is followed', () => {
   })
 })
 
+test('what waits for people is shown with the page where they say yes', async () => {
+  const waiting = shown({ status: 'needs_approval', approvalsWanted: 2, challenge: 'abc' })
+  const url = 'https://pay.example/approve/tr_1/wal_1/apr_1'
+  const { text } = await said((say) =>
+    showTransfer({ ...waiting, approval: waiting.approval && { ...waiting.approval, url } }, say),
+  )
+  expect(text).toContain(`needs_approval, 0 of 2 given`)
+  expect(text).toContain(`approve it with a passkey: ${url}`)
+  expect((await said((say) => showTransfer(waiting, say))).text).not.toContain('approve it')
+})
+
 test('what is shown tells what to do next', async () => {
   const unsigned = { psbt: { v0: 'cHNi', v2: 'cHNi' } }
   const { text } = await said((say) => showTransfer(shown({ status: 'signing', unsigned, reference: 'rent', fee: 200n }), say))
@@ -123,6 +153,11 @@ test('of a batch what was not sent is said, and makes the exit code 1', async ()
   expect(text).toContain('line 3 was not sent: stopped')
 })
 
+const REFUND = {
+  ...{ id: 'tr_1', object: 'refund', amount: '0.001', asset: 'BTC', status: 'awaiting_address', detail: null },
+  ...{ address: null, txid: null, claimUrl: 'https://pay.example/claim/a/b/c' },
+}
+
 /** Answers as the API does, and keeps what it was asked. */
 const asked: { method: string; url: string; headers: IncomingMessage['headers']; body: string }[] = []
 const server = createServer(async (request, response) => {
@@ -135,6 +170,10 @@ const server = createServer(async (request, response) => {
     response.writeHead(422, { 'content-type': 'application/problem+json' })
     return response.end(JSON.stringify({ code: 'payout_rows_invalid', detail: '1 of 1', errors }))
   }
+  if (url.endsWith('/refunds'))
+    return response.end(
+      JSON.stringify(method === 'POST' ? REFUND : { data: [REFUND], refundable: [{ asset: 'BTC', amount: '0.5' }] }),
+    )
   if (url.startsWith('/v1/transfers?')) return response.end(JSON.stringify({ data: [shown()], nextCursor: null }))
   if (url.includes('/psbt')) return response.end(url.includes('binary') ? Buffer.from([0x70, 0x73, 0xff]) : 'cHNi')
   response.end(JSON.stringify(shown({ status: 'signing' })))
@@ -183,7 +222,7 @@ test('what is typed in a shell reaches the API: files, PSBTs as bytes and as tex
   writeFileSync(text, 'cHNidP8=\n')
   const script = join(import.meta.dirname, '../../scripts/wallet.ts')
   const run = (...args: string[]) =>
-    new Promise<{ status: number | null; stdout: string }>((resolve) => {
+    new Promise<{ status: number | null; stdout: string; stderr: string }>((resolve) => {
       // Beside this process: its own server answers.
       const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', script, ...args], {
         env: { ...process.env, PAYTOMAT_STATE: stateDir },
@@ -192,13 +231,25 @@ test('what is typed in a shell reaches the API: files, PSBTs as bytes and as tex
       child.stdout.on('data', (chunk) => {
         stdout += chunk
       })
-      child.on('close', (status) => resolve({ status, stdout }))
+      let stderr = ''
+      child.stderr.on('data', (chunk) => {
+        stderr += chunk
+      })
+      child.on('close', (status) => resolve({ status, stdout, stderr }))
     })
   expect((await run('submit', 'tr_1', binary)).status).toBe(2)
   const submitted = () => asked.filter((one) => one.url.endsWith('/signed')).at(-1)?.body
   expect(submitted()).toBe(JSON.stringify({ signed: Buffer.from('psbt\xff\x01', 'latin1').toString('base64') }))
   await run('submit', 'tr_1', text)
   expect(submitted()).toBe('{"signed":"cHNidP8="}')
+  const before = asked.length
+  expect(await run('submit', 'tr_1', 'no-such-file.psbt')).toMatchObject({ status: 1, stderr: expect.stringContaining('be read') })
+  const latin = join(stateDir, 'latin.csv')
+  writeFileSync(latin, Buffer.from('address,amount,asset,reference\na,1,BTC,M\xfcller\n', 'latin1'))
+  expect(await run('payout', latin)).toMatchObject({ status: 1, stderr: expect.stringContaining('is not UTF-8') })
+  expect(asked).toHaveLength(before)
+  const nowhere = join(stateDir, 'no-such-folder/out.psbt')
+  expect((await run('psbt', 'tr_1', '--out', nowhere)).stderr).toMatch(/^\S+out\.psbt can't be written: .*\n$/)
   const out = join(stateDir, 'out.psbt')
   expect((await run('psbt', 'tr_1', '--out', out)).status).toBe(0)
   expect(readFileSync(out)).toEqual(Buffer.from([0x70, 0x73, 0xff]))
@@ -206,6 +257,12 @@ test('what is typed in a shell reaches the API: files, PSBTs as bytes and as tex
   expect((await run('payout', join(stateDir, 'nothing.csv'))).status).toBe(1)
   expect(await run('transfers', '--status', 'failed')).toMatchObject({ status: 0, stdout: expect.stringContaining('tr_1') })
   expect(asked.at(-1)?.url).toBe('/v1/transfers?limit=50&status=failed')
+  const promised = await run('refund', 'inv_1', 'full', '--key', 'k')
+  expect(promised).toMatchObject({ status: 0, stdout: expect.stringContaining('https://pay.example/claim/a/b/c') })
+  const last = asked.at(-1)
+  expect(last).toMatchObject({ method: 'POST', url: '/v1/invoices/inv_1/refunds', headers: { 'idempotency-key': 'k' } })
+  expect(JSON.parse(last?.body ?? '')).toMatchObject({ type: 'full', amount: null })
+  expect((await run('refunds', 'inv_1')).stdout).toMatch(/tr_1 {2}refund of 0\.001 BTC\n[\s\S]*0\.5 BTC can be refunded/)
   // What was wanted is done, though the transfer then is what is elsewhere called failed.
   expect((await run('cancel', 'tr_1')).status).toBe(0)
   const sent = await run('send', 'BTC', 'a', '1')

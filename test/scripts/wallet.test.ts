@@ -100,9 +100,16 @@ describe('what is shown', () => {
       custody: 'platform',
       script: 'p2wpkh',
       addressesUsed: 3,
-      chains: [{ chain: 'bip122:1', name: 'Bitcoin', assets: ['BTC'], firstAddresses: ['bc1one', 'bc1two', 'bc1three'] }],
+      chains: [
+        { chain: 'bip122:1', name: 'Bitcoin', assets: ['BTC'], firstAddresses: ['bc1one', 'bc1two', 'bc1three'], payer: null },
+      ],
     }
     expect((await said((say) => showWallets([wallet], say))).text).toContain('    2  bc1three')
+    const payer = { address: '0xcd', native: null, low: true }
+    const evm = { ...wallet, chains: wallet.chains.map((chain) => ({ ...chain, payer })) }
+    expect((await said((say) => showWallets([evm], say))).text).toContain('pays from 0xcd, which has ? for gas: send it more')
+    const full = { ...evm, chains: evm.chains.map((chain) => ({ ...chain, payer: { ...payer, native: '1.0', low: false } })) }
+    expect((await said((say) => showWallets([full], say))).text).toMatch(/pays from 0xcd, which has 1\.0 for gas$/)
     const given: GivenLine = {
       index: 3,
       invoiceId: 'inv_1',

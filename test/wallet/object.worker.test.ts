@@ -72,6 +72,48 @@ test('an account key is set once; the same again is fine', async () => {
   expect(await wallet.configure(EVM)).toEqual({ ok: false, error: { reason: 'already_configured' } })
 })
 
+test('the origin of an account key is kept, may be told later, and is not forgotten when it is left out', async () => {
+  const wallet = await walletOf('wal_origin', BITCOIN)
+  const origin = 'd34db33f/84h/1h/0h'
+  const kept = () => originOf('wal_origin')
+  expect(await kept()).toBeNull()
+  expect(await wallet.configure({ ...BITCOIN, origin })).toEqual({ ok: true, value: null })
+  expect(await kept()).toBe(origin)
+  expect(await wallet.configure(BITCOIN)).toEqual({ ok: true, value: null })
+  expect(await kept()).toBe(origin)
+  await wallet.configure({ ...BITCOIN, origin: 'd34db340/84h/1h/0h' })
+  expect(await kept()).toBe('d34db340/84h/1h/0h')
+})
+
+test('a wallet made before origins were kept goes on, and takes one', async () => {
+  const wallet = await walletOf('wal_older', BITCOIN)
+  const before = await wallet.allocate(BITCOIN_REGTEST, 'inv_a')
+  await runInDurableObject(raw('wal_older'), (_object, { storage }) => {
+    storage.sql.exec('ALTER TABLE account DROP COLUMN origin')
+  })
+  await evictDurableObject(raw('wal_older'))
+  expect(await wallet.allocate(BITCOIN_REGTEST, 'inv_a')).toEqual(before)
+  expect(await wallet.configure({ ...BITCOIN, origin: 'd34db33f/84h/1h/0h' })).toEqual({ ok: true, value: null })
+  expect(await originOf('wal_older')).toBe('d34db33f/84h/1h/0h')
+})
+
+function originOf(name: string): Promise<unknown> {
+  return runInDurableObject(raw(name), (_object, { storage }) => storage.sql.exec('SELECT origin FROM account').one().origin)
+}
+
+test('the address that an EVM wallet pays from has one index for ever, on all its chains; others have none', async () => {
+  const wallet = await walletOf('wal_payer', EVM)
+  await wallet.allocate(EVM_LOCAL, 'inv_a')
+  const payer = await wallet.payer(EVM_LOCAL)
+  expect(payer).toMatchObject({ native: null, low: true })
+  await wallet.allocate(EVM_LOCAL, 'inv_b')
+  expect(await wallet.payer(EVM_LOCAL)).toEqual(payer)
+  expect(await wallet.ownerOf(1)).toBe('treasury')
+  expect(await wallet.payer(BITCOIN_REGTEST)).toBeNull()
+  expect(await (await walletOf('wal_no_payer', BITCOIN)).payer(BITCOIN_REGTEST)).toBeNull()
+  expect(await env.WALLETS.getByName('wal_unknown').payer(EVM_LOCAL)).toBeNull()
+})
+
 test('what cannot be derived is refused, and an index once given stays given', async () => {
   expect(await env.WALLETS.getByName('wal_none').allocate(BITCOIN_REGTEST, 'inv_a')).toMatchObject({
     error: { reason: 'not_configured' },

@@ -133,6 +133,8 @@ function paymentUri(chain: ChainConfig, request: PaymentRequest): string {
   const fields = [`amount=${formatDecimal(request.units, chain.native.decimals, 0)}`]
   if (request.label) fields.push(`label=${percentEncode(request.label)}`)
   if (request.message) fields.push(`message=${percentEncode(request.message)}`)
+  // BOLT 11: by BIP 21 with the key `lightning`, and upper case for QR codes.
+  if (request.lightning) fields.push(`lightning=${request.lightning.toUpperCase()}`)
   return `${coinOf(chain).uriScheme}:${request.address}?${fields.join('&')}`
 }
 

@@ -103,7 +103,7 @@ function readNode(chain: ChainConfig, node: NodeEndpoint, fetcher: typeof fetch)
       }
       const [first, last] = [headers[0], headers.at(-1)].map((raw) => readHeader(raw as Uint8Array))
       const isAsked = first?.ok && last?.ok && first.value.hash === base.hash && last.value.hash === head.hash
-      const work = isAsked ? workOf(headers, chain.coin) : null
+      const work = isAsked ? workOf(headers, chain.coin, base.height) : null
       return work === null ? err({ reason: 'node_lied', detail: `the headers up to ${head.hash} prove no work` }) : ok(work)
     },
   }

@@ -4,28 +4,29 @@ import type { ChainConfig } from '../../money/chain.ts'
 import { HEADER_BYTES, readHeader } from './block.ts'
 import { reversedHex } from './cursor.ts'
 
-/** The target moves by four times at most, once in 2,016 blocks: within a branch that is compared it does so once. */
+/** The target moves at every 2,016th height, to four times as easy at most (Bitcoin Core, `pow.cpp`; Litecoin the same). */
+const RETARGET_BLOCKS = 2_016
 const EASIER_MAX = 4n
 
 /**
- * The work that serialized headers prove, expected hashes of all above the first: each follows the one before, meets the
- * target it states, and none states one that is over four times as easy as the first one's. Null when they prove nothing.
- * Test networks, which let a block be easy when none came for long, prove nothing then.
+ * The work that serialized headers prove, expected hashes of all above the first, which is at `height`: each follows the one
+ * before, meets the target it states, and states that of the one before, or a new one where it may move. Null when they prove
+ * nothing. Test networks, which let a block be easy when none came for long, prove nothing then.
  */
-export function workOf(headers: readonly Uint8Array[], coin: ChainConfig['coin']): bigint | null {
+export function workOf(headers: readonly Uint8Array[], coin: ChainConfig['coin'], height: number): bigint | null {
   let work = 0n
-  let parent: string | null = null
-  let easiest = 0n
-  for (const raw of headers) {
+  let parent: { readonly hash: string; readonly target: bigint } | null = null
+  for (const [above, raw] of headers.entries()) {
     const header = readHeader(raw)
     const target = header.ok ? targetOf(raw) : null
     if (!header.ok || target === null) return null
-    if (parent === null) easiest = target * EASIER_MAX
-    else {
-      if (header.value.parentHash !== parent || target > easiest || proofOf(raw, coin) > target) return null
+    if (parent !== null) {
+      const mayMove = (height + above) % RETARGET_BLOCKS === 0
+      const isStated = mayMove ? target <= parent.target * EASIER_MAX : target === parent.target
+      if (header.value.parentHash !== parent.hash || !isStated || proofOf(raw, coin) > target) return null
       work += 2n ** 256n / (target + 1n)
     }
-    parent = header.value.hash
+    parent = { hash: header.value.hash, target }
   }
   return work
 }

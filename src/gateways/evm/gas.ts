@@ -17,6 +17,8 @@ const AUTHORIZATION_BYTES = 110
 const DELEGATION = '0xef0100'
 /** A node's words for a call that fails, as geth, Nethermind, Besu and anvil say it. Anything else says nothing of the call. */
 const CALL_FAILS = /revert|insufficient|not enough|exceeds|gas required|out of ?gas|opcode|execution/i
+/** Words of the same kind about the node itself: out of time (geth: `execution aborted (timeout = 5s)`), or asked too often. */
+const NODE_FAILS = /time[sd]?.?out|aborted|rate.?limit|too many|capacity|busy/i
 
 /** Gas of a call, without a margin; null when it would fail as things are. */
 export async function estimate(
@@ -27,9 +29,13 @@ export async function estimate(
 ): Promise<Result<bigint | null, NodeError>> {
   const call = { from, to, value: `0x${value.toString(16)}`, data }
   const answer = await node.call([{ method: 'eth_estimateGas', params: state === null ? [call] : [call, 'latest', state] }])
-  if (!answer.ok) return answer.error.reason === 'node_refused' && CALL_FAILS.test(answer.error.detail) ? ok(null) : answer
+  if (!answer.ok) return answer.error.reason === 'node_refused' && saysItFails(answer.error.detail) ? ok(null) : answer
   const gas = readQuantity(answer.value[0])
   return gas === null ? err(malformed('an estimate of gas')) : ok(gas)
+}
+
+function saysItFails(detail: string): boolean {
+  return /revert/i.test(detail) || (CALL_FAILS.test(detail) && !NODE_FAILS.test(detail))
 }
 
 /** Asks what the OP stack takes for a transaction with so many bytes of data and authorizations, a little over. */

@@ -29,10 +29,10 @@ async function carry({ wallet, sender, signer }: CarryPorts, id: string, step: E
       return wallet.takeFacts(id, sender ? await sender.facts(step.question) : NO_NODE)
     // What throws here has no answer: it may have been signed, and the same plan is asked about again.
     case 'sign':
-      return wallet.takeSignature(id, step.version, await signer.sign(step.request))
+      return wallet.takeSignature(id, step.version, await signer.sign(step.request), step.askedAtMs)
     case 'broadcast':
       return wallet.takeBroadcast(id, step.txid, sender ? await sender.broadcast(step.raw) : NO_NODE)
     case 'look':
-      return wallet.takeSighting(id, sender ? await sender.look(step.question) : NO_NODE)
+      return wallet.takeSighting(id, sender ? await sender.look(step.question) : NO_NODE, step.question.txids.length)
   }
 }

@@ -8,6 +8,7 @@ import type { ChainConfig } from '../../money/chain.ts'
 import type { Registry } from '../../money/registry.ts'
 import { TARGET_BLOCKS_MAX } from './limits.ts'
 import type { CreateTransfer, TransferRefusal } from './rpc.ts'
+import { noDelegates } from './sweeping.ts'
 import type { Transfer } from './types.ts'
 
 const ID = /^[a-z]{2,4}_[0-9a-z]{1,60}$/
@@ -29,6 +30,7 @@ export function checkRequest(
   if (request.kind === 'sweep' && chain.gateway !== 'evm') return bad('on a chain of coins nothing needs to be swept')
   if (request.kind === 'sweep' && (outputs.length > 0 || request.custody === 'self'))
     return bad('a sweep brings a hot wallet’s deposits to its treasury, and pays nobody')
+  if (request.kind === 'sweep' && chain.delegateFactory === undefined) return bad(noDelegates(chain))
   if (request.kind !== 'sweep' && (outputs.length === 0 || outputs.length > OUTPUTS_MAX))
     return bad(`a transfer has 1 to ${OUTPUTS_MAX} outputs`)
   for (const [at, { address, units }] of outputs.entries()) {

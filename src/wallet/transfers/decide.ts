@@ -5,7 +5,7 @@ import { approvalsGiven, lookedAt } from './approvals.ts'
 import { firstHolds, onItsWay, withFee } from './books.ts'
 import { APPROVALS_MAX, BUMP_PAUSE_MS, HANDED_MS, RETRY_MS, signedMax, WAIT_MS } from './limits.ts'
 import { failedUnsigned, IDLE, moved, waiting, withoutAttempt } from './move.ts'
-import { type Attempt, isOver, isSigned, type TransferRecord } from './record.ts'
+import { type Attempt, isOver, isSigned, type TransferRecord, type Wait } from './record.ts'
 import type { CreateTransfer, TransferStepRefusal } from './rpc.ts'
 import type { Transfer } from './types.ts'
 
@@ -95,14 +95,14 @@ export function takePlan(
 export function takePlanRefusal(
   record: TransferRecord,
   refusal: PlanRefusal,
-  lacking: { readonly waitsFor: 'funds' | 'reading' | null; readonly reason: string },
+  lacking: { readonly waitsFor: Wait | null; readonly reason: string },
   nowMs: number,
 ): TransferRecord {
   const reason = wordsOf(refusal)
   if (isSigned(record)) return moved(record, { reason }, { bumpBlocks: null, waitUntilMs: nowMs + BUMP_PAUSE_MS }, nowMs)
   const untilMs = nowMs + WAIT_MS
   if (refusal.reason === 'fee_over_limit') return waiting(record, { reason, waitsFor: null, untilMs }, nowMs)
-  if (refusal.reason !== 'insufficient_funds' || lacking.waitsFor === null) return failedUnsigned(record, reason, nowMs)
+  if (lacking.waitsFor === null) return failedUnsigned(record, reason, nowMs)
   return waiting(record, { reason: lacking.reason, waitsFor: lacking.waitsFor, untilMs }, nowMs)
 }
 
@@ -146,11 +146,20 @@ export function takeSigned(
   return moved(record, changes, { ...IDLE, attempt: null, signedPlans, refusals: 0, holds: onItsWay(record.holds) }, nowMs)
 }
 
-/** The signer's no. The plan is put aside when no other question about it is under way: then nobody has signed it. */
-export function takeSignRefusal(record: TransferRecord, version: number, refusal: SignRefusal, nowMs: number): TransferRecord {
+/**
+ * The signer's no. The plan is put aside when no other question about it is under way: then nobody has signed it.
+ * `askedAtMs`: which question it answers.
+ */
+export function takeSignRefusal(
+  record: TransferRecord,
+  version: number,
+  refusal: SignRefusal,
+  nowMs: number,
+  askedAtMs?: number,
+): TransferRecord {
   const { attempt } = record
   if (attempt?.version !== version) return record
-  const [, ...handedAtMs] = outstanding(attempt, nowMs)
+  const handedAtMs = unanswered(outstanding(attempt, nowMs), askedAtMs)
   const kept = { ...record, attempt: { ...attempt, handedAtMs } }
   const words = signWords(refusal)
   const retryAtMs = refusal.reason === 'limit_reached' ? Math.max(refusal.retryAtMs ?? 0, nowMs + RETRY_MS) : nowMs + WAIT_MS
@@ -176,6 +185,11 @@ export function takeSignRefusal(record: TransferRecord, version: number, refusal
   }
 }
 
+/** Without the one that is answered; the oldest, when nobody says which. A lost one keeps its own time, so that it ends. */
+function unanswered(asked: readonly number[], askedAtMs: number | undefined): readonly number[] {
+  return asked.filter((_, at) => at !== (askedAtMs === undefined ? 0 : asked.indexOf(askedAtMs)))
+}
+
 /** It waits for people. Those who said yes while the signer looked at the others may be enough: then it is asked again. */
 function unapproved(record: TransferRecord, refusal: NeedsApproval, nowMs: number): TransferRecord {
   const { challenge, wanted: approvalsWanted, members } = refusal
@@ -190,8 +204,11 @@ export function approved(record: TransferRecord, approval: Approval, nowMs: numb
   const { status, approvals, approvalsWanted } = record.transfer
   if (isSigned(record) || isOver(record)) return wrongStatus(record, 'it is approved or over')
   if (approvals.some(({ signature }) => signature === approval.signature)) return ok(record)
-  if (approvals.length >= APPROVALS_MAX) return err({ reason: 'too_many_approvals' })
-  const all = [...approvals, approval]
+  // What the signer has said to count for nothing makes room, but not while it is asked: it speaks of them by their order.
+  const isFull = approvals.length >= APPROVALS_MAX && status === 'needs_approval'
+  const kept = isFull ? approvals.filter(({ member }) => member !== null) : approvals
+  if (kept.length >= APPROVALS_MAX) return err({ reason: 'too_many_approvals' })
+  const all = [...kept, approval]
   const isEnough = status === 'needs_approval' && approvalsGiven(all) >= approvalsWanted
   return ok(moved(record, { approvals: all, ...(isEnough ? ANEW : {}) }, isEnough ? IDLE : {}, nowMs))
 }

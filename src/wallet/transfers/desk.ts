@@ -9,11 +9,13 @@ import { Errands } from './errands.ts'
 import { sumOfTakes } from './funds.ts'
 import { houseFeeMax, OPEN_MAX, stuckAfterMs, TARGET_BLOCKS_MAX } from './limits.ts'
 import { isAccepted, type TransferRecord } from './record.ts'
-import type { CreateTransfer, Frozen, TransferRefusal, TransferStepRefusal } from './rpc.ts'
+import type { CreateTransfer, Frozen, TransferRefusal, TransferStepRefusal, WalletPayer } from './rpc.ts'
 import { Shelf, type WalletPorts } from './shelf.ts'
 import { nextOf } from './step.ts'
 import { Steps } from './steps.ts'
+import { openSweep } from './sweeping.ts'
 import * as tables from './tables.ts'
+import { payerOn } from './treasury.ts'
 import type { Transfer } from './types.ts'
 
 type Stepped = Result<Transfer, TransferStepRefusal>
@@ -43,7 +45,7 @@ export class TransferDesk {
     if (known && !isSameRequest(request, known.transfer)) return err({ reason: 'transfer_id_reused' })
     if (known && isAccepted(known)) return ok(known.transfer)
     if (!known) {
-      const refusal = this.#roomFor()
+      const refusal = this.#roomFor(request)
       if (refusal) return err(refusal)
       const feeMax = request.feeMax ?? houseFeeMax(checked.value, request.outputs.length)
       const begun = decide.begun(request, this.#ports.walletId, feeMax, this.#shelf.nowMs)
@@ -77,16 +79,25 @@ export class TransferDesk {
   submit(id: string, text: string): Stepped {
     return this.#change(id, (record, nowMs) => {
       const { attempt, transfer } = record
-      const plan = attempt?.plan ?? transfer.plan
-      const nothing = { reason: 'wrong_status', status: transfer.status, detail: 'nothing of it waits for a signature' } as const
-      if (transfer.custody !== 'self' || plan === null) return err(nothing)
       const { chain, account } = this.#shelf.on(transfer.chainId)
-      const read = spenderOf(chain).readSigned(chain, account, plan, text)
+      const isKnown = record.signedPlans.some((plan) => {
+        const again = spenderOf(chain).readSigned(chain, account, plan, text)
+        return again.ok && transfer.signed.some(({ txid }) => txid === again.value.txid)
+      })
+      if (isKnown) return ok(record)
+      const nothing = { reason: 'wrong_status', status: transfer.status, detail: 'nothing of it waits for a signature' } as const
+      if (transfer.custody !== 'self' || attempt === null) return err(nothing)
+      const read = spenderOf(chain).readSigned(chain, account, attempt.plan, text)
       if (!read.ok) return err({ reason: 'signature_refused', detail: `${read.error.reason}: ${read.error.detail}` })
-      // The same brought twice.
-      if (attempt === null) return transfer.signed.some(({ txid }) => txid === read.value.txid) ? ok(record) : err(nothing)
       return ok(decide.takeSigned(record, attempt.version, read.value, nowMs))
     })
+  }
+
+  payer(chainId: string): WalletPayer | null {
+    const account = this.#ports.account()
+    const chain = this.#shelf.registry.findChain(chainId)
+    if (account?.script !== 'evm' || chain?.gateway !== 'evm') return null
+    return this.#ports.atOnce(() => payerOn(this.#ports.sql, chain, account, this.#shelf.nowMs))
   }
 
   outgoing(chainId: string): Record<string, bigint> {
@@ -106,7 +117,12 @@ export class TransferDesk {
   allow(by: string): void {
     tables.unfreeze(this.#ports.sql)
     logEvent('info', 'sending_allowed', { walletId: this.#ports.walletId, by })
-    for (const { id, isOver } of this.#shelf.claims.all()) if (!isOver) this.#errands.agenda.soon(id, this.#shelf.nowMs)
+    for (const { id, isOver, waitsFor } of this.#shelf.claims.all()) {
+      if (isOver) continue
+      const record = waitsFor === 'sending' ? this.#shelf.load(id) : null
+      if (record) this.#shelf.commit(record, { ...record, waitUntilMs: null })
+      this.#errands.agenda.soon(id, this.#shelf.nowMs)
+    }
     this.#errands.arm()
   }
 
@@ -162,9 +178,11 @@ export class TransferDesk {
     return bumped.ok ? bumped.value : record
   }
 
-  #roomFor(): TransferRefusal | null {
+  #roomFor({ kind, chainId, asset }: CreateTransfer): TransferRefusal | null {
     const frozen = this.frozen()
     if (frozen) return { reason: 'sending_frozen', detail: frozen.reason }
+    const sweep = kind === 'sweep' ? openSweep(this.#shelf.claims.on(chainId), asset) : undefined
+    if (sweep) return { reason: 'too_many_transfers', detail: `${sweep.id} brings in ${asset} already` }
     if (this.#shelf.claims.open < OPEN_MAX) return null
     return { reason: 'too_many_transfers', detail: `${OPEN_MAX} transfers of this wallet are under way` }
   }

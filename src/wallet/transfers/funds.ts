@@ -14,6 +14,10 @@ export interface Claim {
   readonly createdAtMs: number
   readonly waitUntilMs: number | null
   readonly waitsFor: Wait | null
+  /** The asset that it brings together; null of what is no sweep. */
+  readonly sweepOf: string | null
+  /** It makes the treasury ready for sweeps and for paying many, and is not over. */
+  readonly makesReady: boolean
   /** It has a plan that nobody has signed yet, and the signer will be asked. */
   readonly isSigning: boolean
   /** `txid:vout` of all that its transactions spend. */
@@ -47,6 +51,8 @@ export function claimOf(record: TransferRecord, feeAsset: string): Claim {
     createdAtMs,
     waitUntilMs,
     waitsFor,
+    sweepOf: kind === 'sweep' ? asset : null,
+    makesReady: record.deposits?.length === 0 && !isOver(record),
     isSigning: attempt !== null && custody === 'platform' && signedPlans.length === 0,
     // Of what is final, what it spent; of what failed, nothing.
     coins: failed ? [] : status === 'confirmed' && inBlock ? coinsOf({ signedPlans: [inBlock], attempt: null }) : coinsOf(record),

@@ -36,6 +36,12 @@ export const WAIT_MS = 60_000
 /** A replacement that was refused is not tried again by itself before then. */
 export const BUMP_PAUSE_MS = 30 * 60_000
 
+/** Sweeps made for one transfer that waits: the treasury made ready, and 900 addresses. More mean that they bring nothing. */
+export const SWEEPS_MAX = 10
+/** The treasury is said to be low on gas when it has less than so many tokens' transfers take at the last known price. */
+export const GAS_TRANSFERS = 20n
+const MILLI_ETHER = 10n ** 15n
+
 const BLOCK_MS = 10 * 60_000
 const STUCK_COINS_MS_MIN = 3_600_000
 const STUCK_ACCOUNT_MS = 3 * 60_000
@@ -53,7 +59,11 @@ export function stuckAfterMs(chain: ChainConfig, targetBlocks: number): number {
   return chain.gateway === 'evm' ? STUCK_ACCOUNT_MS : Math.max(STUCK_COINS_MS_MIN, 2 * targetBlocks * BLOCK_MS)
 }
 
-/** Base units of the native asset: 0.001 coin, and 0.00005 for each output; on EVM chains 0.05. */
+/**
+ * Base units of the native asset: 0.001 coin, and 0.00005 for each output; on EVM chains 0.05, and 0.0025 for each output
+ * but the first. A sweep, of no outputs, is of 100 addresses at most: 0.5.
+ */
 export function houseFeeMax(chain: ChainConfig, outputs: number): bigint {
-  return chain.gateway === 'evm' ? 50_000_000_000_000_000n : 100_000n + 5_000n * BigInt(outputs)
+  if (chain.gateway !== 'evm') return 100_000n + 5_000n * BigInt(outputs)
+  return outputs === 0 ? 500n * MILLI_ETHER : 50n * MILLI_ETHER + (5n * MILLI_ETHER * BigInt(outputs - 1)) / 2n
 }

@@ -6,14 +6,15 @@ import { assert } from '../../lib/result.ts'
 import type { ChainConfig } from '../../money/chain.ts'
 import { addressAt, give, indexOf, nextIndex } from '../addresses.ts'
 import { balanceOn, coinsOn, holdingsOn } from '../balances.ts'
-import type { Reading } from '../rpc.ts'
 import { takePlan, takePlanRefusal } from './decide.ts'
 import { type Claim, freeCoins, freeNonce, promised } from './funds.ts'
+import { WAIT_MS } from './limits.ts'
+import { failedUnsigned, waiting } from './move.ts'
 import { isSigned, type TransferRecord } from './record.ts'
+import { awaitedDelegate, awaitedSweep, depositsOf, type Lack, UNREAD, UNREADY } from './sweeping.ts'
 import { nextNonce } from './tables.ts'
+import { noteGas, treasuryIndex } from './treasury.ts'
 
-/** Whom the address that an EVM hot wallet pays from is given to. */
-export const TREASURY = 'treasury'
 /** Coins that a plan is chosen from, the largest: over what any transaction can hold. */
 const COINS_CHOICE_MAX = 2_000
 
@@ -33,10 +34,23 @@ export function planTransfer(on: Planning, record: TransferRecord, facts: SpendF
   const { chain, account } = on
   const spender = spenderOf(chain)
   const { asset, outputs, feeMax, custody } = record.transfer
+  if (custody === 'platform') noteGas(on.sql, chain.id, facts, nowMs)
+  if (record.deposits?.length === 0 && !isSigned(record)) {
+    // Where a node does not know yet that another has made the treasury ready.
+    if (on.others.some(({ makesReady, nonce }) => makesReady && nonce !== null))
+      return waiting(record, { reason: UNREADY, waitsFor: 'delegate', untilMs: nowMs + WAIT_MS }, nowMs)
+    if (facts.payer?.gas === null) return failedUnsigned(record, `there is no ${asset} to be brought in`, nowMs)
+  }
   const request: SpendRequest = { asset, outputs, feeMax, fees: facts.fees, funds: fundsOf(on, record, facts) }
   const before = record.signedPlans.at(-1)
   const planned = before ? spender.bump(chain, account, before, request) : spender.plan(chain, account, request)
-  if (!planned.ok) return takePlanRefusal(record, planned.error, lacking(on, record, planned.error), nowMs)
+  if (!planned.ok) {
+    const lack = lacking(on, record, planned.error, facts)
+    const { sweepId, waitsFor } = lack
+    const { sweeps = [] } = record
+    const awaited = sweepId === undefined || sweeps.includes(sweepId) ? record : { ...record, sweeps: [...sweeps, sweepId] }
+    return takePlanRefusal(waitsFor === null ? record : awaited, planned.error, lack, nowMs)
+  }
   const plan = planned.value
   if (plan.kind === 'coins' && plan.change) giveOnce(on, changeOwner(record), plan.change.index)
   const unsigned = custody === 'self' ? spender.unsigned(chain, account, plan) : null
@@ -45,24 +59,31 @@ export function planTransfer(on: Planning, record: TransferRecord, facts: SpendF
 
 /**
  * The record with who pays on an EVM chain: of a hot wallet the treasury, of a merchant's own wallet the address that has
- * enough by the newest reading. Of a sweep, with the deposits of that reading, the richest.
+ * enough by the newest reading. Of a sweep, with the deposits of that reading, the richest, unless they were chosen before.
  */
 export function withPayer(on: Planning, record: TransferRecord): TransferRecord {
   const { sql, chain, account } = on
   const { transfer } = record
   const isChosen = record.payer !== null && (transfer.custody === 'platform' || isSigned(record))
   if (chain.gateway !== 'evm' || isChosen) return record
-  const index = (transfer.custody === 'self' ? richest(sql, chain, transfer) : null) ?? indexOf(sql, TREASURY) ?? nextIndex(sql)
+  const index = (transfer.custody === 'self' ? richest(sql, chain, transfer) : null) ?? treasuryIndex(sql, chain, account)
   if (index === record.payer?.index) return record
-  const { address, watchKey } = addressAt(chain, account, index)
-  if (index === nextIndex(sql)) give(sql, index, TREASURY, watchKey)
-  const deposits = transfer.kind === 'sweep' ? depositsOf(sql, chain, transfer.asset, index) : null
+  const { address } = addressAt(chain, account, index)
+  const deposits = transfer.kind === 'sweep' ? (record.deposits ?? depositsOf(sql, chain, transfer.asset, index)) : null
   return { ...record, payer: { index, address }, deposits }
 }
 
-/** A sweep for which the payer has to be made ready: that is done in its place, and the next one sweeps. */
-export function isUnready({ deposits }: TransferRecord, facts: SpendFacts): boolean {
-  return deposits !== null && deposits.length > 0 && facts.payer?.gas === null
+/** A sweep that somebody asked for is of all that lies there by then: the record, waiting for a reading, when there is none since. */
+export function waitingToBeRead({ sql, chain }: Planning, record: TransferRecord, nowMs: number): TransferRecord | null {
+  const { transfer, deposits } = record
+  if (transfer.kind !== 'sweep' || deposits !== null || !isUnread(sql, chain, transfer)) return null
+  return waiting(record, { reason: UNREAD, waitsFor: 'reading', untilMs: nowMs + WAIT_MS }, nowMs)
+}
+
+/** Whether nothing is known of the wallet since a transfer was asked for. */
+function isUnread(sql: Sql, chain: ChainConfig, { createdAtMs }: TransferRecord['transfer']): boolean {
+  const { reading, refreshing } = balanceOn(sql, chain.id, createdAtMs)
+  return reading === null || reading.startedAtMs < createdAtMs || refreshing
 }
 
 /** Indices of a merchant's own wallet that are looked through for one that can pay. */
@@ -78,16 +99,6 @@ function richest(sql: Sql, chain: ChainConfig, { asset, units }: TransferRecord[
 }
 
 const NOTHING_KNOWN = { held: [], height: 0, addresses: 0 }
-
-/** Addresses in one sweep (docs/evm-sweeping.md). */
-const DEPOSITS_MAX = 100
-
-function depositsOf(sql: Sql, chain: ChainConfig, asset: string, payerIndex: number): number[] {
-  const indices = Array.from({ length: nextIndex(sql) }, (_, index) => index).filter((index) => index !== payerIndex)
-  const held = holdingsOn(sql, chain.id, indices).filter(({ assetCode, confirmed }) => assetCode === asset && confirmed > 0n)
-  held.sort((one, other) => (one.confirmed < other.confirmed ? 1 : -1))
-  return held.slice(0, DEPOSITS_MAX).map(({ index }) => index)
-}
 
 function fundsOf(on: Planning, record: TransferRecord, facts: SpendFacts): Funds {
   const { sql, chain, others } = on
@@ -115,29 +126,28 @@ function fundsOf(on: Planning, record: TransferRecord, facts: SpendFacts): Funds
   return { ...funds, units: left(units, asset), native: left(native, chain.native.code), ...(deposits && { deposits }) }
 }
 
-/** Whether what is missing may come: a newer reading, what other transfers bring back, deposits that are not swept yet. */
-function lacking(
-  { sql, chain, others }: Planning,
-  { transfer, payer }: TransferRecord,
-  refusal: PlanRefusal,
-): { readonly waitsFor: 'funds' | 'reading' | null; readonly reason: string } {
-  const { reading, refreshing } = balanceOn(sql, chain.id, transfer.createdAtMs)
-  const isOld = reading === null || reading.startedAtMs < transfer.createdAtMs || refreshing
-  if (payer !== null && refusal.reason === 'insufficient_funds' && refusal.asset !== transfer.asset)
-    return { waitsFor: 'funds', reason: `waiting for ${refusal.asset} for the network fee at ${payer.address}` }
-  if (isOld) return { waitsFor: 'reading', reason: 'waiting for the wallet to be read' }
+/** Whether what is missing may come: a newer reading, what other transfers bring back, deposits that are not swept yet, gas. */
+function lacking(on: Planning, record: TransferRecord, refusal: PlanRefusal, facts: SpendFacts): Lack {
+  const { sql, chain, others } = on
+  const { transfer, payer } = record
+  const isOfTreasury = payer !== null && transfer.custody === 'platform' && !isSigned(record)
+  if (refusal.reason !== 'insufficient_funds') {
+    const mayBeUnready = isOfTreasury && facts.payer?.gas === null && (transfer.kind === 'sweep' || transfer.outputs.length > 1)
+    return (mayBeUnready && refusal.reason === 'bad_output' ? awaitedDelegate(on, record) : null) ?? NOT_COMING
+  }
+  if (payer !== null && (transfer.kind === 'sweep' || refusal.asset !== transfer.asset))
+    return { waitsFor: 'gas', reason: `waiting for ${refusal.asset} for the network fee at ${payer.address}` }
+  const { reading } = balanceOn(sql, chain.id, transfer.createdAtMs)
+  if (reading === null || isUnread(sql, chain, transfer)) return { waitsFor: 'reading', reason: UNREAD }
+  const awaited = isOfTreasury ? awaitedSweep(on, record, refusal.missing ?? transfer.units, reading) : null
+  if (awaited) return awaited
   const isComing = others.some(
     (claim) => !claim.isOver && (payer === null ? claim.coins.length > 0 : claim.nonce?.index === payer.index),
   )
-  if (isComing) return { waitsFor: 'funds', reason: 'waiting for other transfers of the wallet' }
-  if (payer !== null && hasElsewhere(reading, transfer))
-    return { waitsFor: 'funds', reason: `waiting for deposits to be brought to ${payer.address}` }
-  return { waitsFor: null, reason: '' }
+  return isComing ? { waitsFor: 'funds', reason: 'waiting for other transfers of the wallet' } : NOT_COMING
 }
 
-function hasElsewhere(reading: Reading | null, { asset, units, custody }: TransferRecord['transfer']): boolean {
-  return custody === 'platform' && (reading?.sums[asset]?.confirmed ?? 0n) >= units
-}
+const NOT_COMING: Lack = { waitsFor: null, reason: '' }
 
 function giveOnce({ sql, chain, account }: Planning, owner: string, index: number): void {
   if (indexOf(sql, owner) === null) give(sql, index, owner, addressAt(chain, account, index).watchKey)

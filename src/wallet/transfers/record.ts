@@ -25,6 +25,8 @@ export interface TransferRecord {
   readonly payer: Payer | null
   /** Of a sweep: the indices whose deposits are brought to the payer. None of them: the payer is made ready for it first. */
   readonly deposits: readonly number[] | null
+  /** EVM hot wallets: the sweeps that were made because this one waited for them, oldest first. Absent: none. */
+  readonly sweeps?: readonly string[]
   /** No block above this height has been searched for it. */
   readonly searchedHeight: number
   /** Nothing is done for it before this time; null when nothing is waited for but answers. */
@@ -41,8 +43,12 @@ export interface TransferRecord {
   readonly webhooks: readonly WebhookEvent[]
 }
 
-/** turn: another transaction of the same payer is signed first. funds: coins. reading: the newest one is too old. sending: it is frozen. */
-export type Wait = 'turn' | 'funds' | 'reading' | 'sending'
+/**
+ * turn: another transaction of the same payer is signed first. funds: coins. deposits: a sweep brings them. delegate: a sweep
+ * of nothing makes the treasury ready. gas: the payer has too little of the chain's own asset. reading: the newest one is too
+ * old. sending: it is frozen.
+ */
+export type Wait = 'turn' | 'funds' | 'deposits' | 'delegate' | 'gas' | 'reading' | 'sending'
 
 export interface Hold {
   /** Key of the reservation: the transfer's id, `<id>/fee`, `<id>/fee/2`, … */

@@ -31,6 +31,11 @@ export interface TransfersRpc {
   bumpTransfer(id: string, targetBlocks: number): Promise<Result<Transfer, TransferStepRefusal>>
   /** What transfers that are signed and not final yet take out of the wallet at most, by asset, fees included. */
   outgoing(chainId: string): Promise<Readonly<Record<string, bigint>>>
+  /**
+   * EVM hot wallets: the address that they pay from, which needs gas, and has its index from the first question on. Null on
+   * other chains, and of a wallet without an account key.
+   */
+  payer(chainId: string): Promise<WalletPayer | null>
   /** D1 has this version of it, or a newer one. Of an unknown transfer nothing is kept. */
   projectedTransfer(id: string, version: number): Promise<void>
   /** Stops and allows sending from this wallet: a person's word, or the reconciler's. */
@@ -42,9 +47,19 @@ export interface TransfersRpc {
   /** For the gateways Worker: what is next to be done for a transfer. `nothing` when it waits for somebody, or for time. */
   nextStep(id: string): Promise<Step>
   takeFacts(id: string, facts: Result<SpendFacts, { readonly detail: string }>): Promise<Step>
-  takeSignature(id: string, version: number, answer: Result<SignedTransaction, SignRefusal>): Promise<Step>
+  /** `askedAtMs`: of the step that it answers, so that what is known to be lost is told from what may still come. */
+  takeSignature(id: string, version: number, answer: Result<SignedTransaction, SignRefusal>, askedAtMs?: number): Promise<Step>
   takeBroadcast(id: string, txid: string, answer: Result<BroadcastAnswer, { readonly detail: string }>): Promise<Step>
-  takeSighting(id: string, sighting: Result<Sighting, { readonly detail: string }>): Promise<Step>
+  /** `named`: how many of its transactions the question named. What was signed since is not known to the answer. */
+  takeSighting(id: string, sighting: Result<Sighting, { readonly detail: string }>, named: number): Promise<Step>
+}
+
+export interface WalletPayer {
+  readonly address: string
+  /** What it has of the chain's own asset, as far as was last seen; null before anybody looked. */
+  readonly native: bigint | null
+  /** It has too little for the next transfers (`GAS_TRANSFERS`), or nothing is known of it. */
+  readonly low: boolean
 }
 
 export interface Frozen {
@@ -55,7 +70,7 @@ export interface Frozen {
 export type Step =
   | { readonly do: 'nothing' }
   | { readonly do: 'facts'; readonly question: FactsQuestion }
-  | { readonly do: 'sign'; readonly version: number; readonly request: SignRequest }
+  | { readonly do: 'sign'; readonly version: number; readonly request: SignRequest; readonly askedAtMs: number }
   | { readonly do: 'broadcast'; readonly txid: string; readonly raw: string }
   | { readonly do: 'look'; readonly question: LookQuestion }
 

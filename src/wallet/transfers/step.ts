@@ -19,7 +19,7 @@ export function nextOf(record: TransferRecord, isFrozen: boolean, nowMs: number)
   if (attempt && transfer.custody === 'platform' && !isFrozen && (waitUntilMs ?? 0) <= nowMs) {
     const isAsked = outstanding(attempt, nowMs).some((atMs) => nowMs - atMs < HANDED_PAUSE_MS)
     if (!isAsked && (attempt.clearedAtMs === null || nowMs - attempt.clearedAtMs > CLEARED_MS)) return { do: 'clear' }
-    if (!isAsked) return { do: 'sign', version: attempt.version, request: signRequest(transfer, attempt.plan) }
+    if (!isAsked) return { do: 'sign', version: attempt.version, request: signRequest(transfer, attempt.plan), askedAtMs: nowMs }
   }
   if (wantsPlan(record) && !isFrozen) return { do: 'plan' }
   if (!isSigned(record)) {

@@ -15,6 +15,9 @@ export const TRANSFER_TABLES = `
   CREATE TABLE IF NOT EXISTS nonces (
     chain_id TEXT NOT NULL, idx INTEGER NOT NULL, next INTEGER NOT NULL, PRIMARY KEY (chain_id, idx)
   ) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS gas (
+    chain_id TEXT PRIMARY KEY, native TEXT NOT NULL, gas_price TEXT NOT NULL, at_ms INTEGER NOT NULL
+  ) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS sending (
     id INTEGER PRIMARY KEY CHECK (id = 1), frozen TEXT NOT NULL, since_ms INTEGER NOT NULL
   );
@@ -75,6 +78,24 @@ export function raiseNonce(sql: Sql, chainId: string, index: number, next: numbe
     index,
     next,
   )
+}
+
+/** What the treasury of an EVM hot wallet had for gas, and what one gas cost, in wei, when that was last asked. */
+export interface GasNote {
+  readonly native: bigint
+  readonly gasPrice: bigint
+  readonly atMs: number
+}
+
+export function loadGas(sql: Sql, chainId: string): GasNote | null {
+  const row = sql.exec('SELECT native, gas_price, at_ms FROM gas WHERE chain_id = ?', chainId).toArray()[0]
+  if (!row) return null
+  return { native: BigInt(row.native as string), gasPrice: BigInt(row.gas_price as string), atMs: row.at_ms as number }
+}
+
+export function saveGas(sql: Sql, chainId: string, { native, gasPrice, atMs }: GasNote): void {
+  const statement = 'INSERT OR REPLACE INTO gas (chain_id, native, gas_price, at_ms) VALUES (?, ?, ?, ?)'
+  sql.exec(statement, chainId, String(native), String(gasPrice), atMs)
 }
 
 export function loadFrozen(sql: Sql): Frozen | null {

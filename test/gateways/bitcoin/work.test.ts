@@ -35,36 +35,47 @@ function mined(parent: Uint8Array | null, wanted: (raw: Uint8Array) => boolean, 
 const meets = (coin: 'bitcoin' | 'litecoin') => (raw: Uint8Array) => (isProven[coin](raw)[31] as number) < 0x7f
 
 test('the work of real headers is that of their difficulty, each above the first', () => {
-  expect(workOf(MAINNET, undefined)).toBe(2n * DIFFICULTY_ONE)
-  expect(workOf([FIRST, SECOND], 'bitcoin')).toBe(DIFFICULTY_ONE)
-  expect(workOf([GENESIS], undefined)).toBe(0n)
+  expect(workOf(MAINNET, undefined, 0)).toBe(2n * DIFFICULTY_ONE)
+  expect(workOf([FIRST, SECOND], 'bitcoin', 1)).toBe(DIFFICULTY_ONE)
+  expect(workOf([GENESIS], undefined, 0)).toBe(0n)
 })
 
 test('headers that do not follow each other, or are cut, prove nothing', () => {
-  expect(workOf([GENESIS, SECOND], undefined)).toBeNull()
-  expect(workOf([GENESIS, FIRST.subarray(0, 79)], undefined)).toBeNull()
+  expect(workOf([GENESIS, SECOND], undefined, 0)).toBeNull()
+  expect(workOf([GENESIS, FIRST.subarray(0, 79)], undefined, 0)).toBeNull()
 })
 
 test('a header that misses the target it states proves nothing', () => {
   const forged = Uint8Array.from(FIRST)
   forged[76] = 0
-  expect(workOf([GENESIS, forged], undefined)).toBeNull()
+  expect(workOf([GENESIS, forged], undefined, 0)).toBeNull()
 })
 
 test('a branch on a real block that is made cheaply, by an easy target, proves nothing', () => {
-  expect(workOf([GENESIS, mined(GENESIS, meets('bitcoin'))], undefined)).toBeNull()
+  expect(workOf([GENESIS, mined(GENESIS, meets('bitcoin'))], undefined, 0)).toBeNull()
+})
+
+test('the target moves once in 2,016 blocks, and by four times at most', () => {
+  const base = mined(null, () => true, 0x201fffff)
+  const easier = mined(base, meets('bitcoin'), 0x207ffffc)
+  expect(workOf([base, easier], undefined, 2_014)).toBeNull()
+  expect(workOf([base, easier], undefined, 2_015)).toBe(2n)
+  expect(workOf([base, mined(base, meets('bitcoin'), 0x207fffff)], undefined, 2_015)).toBeNull()
+  const harder = mined(base, (raw) => (isProven.bitcoin(raw)[31] as number) < 0x0f, 0x200fffff)
+  expect(workOf([base, harder], undefined, 2_014)).toBeNull()
+  expect(workOf([base, harder], undefined, 2_015)).toBe(16n)
 })
 
 test.each([0, 0x01000000, 0x1d800001, 0xff00ffff])('bits %i are no target', (bits) => {
   const base = mined(null, () => true, bits)
-  expect(workOf([base], undefined)).toBeNull()
+  expect(workOf([base], undefined, 0)).toBeNull()
 })
 
 test("Litecoin's work is by scrypt of the header, not by its hash", () => {
   const base = mined(null, () => true)
   const next = mined(base, meets('litecoin'))
-  expect(workOf([base, next], 'litecoin')).toBe(2n)
+  expect(workOf([base, next], 'litecoin', 0)).toBe(2n)
   const onlyHashed = mined(base, (raw) => meets('bitcoin')(raw) && (litecoinProof(raw)[31] as number) > 0x80)
-  expect(workOf([base, onlyHashed], 'bitcoin')).toBe(2n)
-  expect(workOf([base, onlyHashed], 'litecoin')).toBeNull()
+  expect(workOf([base, onlyHashed], 'bitcoin', 0)).toBe(2n)
+  expect(workOf([base, onlyHashed], 'litecoin', 0)).toBeNull()
 })

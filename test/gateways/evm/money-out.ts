@@ -4,6 +4,7 @@ import { evmSigner } from '../../../src/gateways/evm/sign.ts'
 import { evmSpender } from '../../../src/gateways/evm/spend.ts'
 import type { AccountPlan, Funds, Output, SpendRequest } from '../../../src/gateways/spend.ts'
 import { fromHex } from '../../../src/lib/bytes.ts'
+import type { ChainConfig } from '../../../src/money/chain.ts'
 import { createRegistry } from '../../../src/money/registry.ts'
 
 /** What the tests of money out share. */
@@ -12,7 +13,8 @@ import { createRegistry } from '../../../src/money/registry.ts'
 export const FACTORY = '0x4e59b44847b379578588920cA78FbF26c0B4956C'
 const local = createRegistry(DEVELOPMENT_CHAINS).chain(EVM_LOCAL)
 export const chain = { ...local, delegateFactory: FACTORY }
-export const withoutDelegates = local
+const { delegateFactory: _, ...rest } = local
+export const withoutDelegates: ChainConfig = rest
 export const USDC = LOCAL_USDC
 
 /** BIP 39 seed of "test test … junk". */

@@ -38,6 +38,36 @@ const refusing =
     throw { code: -32000, message }
   }
 
+describe('what a call would take', () => {
+  const facts = (message: string) => {
+    const node: Answers = ({ method }) => {
+      if (method === 'eth_estimateGas') throw { code: -32000, message }
+      if (method === 'eth_getBlockByNumber') return { hash: hash('a'), parentHash: hash('b'), number: '0x9', timestamp: '0x9' }
+      return method === 'eth_feeHistory' ? { baseFeePerGas: ['0x1'], gasUsedRatio: [], reward: [] } : '0x1'
+    }
+    const payer = { address: viemAccount(0).address, asset: 'ETH', outputs: [{ address: BOB, units: 1n }] }
+    return senderOver(node).facts({ targetBlocks: 2, payer })
+  }
+
+  test.each([
+    'execution reverted: rate limited',
+    'gas required exceeds allowance (0)',
+    'insufficient funds for transfer',
+    'out of gas',
+  ])('is nothing when a node says that it fails: "%s"', async (message) => {
+    expect(await facts(message)).toMatchObject({ ok: true, value: { payer: { gas: null } } })
+  })
+
+  test.each([
+    'execution aborted (timeout = 5s)',
+    'execution timeout',
+    'request exceeds the rate limit',
+    'compute units exceeds capacity',
+  ])('is not known when a node says it of itself: "%s"', async (message) => {
+    expect(await facts(message)).toMatchObject({ ok: false, error: { reason: 'node_refused' } })
+  })
+})
+
 describe('what is broadcast', () => {
   test.each([
     ['already known', 'taken'],

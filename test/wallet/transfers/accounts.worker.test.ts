@@ -218,6 +218,9 @@ describe('an EVM hot wallet', () => {
     })
     chain.gas = null
     const sweep = await pay(0n, { kind: 'sweep', asset: 'USDC', outputs: [] })
+    await world.work()
+    expect(await world.wallet.transfer(sweep.id)).toMatchObject({ reason: 'waiting for the wallet to be read' })
+    await world.read()
     const [done] = await untilOver([sweep.id])
     expect(done).toMatchObject({ status: 'confirmed', units: 0n })
     const books = await world.books('USDC')

@@ -9,7 +9,7 @@ import * as decide from '../../../src/wallet/transfers/decide.ts'
 import { EDGES } from '../../../src/wallet/transfers/edges.ts'
 import * as follow from '../../../src/wallet/transfers/follow.ts'
 import { claimOf } from '../../../src/wallet/transfers/funds.ts'
-import { HANDED_MS, SIGNATURE_WAIT_MS, signedMax } from '../../../src/wallet/transfers/limits.ts'
+import { APPROVALS_MAX, HANDED_MS, SIGNATURE_WAIT_MS, signedMax } from '../../../src/wallet/transfers/limits.ts'
 import { isBooked, isOver, isSigned, type TransferRecord } from '../../../src/wallet/transfers/record.ts'
 import type { CreateTransfer } from '../../../src/wallet/transfers/rpc.ts'
 import { nextOf } from '../../../src/wallet/transfers/step.ts'
@@ -302,6 +302,26 @@ describe('whatever is answered, twice, late, or not at all', () => {
       model.take(follow.takeSighting(model.record, { ...rest, searchedHeight }, 'BTC', model.nowMs))
       expect(nextOf(model.record, false, model.nowMs)).toMatchObject({ do: 'look', question: { searchedHeight } })
     }
+  })
+
+  test('passkeys that count for nothing keep nobody from approving', () => {
+    const approvalOf = (name: string) => ({ credentialId: name, authenticatorData: '', clientDataJson: '', signature: name })
+    const model = new Model()
+    model.settle()
+    for (let n = 0; n < APPROVALS_MAX; n++) {
+      const approved = decide.approved(model.record, approvalOf(`stranger ${n}`), model.nowMs)
+      if (approved.ok) model.take(approved.value)
+    }
+    expect(decide.approved(model.record, approvalOf('Ada'), model.nowMs)).toMatchObject({ error: { reason: 'too_many_approvals' } })
+    model.say({ say: 'plan', fee: 5, lacking: false })
+    model.say({ say: 'clear', frozen: false })
+    model.say({ say: 'hand' })
+    const members = model.record.transfer.approvals.map(() => null)
+    const refusal = { reason: 'needs_approval', challenge: 'c', wanted: 1, given: 0, members } as const
+    model.take(decide.takeSignRefusal(model.record, model.record.attempt?.version ?? 0, refusal, model.nowMs))
+    expect(model.record.transfer.status).toBe('needs_approval')
+    const approved = decide.approved(model.record, approvalOf('Ada'), model.nowMs)
+    expect(approved).toMatchObject({ value: { transfer: { status: 'queued', approvals: [{ credentialId: 'Ada' }] } } })
   })
 
   test('no more is signed for one transfer than its row can hold', () => {

@@ -231,6 +231,24 @@ describe('on the chain', () => {
     await vi.waitFor(async () => expect(await world.books()).toEqual({ available: 60_000n, wallet: -60_000n }))
   })
 
+  test('its own replacement is not taken for somebody else by who began to look before that was signed', async () => {
+    const world = await new World().open([60_000n])
+    const { id } = await world.pay(20_000n)
+    await world.work()
+    const looking = await world.wallet.nextStep(id)
+    if (looking.do !== 'look') throw new Error('it waits, and is looked for')
+    world.chain.satsPerKvb = 20_000n
+    await world.wallet.bumpTransfer(id, 1)
+    await world.work()
+    world.chain.mine(3)
+    const late = await world.chain.sender.look(looking.question)
+    expect(late).toMatchObject({ value: { status: 'conflict', final: true } })
+    await world.wallet.takeSighting(id, late, looking.question.txids.length)
+    expect(await world.wallet.transfer(id)).toMatchObject({ status: 'broadcast' })
+    expect(await world.untilOver([id])).toMatchObject([{ status: 'confirmed', signed: { length: 2 } }])
+    expect(world.received).toBe(20_000n)
+  })
+
   test('nodes that do not answer are asked again, and change nothing', async () => {
     const world = await new World().open([60_000n])
     world.chain.isDown = true
@@ -335,8 +353,14 @@ describe('a watch-only wallet', () => {
       value: { status: 'broadcast', unsigned: null },
     })
     expect(await world.wallet.submitSigned(id, signed?.raw ?? '')).toMatchObject({ ok: true, value: { signed: { length: 1 } } })
+    // While a replacement waits for its signature, too.
+    await world.wallet.bumpTransfer(id, 1)
+    await world.work()
+    expect(await world.wallet.transfer(id)).toMatchObject({ unsigned: { psbt: { v0: expect.any(String) } } })
+    expect(await world.wallet.submitSigned(id, signed?.raw ?? '')).toMatchObject({ ok: true, value: { signed: { length: 1 } } })
     const [done] = await world.untilOver([id])
     expect(done).toMatchObject({ status: 'confirmed' })
+    expect(await world.wallet.submitSigned(id, signed?.raw ?? '')).toMatchObject({ ok: true, value: { status: 'confirmed' } })
     expect(world.received).toBe(20_000n)
     expect(world.signed).toEqual([])
     expect(await world.books()).toEqual({})

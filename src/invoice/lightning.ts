@@ -1,0 +1,51 @@
+import type { PaymentRequest } from '../gateways/gateway.ts'
+import { MEMO_MAX } from '../gateways/lightning/node.ts'
+import type { Registry } from '../money/registry.ts'
+import type { Activation, Invoice, InvoiceTerms, MethodTerms } from './types.ts'
+import { activationOf } from './view.ts'
+
+/**
+ * The Lightning method that belongs to a Bitcoin one: both are offered, of one network. Who opens the one is shown both, in
+ * one code (BIP 21). Null for others.
+ */
+export function lightningBeside({ methods }: InvoiceTerms, asset: string, registry: Registry): MethodTerms | null {
+  const chain = registry.findChain(registry.findAsset(asset)?.chainId ?? '')
+  if (chain?.gateway !== 'bitcoin' || (chain.coin ?? 'bitcoin') !== 'bitcoin' || chain.native.code !== asset) return null
+  return (
+    methods.find(({ chainId }) => registry.lightning.some(({ id, network }) => id === chainId && network === chain.network)) ?? null
+  )
+}
+
+/** What a wallet is asked for: so much to this address, or by Lightning where both can be paid. */
+export function paymentRequestOf(
+  invoice: Invoice,
+  { asset }: MethodTerms,
+  { address }: Activation,
+  units: bigint,
+  registry: Registry,
+): PaymentRequest {
+  const beside = lightningBeside(invoice.terms, asset, registry)
+  const lightning = beside && activationOf(invoice, beside)?.address
+  return { address, assetCode: asset, units, ...(lightning && { lightning }) }
+}
+
+/** What the payer's wallet shows. Without what bech32 or a node might not take: control characters, half characters. */
+export function memoOf({ storeName, orderId }: InvoiceTerms): string {
+  const text = (orderId === null ? storeName : `${storeName}: ${orderId}`).toWellFormed().replaceAll(/\p{Cc}/gu, ' ')
+  return [...text].slice(0, MEMO_MAX).join('')
+}
+
+/** Lightning methods whose invoices ask for another amount than is due now, while it can be paid. */
+export function staleLightning(invoice: Invoice, nowMs: number): MethodTerms[] {
+  const isOpen = invoice.status === 'new' && nowMs < invoice.terms.expiresAtMs
+  return isOpen ? methodsShown(invoice).filter((method) => activationOf(invoice, method) === null) : []
+}
+
+/** Where Lightning invoices may be paid though nothing is due any more, at the moment when that becomes so. */
+export function lightningToRelease(before: Invoice | null, after: Invoice): MethodTerms[] {
+  return before?.status === 'new' && after.status !== 'new' ? methodsShown(after) : []
+}
+
+function methodsShown({ terms, activations }: Invoice): MethodTerms[] {
+  return terms.methods.filter(({ asset }) => activations.some((shown) => shown.asset === asset && shown.units !== undefined))
+}

@@ -1,0 +1,97 @@
+import { type Asked, type Book, type HeldInvoice, type StandIn, standIn, type Told } from './stand-in.ts'
+
+/** clnrest of Core Lightning 25: POST for everything, 201 for an answer, lightningd's codes in its errors. */
+export function cln(): StandIn {
+  const rune = 'tU-RLjMiDpY2U0o3W1oFowar36RFGpWloPbW9-RuZdo9MyZpZD0wMjRiOWEx'
+  const broken = { status: 500, body: { code: -32602, message: 'database is locked' } }
+  return standIn('cln', { headers: { Rune: rune } }, broken, (asked, book) => {
+    const given = asked.headers.rune
+    if (given === undefined) return refused(403, 1501, 'Not authorized: Missing rune')
+    if (given !== rune) return refused(401, 1501, 'Not authorized: Not derived from master')
+    return answer(asked, book)
+  })
+}
+
+async function answer({ method, path, body }: Asked, book: Book): Promise<Told> {
+  const command = /^\/v1\/([a-z]+)$/.exec(path)?.[1] ?? ''
+  if (method !== 'POST') return refused(404, -32601, 'Unknown command')
+  const given = JSON.parse(body)
+  switch (command) {
+    case 'invoice': {
+      if (book.byLabel(given.label)) return refused(500, 900, `Duplicate label '${given.label}'`)
+      const { label, description: memo, amount_msat, expiry: expiryS } = given
+      const invoice = book.make({ label, memo, msat: BigInt(amount_msat), expiryS })
+      const { paymentHash: payment_hash, bolt11, expiresAtMs } = invoice
+      const created_index = book.invoices.length
+      return {
+        status: 201,
+        body: { payment_hash, expires_at: expiresAtMs / 1_000, bolt11, payment_secret: payment_hash, created_index },
+      }
+    }
+    case 'waitanyinvoice': {
+      const found = await nextPaid(book, given.lastpay_index ?? 0, given.timeout * 1_000)
+      return found ? { status: 201, body: shown(found) } : refused(500, 904, 'Timed out while waiting for invoice to be paid')
+    }
+    case 'listinvoices': {
+      const invoice = book.byLabel(given.label)
+      return { status: 201, body: { invoices: invoice && invoice.state !== 'cancelled' ? [shown(invoice)] : [] } }
+    }
+    case 'delinvoice': {
+      const invoice = book.byLabel(given.label)
+      if (!invoice || invoice.state === 'cancelled') return refused(500, 905, 'Unknown invoice')
+      if (invoice.state === 'paid') return refused(500, 906, 'Invoice status is paid not unpaid')
+      invoice.state = 'cancelled'
+      return { status: 201, body: shown(invoice) }
+    }
+    case 'listfunds': {
+      const channel = (state: string, our_amount_msat: number) => ({
+        state,
+        our_amount_msat,
+        amount_msat: 900_000_000,
+        connected: true,
+      })
+      return {
+        status: 201,
+        body: { outputs: [], channels: [channel('CHANNELD_NORMAL', 250_000_999), channel('ONCHAIN', 5_000_000)] },
+      }
+    }
+    default:
+      return refused(404, -32601, `Unknown command '${command}'`)
+  }
+}
+
+async function nextPaid(book: Book, after: number, timeoutMs: number): Promise<HeldInvoice | undefined> {
+  const found = book.paidAfter(after)[0]
+  if (found || timeoutMs === 0) return found
+  return new Promise((resolve) => {
+    const end = book.watch((invoice) => invoice.paid && finish(invoice))
+    const timer = setTimeout(() => finish(undefined), timeoutMs)
+    const finish = (paid: HeldInvoice | undefined) => {
+      clearTimeout(timer)
+      end()
+      resolve(paid)
+    }
+  })
+}
+
+function shown({ label, memo, paymentHash, msat, bolt11, paid, preimage, expiresAtMs }: HeldInvoice) {
+  return {
+    label,
+    description: memo,
+    payment_hash: paymentHash,
+    amount_msat: Number(msat),
+    bolt11,
+    status: paid ? 'paid' : expiresAtMs < Date.now() ? 'expired' : 'unpaid',
+    expires_at: expiresAtMs / 1_000,
+    ...(paid && {
+      pay_index: paid.index,
+      amount_received_msat: Number(paid.msat),
+      paid_at: Math.floor(paid.atMs / 1_000),
+      payment_preimage: preimage,
+    }),
+  }
+}
+
+function refused(status: number, code: number, message: string): Told {
+  return { status, body: { code, message } }
+}

@@ -1,0 +1,97 @@
+import { fromBase64Url } from '../../../src/lib/base64.ts'
+import { fromHex, toHex } from '../../../src/lib/bytes.ts'
+import { type Asked, type Book, type HeldInvoice, type StandIn, standIn, type Told } from './stand-in.ts'
+
+/** LND 0.18: the macaroon in hexadecimal, bytes in base64, 64-bit numbers as texts, gRPC's codes in its errors. */
+export function lnd(): StandIn {
+  const macaroon = '0201036c6e64022f030a10b6a5'
+  const broken = { status: 500, body: { code: 2, message: 'rpc error: wallet locked', details: [] } }
+  return standIn('lnd', { headers: { 'Grpc-Metadata-macaroon': macaroon } }, broken, (asked, book) => {
+    const given = asked.headers['grpc-metadata-macaroon']
+    if (given === undefined) return refused(500, 2, 'expected 1 macaroon, got 0')
+    if (given !== macaroon) return refused(500, 2, 'verification failed: signature mismatch after caveat verification')
+    return answer(asked, book)
+  })
+}
+
+function answer({ method, path, query, body }: Asked, book: Book): Told {
+  if (method === 'POST' && path === '/v1/invoices') {
+    const { memo = '', value, expiry = '86400', r_preimage } = JSON.parse(body)
+    const preimage = hexOf(r_preimage ?? '')
+    const known = book.invoices.some((invoice) => invoice.preimage === preimage)
+    if (known) return refused(500, 2, 'invoice with payment hash already exists')
+    const invoice = book.make({
+      label: '',
+      msat: BigInt(value) * 1_000n,
+      memo,
+      expiryS: Number(expiry),
+      ...(preimage !== '' && { preimage }),
+    })
+    const r_hash = base64Of(invoice.paymentHash)
+    const add_index = String(book.invoices.length)
+    return { status: 200, body: { r_hash, payment_request: invoice.bolt11, add_index, payment_addr: r_hash } }
+  }
+  if (method === 'GET' && path === '/v1/invoices') {
+    const invoices = book.invoices.slice(-Number(query.get('num_max_invoices') ?? 100)).map((invoice) => shown(invoice, book))
+    return { status: 200, body: { invoices, last_index_offset: String(book.invoices.length), first_index_offset: '1' } }
+  }
+  if (method === 'GET' && path === '/v1/invoices/subscribe') {
+    const settleIndex = Number(query.get('settle_index') ?? 0)
+    return {
+      status: 200,
+      stream(write) {
+        const line = (invoice: HeldInvoice) => write(`${JSON.stringify({ result: shown(invoice, book) })}\n`)
+        // "If specified (non-zero)": with 0 nothing of the past is told.
+        if (settleIndex > 0) for (const invoice of book.paidAfter(settleIndex)) line(invoice)
+        return book.watch((invoice) => invoice.state !== 'cancelled' && line(invoice))
+      },
+    }
+  }
+  const hash = /^\/v1\/invoice\/([0-9a-f]{64})$/.exec(path)?.[1]
+  if (method === 'GET' && hash) {
+    const invoice = book.byHash(hash)
+    return invoice ? { status: 200, body: shown(invoice, book) } : refused(404, 5, 'unable to locate invoice')
+  }
+  if (method === 'POST' && path === '/v2/invoices/cancel') {
+    const invoice = book.byHash(hexOf(JSON.parse(body).payment_hash))
+    if (!invoice) return refused(404, 5, 'unable to locate invoice')
+    if (invoice.state === 'paid') return refused(500, 2, 'invoice already settled')
+    invoice.state = 'cancelled'
+    return { status: 200, body: {} }
+  }
+  if (method === 'GET' && path === '/v1/balance/channels')
+    return { status: 200, body: { balance: '250000', local_balance: { sat: '250000', msat: '250000999' } } }
+  return refused(404, 5, 'Not Found')
+}
+
+function shown({ memo, preimage, paymentHash, msat, bolt11, state, paid, createdAtMs }: HeldInvoice, book: Book) {
+  return {
+    memo,
+    r_preimage: base64Of(preimage),
+    r_hash: base64Of(paymentHash),
+    value: String(msat / 1_000n),
+    value_msat: String(msat),
+    settled: paid !== null,
+    creation_date: String(createdAtMs / 1_000),
+    settle_date: String(Math.floor((paid?.atMs ?? 0) / 1_000)),
+    payment_request: bolt11,
+    add_index: String(book.invoices.findIndex((invoice) => invoice.paymentHash === paymentHash) + 1),
+    settle_index: String(paid?.index ?? 0),
+    amt_paid: String(paid?.msat ?? 0n),
+    amt_paid_sat: String((paid?.msat ?? 0n) / 1_000n),
+    amt_paid_msat: String(paid?.msat ?? 0n),
+    state: { open: 'OPEN', paid: 'SETTLED', cancelled: 'CANCELED' }[state],
+  }
+}
+
+function refused(status: number, code: number, message: string): Told {
+  return { status, body: { code, message, details: [] } }
+}
+
+function hexOf(base64: string): string {
+  return toHex(fromBase64Url(base64) ?? new Uint8Array())
+}
+
+function base64Of(hex: string): string {
+  return btoa(String.fromCharCode(...fromHex(hex)))
+}
