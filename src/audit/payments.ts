@@ -6,6 +6,7 @@ import type { Invoice } from '../invoice/types.ts'
 import type { LedgerRpc } from '../ledger/rpc.ts'
 import { logEvent } from '../lib/log.ts'
 import type { ObjectNamespace } from '../lib/objects.ts'
+import type { LightningRpc } from '../lightning/rpc.ts'
 import type { WalletRpc } from '../wallet/rpc.ts'
 import { bookedPayments, faultOfPayment } from './compare.ts'
 import { keyOf } from './judge.ts'
@@ -20,6 +21,7 @@ export interface PaymentsEnv {
   readonly LEDGERS: ObjectNamespace<LedgerRpc>
   readonly WALLETS: ObjectNamespace<WalletRpc>
   readonly BANKS: ObjectNamespace<BankRpc>
+  readonly LIGHTNINGS: ObjectNamespace<LightningRpc>
 }
 
 /** Payments of one invoice to compare. */

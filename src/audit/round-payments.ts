@@ -1,4 +1,4 @@
-import { isBankRail } from '../bank/receive.ts'
+import { isBankRail, isLightning } from '../bank/receive.ts'
 import { PAYMENTS_PAGE_MAX, type PaymentFact, type PaymentsPart } from '../chain/rpc.ts'
 import type { LedgerEntry } from '../ledger/types.ts'
 import { registryOf } from '../money/registry.ts'
@@ -116,11 +116,12 @@ async function askChains(
     answered.add(chainId)
     for (const fact of found) facts.set(fact.key, fact)
   }
-  // A payment by bank transfer ends in the wallet id of its account.
-  const ofBanks = [...unknown].filter((key) => isBankRail(chainOf(key)))
-  for (const [walletId, keys] of Map.groupBy(ofBanks, (key) => key.slice(key.lastIndexOf('/') + 1))) {
+  // A payment by bank transfer or Lightning ends in the wallet id of its account or node.
+  const told = [...unknown].filter((key) => isBankRail(chainOf(key)) || isLightning(chainOf(key)))
+  for (const [walletId, keys] of Map.groupBy(told, (key) => key.slice(key.lastIndexOf('/') + 1))) {
     const some = keys.slice(0, PAYMENTS_PAGE_MAX)
-    const found = await trouble.around('payments of books', { walletId }, () => env.BANKS.getByName(walletId).paymentsAt(some))
+    const places = isLightning(chainOf(some[0] ?? '')) ? env.LIGHTNINGS : env.BANKS
+    const found = await trouble.around('payments of books', { walletId }, () => places.getByName(walletId).paymentsAt(some))
     if (found === null) continue
     for (const key of some) answered.add(key)
     for (const fact of found) facts.set(fact.key, fact)

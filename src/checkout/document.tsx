@@ -6,6 +6,7 @@ import { Sign } from './parts.tsx'
 import { PayByBank } from './stages/bank.tsx'
 import { Choose } from './stages/choose.tsx'
 import { Confirming } from './stages/confirming.tsx'
+import { PayByLightning } from './stages/lightning.tsx'
 import { Closing, Expired, Invalid } from './stages/over.tsx'
 import { Paid } from './stages/paid.tsx'
 import { Pay } from './stages/pay.tsx'
@@ -136,11 +137,14 @@ function StageOf({ view }: { view: View }) {
     case 'choose':
       return <Choose view={view} />
     case 'pay':
-      return railOf(view, stage.method.chainId).gateway === 'sepa' ? (
-        <PayByBank view={view} stage={stage} />
-      ) : (
-        <Pay view={view} stage={stage} />
-      )
+      switch (railOf(view, stage.method.chainId).gateway) {
+        case 'sepa':
+          return <PayByBank view={view} stage={stage} />
+        case 'lightning':
+          return <PayByLightning view={view} stage={stage} />
+        default:
+          return <Pay view={view} stage={stage} />
+      }
     case 'closing':
       return <Closing view={view} />
     case 'confirming':

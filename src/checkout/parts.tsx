@@ -5,7 +5,7 @@ import type { Payment } from '../invoice/types.ts'
 import { isAlive, isFinal } from '../invoice/view.ts'
 import { unreachable } from '../lib/result.ts'
 import { shortId } from './format.ts'
-import { isTestNetwork, railOf, showMoney, type View } from './view.ts'
+import { isTestNetwork, railOf, showMoney, signOf, type View } from './view.ts'
 
 type Tone = 'good' | 'busy' | 'warn' | 'bad'
 
@@ -68,6 +68,8 @@ function coinShape(ticker: string) {
       return (
         <path d="M19.3 13c-.5-1.3-1.7-2-3.3-2-1.9 0-3.2 1-3.2 2.5 0 3.5 6.6 1.6 6.6 5 0 1.6-1.4 2.5-3.4 2.5-1.8 0-3.1-.8-3.5-2.1M16 9v2m0 10v2M12.2 7.3a9.5 9.5 0 0 0 0 17.4m7.6-17.4a9.5 9.5 0 0 1 0 17.4" />
       )
+    case 'LN':
+      return <path class="fill" d="M17.8 5.5L8.8 18h5.9l-1.5 8.5L23.2 13h-6.4z" />
     case 'EUR':
       return <path d="M21 11.2a6 6 0 1 0 0 9.6M9 14.6h8.4M9 17.4h8.4" />
     default:
@@ -195,7 +197,7 @@ function PaymentRow({ view, payment }: { view: View; payment: Payment }) {
   const short = <code translate="no">{shortId(payment.txid)}</code>
   return (
     <li class={isAlive(payment) ? undefined : 'gone'}>
-      {asset && <Coin ticker={asset.ticker} />}
+      {asset && <Coin ticker={signOf(view, payment)} />}
       <div>
         <p>
           <strong>{asset ? showMoney(view, payment.asset, payment.units) : payment.asset}</strong>{' '}

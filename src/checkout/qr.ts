@@ -8,6 +8,12 @@ const QUIET_ZONE = 4
  */
 const MASK = 2
 
+/**
+ * A Lightning invoice beside an address: with less correction its modules are a tenth larger, which a camera needs more, as
+ * nothing soils a screen.
+ */
+const LONG_TEXT = 200
+
 /** Steps of one module: right, down, left, up. */
 const HORIZONTAL = [1, 0, -1, 0]
 const VERTICAL = [0, 1, 0, -1]
@@ -21,7 +27,7 @@ export interface QrPath {
 
 /** A QR code as one SVG path: outlines take less than a rectangle a module and leave no seams when scaled. */
 export function qrPath(text: string): QrPath {
-  const code = encode(text, { ecc: 'M', border: 0, maskPattern: MASK })
+  const code = encode(text, { ecc: text.length > LONG_TEXT ? 'L' : 'M', border: 0, maskPattern: MASK })
   const size = code.size + 2 * QUIET_ZONE
   const width = size + 1
   // Of each corner, a bit for each direction that an outline leaves it in, with the dark side to its right.

@@ -8,6 +8,7 @@ import { isId } from '../lib/ids.ts'
 import { logEvent, reasonOf } from '../lib/log.ts'
 import { registryOf } from '../money/registry.ts'
 import { Card, checkoutPage, messagePage } from './document.tsx'
+import { formFields } from './form.ts'
 import { checkoutHeaders, frameAncestors } from './headers.ts'
 import { chooseLanguage, LANGUAGES, type Language } from './language.ts'
 import { streamPage } from './stream.ts'
@@ -161,7 +162,7 @@ function languageOf(c: Context): Language {
 
 /** The form's `asset` when the invoice offers it. */
 async function assetField(c: CheckoutContext, invoice: Invoice): Promise<string | null> {
-  const { asset } = await c.req.parseBody()
+  const { asset } = await formFields(c.req)
   return invoice.terms.methods.find((method) => method.asset === asset)?.asset ?? null
 }
 

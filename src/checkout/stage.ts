@@ -1,5 +1,5 @@
 import type { Activation, Invoice, MethodTerms, Payment } from '../invoice/types.ts'
-import { confirmationProgress, isAlive, methodDue } from '../invoice/view.ts'
+import { activationOf, confirmationProgress, isAlive, methodDue } from '../invoice/view.ts'
 
 /** What the shopper is to see, decided from the invoice alone (and the method asked for, and the time). */
 export type Stage =
@@ -52,7 +52,7 @@ function openStage(invoice: Invoice, asset: string | null, nowMs: number): Stage
   const isLate = nowMs >= invoice.terms.expiresAtMs
   const method = isLate ? lastMethod(invoice, nowMs) : selectedMethod(invoice, asset)
   if (isLate && !method) return { kind: 'closing' }
-  const activation = invoice.activations.find((shown) => shown.asset === method?.asset)
+  const activation = method && activationOf(invoice, method)
   if (!method || !activation) return { kind: 'choose' }
   return { kind: 'pay', method, activation, due: methodDue(invoice, method) }
 }
@@ -67,5 +67,6 @@ function expiredBecause(invoice: Invoice): 'unpaid' | 'part' | 'held' | 'refused
 /** What can still be paid to when the invoice's own time is over: the bank details that were shown before. */
 function lastMethod({ terms, activations }: Invoice, nowMs: number): MethodTerms | null {
   const open = terms.methods.filter(({ transitMs = 0 }) => nowMs < terms.expiresAtMs + transitMs)
-  return open.find(({ asset }) => activations.some((shown) => shown.asset === asset)) ?? null
+  // What asks for an amount itself (a Lightning invoice) ends with the invoice.
+  return open.find(({ asset }) => activations.some((shown) => shown.asset === asset && shown.units === undefined)) ?? null
 }

@@ -75,12 +75,18 @@ export function railOf(view: View, chainId: string): Rail {
   return view.registry.rail(chainId)
 }
 
+/** Whose sign stands for a method: the coin's, or Lightning's. */
+export function signOf(view: View, { asset, chainId }: Pick<MethodTerms, 'asset' | 'chainId'>): string {
+  return railOf(view, chainId).gateway === 'lightning' ? 'LN' : (view.registry.findAsset(asset)?.ticker ?? asset)
+}
+
 /** What a shopper chooses: a coin, or a way to move money. */
 export function methodName(view: View, { asset, chainId }: Pick<MethodTerms, 'asset' | 'chainId'>): string {
   return railOf(view, chainId).gateway === 'sepa' ? view.t.bankTransfer : assetOf(view, asset).name
 }
 
 export function networkName(view: View, rail: Rail): string {
+  if (rail.gateway === 'lightning') return view.t.lightningNetwork
   return rail.gateway === 'sepa' ? view.t.bankNetwork : view.t.onNetwork({ network: rail.name })
 }
 
@@ -99,7 +105,8 @@ export function paidText(view: View): string {
 /** When what is shown ends: counted down by the minute, or for a bank transfer named as a day. Null for other stages. */
 export function clockOf({ stage, invoice }: View): { readonly endsAtMs: number; readonly isCounted: boolean } | null {
   if (stage.kind !== 'choose' && stage.kind !== 'pay') return null
-  const transitMs = stage.kind === 'pay' ? (stage.method.transitMs ?? 0) : 0
+  const isBank = stage.kind === 'pay' && stage.activation.units === undefined
+  const transitMs = isBank ? (stage.method.transitMs ?? 0) : 0
   return { endsAtMs: invoice.terms.expiresAtMs + transitMs, isCounted: transitMs === 0 }
 }
 

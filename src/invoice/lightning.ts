@@ -35,10 +35,13 @@ export function memoOf({ storeName, orderId }: InvoiceTerms): string {
   return [...text].slice(0, MEMO_MAX).join('')
 }
 
-/** Lightning methods whose invoices ask for another amount than is due now, while it can be paid. */
-export function staleLightning(invoice: Invoice, nowMs: number): MethodTerms[] {
-  const isOpen = invoice.status === 'new' && nowMs < invoice.terms.expiresAtMs
-  return isOpen ? methodsShown(invoice).filter((method) => activationOf(invoice, method) === null) : []
+/**
+ * Lightning methods that need another invoice, while it can be paid: the one they show asks for another amount than is due
+ * now, or was let go when nothing was due.
+ */
+export function lightningToRenew(before: Invoice | null, after: Invoice, nowMs: number): MethodTerms[] {
+  if (after.status !== 'new' || nowMs >= after.terms.expiresAtMs) return []
+  return methodsShown(after).filter((method) => before?.status !== 'new' || activationOf(after, method) === null)
 }
 
 /** Where Lightning invoices may be paid though nothing is due any more, at the moment when that becomes so. */

@@ -9,7 +9,7 @@ import { registryOf } from '../money/registry.ts'
 import { Announcer } from './announcer.ts'
 import { type Command, decide, type LateRate, type LateRates } from './decide.ts'
 import { evolve, numbered } from './evolve.ts'
-import { lightningBeside, lightningToRelease, memoOf, staleLightning } from './lightning.ts'
+import { lightningBeside, lightningToRelease, lightningToRenew, memoOf } from './lightning.ts'
 import type { CancelRefusal, ClaimRefusal, RefundChange, RefundRequested, RequestRefund, RequestRefusal } from './refund-rpc.ts'
 import { Refunds } from './refunds.ts'
 import type {
@@ -83,18 +83,18 @@ export class InvoiceObject extends DurableObject<CoreEnv> implements InvoiceRpc 
     if (!activated.ok || beside === null || activationOf(activated.value, beside)) return activated
     // One code for both. The Lightning node may be away: then it is the address alone, and both when it comes back.
     await Promise.race([
-      this.#activate(beside.asset, true).catch(() => null),
+      this.#activate(beside.asset, { beside: true }).catch(() => null),
       new Promise((resolve) => setTimeout(resolve, BESIDE_MAX_MS)),
     ])
     return ok(this.#existing())
   }
 
-  async #activate(asset: string, beside = false): Promise<Result<Invoice, ActivateRefusal>> {
+  async #activate(asset: string, { beside = false, anew = false } = {}): Promise<Result<Invoice, ActivateRefusal>> {
     const invoice = this.#load()
     if (!invoice) return err({ reason: 'invoice_not_found' })
     const method = invoice.terms.methods.find((offered) => offered.asset === asset)
     if (!method) return err({ reason: 'asset_not_offered', asset })
-    if (activationOf(invoice, method)) return ok(invoice)
+    if (activationOf(invoice, method) && !anew) return ok(invoice)
     // An invoice that waits for a bank is open for longer than its rates hold.
     if (invoice.status !== 'new') return err({ reason: 'invoice_closed', status: invoice.status })
     if (Date.now() >= invoice.terms.expiresAtMs) return err({ reason: 'invoice_closed', status: 'past its time' })
@@ -241,7 +241,7 @@ export class InvoiceObject extends DurableObject<CoreEnv> implements InvoiceRpc 
    * effort: who opens the page or asks the API has it renewed too, and what is paid all the same is counted.
    */
   #tendLightning(before: Invoice | null, invoice: Invoice, nowMs: number): void {
-    const renewed = staleLightning(invoice, nowMs).map(({ asset }) => this.#activate(asset))
+    const renewed = lightningToRenew(before, invoice, nowMs).map(({ asset }) => this.#activate(asset, { anew: true }))
     const released = lightningToRelease(before, invoice).map(({ walletId }) => {
       return this.env.LIGHTNINGS.getByName(walletId).release(invoice.terms.id)
     })

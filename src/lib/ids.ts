@@ -5,7 +5,7 @@ const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz'
 export const ID_BYTES = 20
 
 /** Prefix of each kind of id, as it is seen in the API. */
-export type IdPrefix = 'inv' | 'evt' | 'we' | 'st' | 'mer' | 'key' | 'wal' | 'req' | 'tr' | 'po' | 'clm'
+export type IdPrefix = 'inv' | 'evt' | 'we' | 'st' | 'mer' | 'key' | 'wal' | 'req' | 'tr' | 'po' | 'clm' | 'apr'
 
 /** An id from fresh randomness, for example `inv_9ps8…` (32 characters after the prefix). */
 export function randomId(prefix: IdPrefix): string {

@@ -31,9 +31,21 @@ export const LIGHTNING: LightningRail = {
   explorer: null,
 }
 
-/** Lightning on a test network, of which one installation has at most one. */
 export function testLightning(network: 'testnet' | 'regtest'): LightningRail {
   return { ...LIGHTNING, id: `lightning:${network}`, name: `Lightning ${network}`, network }
+}
+
+/** What `CHAINS` says instead of a chain. */
+const ENTRIES: Readonly<Record<string, LightningRail>> = {
+  lightning: LIGHTNING,
+  'lightning-testnet': testLightning('testnet'),
+  'lightning-regtest': testLightning('regtest'),
+}
+
+/** The rails that entries of `CHAINS` name, and the entries that are something else. */
+export function takeLightning(entries: readonly unknown[]): { readonly rails: LightningRail[]; readonly others: unknown[] } {
+  const railOf = (entry: unknown) => (typeof entry === 'string' && Object.hasOwn(ENTRIES, entry) ? ENTRIES[entry] : undefined)
+  return { rails: entries.flatMap((entry) => railOf(entry) ?? []), others: entries.filter((entry) => !railOf(entry)) }
 }
 
 export function lightningAsset({ id, assetCode }: LightningRail): Asset {
@@ -43,7 +55,7 @@ export function lightningAsset({ id, assetCode }: LightningRail): Asset {
     kind: 'native',
     chainId: id,
     decimals: 8,
-    name: 'Bitcoin (Lightning)',
+    name: 'Bitcoin Lightning',
     ticker: 'BTC',
     contract: null,
   }

@@ -1,6 +1,12 @@
 import type { ChainConfig } from './chain.ts'
 
 /**
+ * The deterministic deployment proxy (github.com/Arachnid/deterministic-deployment-proxy), which makes the delegates of hot
+ * wallets (EIP-7702; docs/evm-sweeping.md). At this address on all chains below, and on anvil.
+ */
+export const DELEGATE_FACTORY = '0x4e59b44847b379578588920cA78FbF26c0B4956C'
+
+/**
  * Chains as most installations want them, by the names that `CHAINS` may say instead of a whole chain.
  *
  * Tokens are those their issuers themselves list, and nothing bridged by others (USDC.e is not USDC). USDC: Circle,
@@ -8,7 +14,8 @@ import type { ChainConfig } from './chain.ts'
  * OP Mainnet and Polygon it is USDT0, Tether's own on other chains: docs.usdt0.to/technical-documentation/deployments. On
  * Base there is none of the issuer's.
  *
- * What each finality policy means: docs/decisions/008-finality.md.
+ * What each finality policy means: docs/decisions/008-finality.md. All have had EIP-7702 since their upgrades of 2025 (Pectra
+ * on Ethereum, Isthmus on the OP Stack, ArbOS 40, Bhilai on Polygon).
  */
 const PRESETS: Readonly<Record<string, ChainConfig>> = {
   ethereum: {
@@ -23,6 +30,7 @@ const PRESETS: Readonly<Record<string, ChainConfig>> = {
     ],
     confirmations: 12,
     finality: 'finalized',
+    delegateFactory: DELEGATE_FACTORY,
     reorgDepthMax: 256,
     pollMs: 4_000,
     headAgeMaxMs: 180_000,
@@ -38,6 +46,7 @@ const PRESETS: Readonly<Record<string, ChainConfig>> = {
     tokens: [usdc('USDC-BASE', 'USD Coin on Base', '0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913')],
     confirmations: 5,
     finality: 'safe',
+    delegateFactory: DELEGATE_FACTORY,
     reorgDepthMax: 512,
     pollMs: 2_000,
     headAgeMaxMs: 60_000,
@@ -57,6 +66,7 @@ const PRESETS: Readonly<Record<string, ChainConfig>> = {
     // Four blocks a second.
     confirmations: 5,
     finality: 'safe',
+    delegateFactory: DELEGATE_FACTORY,
     reorgDepthMax: 1_024,
     pollMs: 2_000,
     headAgeMaxMs: 60_000,
@@ -75,6 +85,7 @@ const PRESETS: Readonly<Record<string, ChainConfig>> = {
     ],
     confirmations: 5,
     finality: 'safe',
+    delegateFactory: DELEGATE_FACTORY,
     reorgDepthMax: 512,
     pollMs: 2_000,
     headAgeMaxMs: 60_000,
@@ -93,6 +104,7 @@ const PRESETS: Readonly<Record<string, ChainConfig>> = {
     ],
     confirmations: 5,
     finality: 'finalized',
+    delegateFactory: DELEGATE_FACTORY,
     reorgDepthMax: 512,
     pollMs: 2_000,
     headAgeMaxMs: 60_000,
@@ -107,6 +119,7 @@ const PRESETS: Readonly<Record<string, ChainConfig>> = {
     native: { code: 'ETH-SEPOLIA', ticker: 'ETH', name: 'Ether on Sepolia (test)', decimals: 18 },
     tokens: [usdc('USDC-SEPOLIA', 'USD Coin on Sepolia (test)', '0x1c7D4B196Cb0C7B01d743Fbc6116a902379C7238')],
     confirmations: 3,
+    delegateFactory: DELEGATE_FACTORY,
     reorgDepthMax: 256,
     pollMs: 4_000,
     headAgeMaxMs: 180_000,
@@ -121,6 +134,7 @@ const PRESETS: Readonly<Record<string, ChainConfig>> = {
     native: { code: 'ETH-BASE-SEPOLIA', ticker: 'ETH', name: 'Ether on Base Sepolia (test)', decimals: 18 },
     tokens: [usdc('USDC-BASE-SEPOLIA', 'USD Coin on Base Sepolia (test)', '0x036CbD53842c5426634e7929541eC2318f3dCF7e')],
     confirmations: 5,
+    delegateFactory: DELEGATE_FACTORY,
     reorgDepthMax: 512,
     pollMs: 2_000,
     headAgeMaxMs: 60_000,
@@ -133,7 +147,7 @@ export const PRESET_NAMES: readonly string[] = Object.keys(PRESETS)
 
 /**
  * The chains that a list in `CHAINS` means. An entry is a preset's name; `{ "preset": name, … }`, a preset of which the
- * fields that follow are another; or a whole chain. Throws on what is none of these.
+ * fields that follow are another (`"delegateFactory": null`: it has none); or a whole chain. Throws on what is none of these.
  */
 export function expandChains(entries: unknown): ChainConfig[] {
   if (!Array.isArray(entries)) throw new Error('CHAINS is not a list')
@@ -142,7 +156,9 @@ export function expandChains(entries: unknown): ChainConfig[] {
     if (typeof entry !== 'object' || entry === null) throw new Error('an entry of CHAINS is neither a preset nor a chain')
     if (!('preset' in entry)) return entry as ChainConfig
     const { preset, ...changes } = entry
-    return { ...presetOf(preset), ...changes }
+    const { delegateFactory, ...chain }: ChainConfig = { ...presetOf(preset), ...changes }
+    // JSON has no other word for what is to be left out.
+    return delegateFactory ? { ...chain, delegateFactory } : chain
   })
 }
 

@@ -1,10 +1,11 @@
 import { type Asset, FIAT_ASSETS } from './asset.ts'
 import { BANK_RAILS, type BankRail } from './bank.ts'
 import { assetsOf, type ChainConfig } from './chain.ts'
+import { type LightningRail, lightningAsset, takeLightning } from './lightning.ts'
 import { expandChains } from './presets.ts'
 
-/** Where an asset is paid in: a chain that is followed, or a bank rail that is told. */
-export type Rail = ChainConfig | BankRail
+/** Where an asset is paid in: a chain that is followed, a bank rail that is told, or a network of nodes that tell. */
+export type Rail = ChainConfig | BankRail | LightningRail
 
 /** All chains, rails and assets of this installation, by their names. */
 export interface Registry {
@@ -16,14 +17,16 @@ export interface Registry {
   findAsset(code: string): Asset | null
   chain(id: string): ChainConfig
   findChain(id: string): ChainConfig | null
-  /** The chain or bank rail that an asset is paid on. */
+  /** Lightning networks, where they are configured. */
+  readonly lightning: readonly LightningRail[]
+  /** The chain, bank rail or Lightning network that an asset is paid on. */
   rail(id: string): Rail
 }
 
 /** Throws when the configuration names one code or chain twice. */
-export function createRegistry(chains: readonly ChainConfig[]): Registry {
+export function createRegistry(chains: readonly ChainConfig[], lightning: readonly LightningRail[] = []): Registry {
   const byCode = new Map<string, Asset>()
-  const assets = [...FIAT_ASSETS, ...chains.flatMap(assetsOf)]
+  const assets = [...FIAT_ASSETS, ...chains.flatMap(assetsOf), ...lightning.map(lightningAsset)]
   for (const asset of assets) {
     if (!/^[A-Z0-9-]{2,20}$/.test(asset.code)) throw new Error(`asset code ${asset.code} is not of the form A-Z, 0-9, -`)
     if (byCode.has(asset.code)) throw new Error(`asset code ${asset.code} is configured twice`)
@@ -31,9 +34,10 @@ export function createRegistry(chains: readonly ChainConfig[]): Registry {
   }
   const byId = new Map(chains.map((chain) => [chain.id, chain]))
   if (byId.size !== chains.length) throw new Error('a chain is configured twice')
-  const byRail = new Map<string, Rail>([...byId, ...BANK_RAILS.map((rail) => [rail.id, rail] as const)])
+  const byRail = new Map<string, Rail>([...byId, ...[...BANK_RAILS, ...lightning].map((rail) => [rail.id, rail] as const)])
   return {
     chains,
+    lightning,
     payable: assets.filter(({ chainId }) => chainId !== null),
     asset: (code) => found(byCode.get(code), `asset ${code}`),
     findAsset: (code) => byCode.get(code) ?? null,
@@ -43,11 +47,23 @@ export function createRegistry(chains: readonly ChainConfig[]): Registry {
   }
 }
 
+/** Throws when no Lightning network of this name is configured. */
+export function lightningRailOf({ lightning }: Registry, id: string): LightningRail {
+  return found(
+    lightning.find((rail) => rail.id === id),
+    `Lightning network ${id}`,
+  )
+}
+
 let cached: { text: string; registry: Registry } | null = null
 
 /** The registry of the `CHAINS` variable, parsed once per isolate, presets filled in. Throws on text that is not a list of chains. */
 export function registryOf(env: { CHAINS: string }): Registry {
-  if (cached?.text !== env.CHAINS) cached = { text: env.CHAINS, registry: createRegistry(expandChains(JSON.parse(env.CHAINS))) }
+  if (cached?.text !== env.CHAINS) {
+    const entries: unknown = JSON.parse(env.CHAINS)
+    const { rails, others } = Array.isArray(entries) ? takeLightning(entries) : { rails: [], others: entries }
+    cached = { text: env.CHAINS, registry: createRegistry(expandChains(others), rails) }
+  }
   return cached.registry
 }
 

@@ -5,6 +5,7 @@ import type { Custody } from '../ledger/types.ts'
 import type { FieldRefusal } from '../lib/fields.ts'
 import { keyedId } from '../lib/ids.ts'
 import { err, ok, type Result } from '../lib/result.ts'
+import type { NodeName } from '../lightning/rpc.ts'
 import { SEPA } from '../money/bank.ts'
 import type { Registry } from '../money/registry.ts'
 import type { WalletRequest } from './provision-request.ts'
@@ -20,18 +21,22 @@ export type PlannedWallet = Planned & StoreConfig['wallets'][number]
 
 export type PlannedBank = Planned & { readonly account: BankAccount }
 
+export type PlannedNode = Planned & { readonly node: NodeName }
+
 /**
  * The wallets and payment methods of a store. A wallet's id is made from its account's first address, so one account is
  * one wallet however often, in whichever store, under whichever custody and with whichever xpub prefix it is given: two
  * objects counting indices of one account would hand out the same address twice. Refuses accounts that cannot make
- * addresses for their assets. A bank account is a wallet too, named by its IBAN; its money is the merchant's own.
+ * addresses for their assets. A bank account is a wallet too, named by its IBAN, and so is a Lightning node; their money is
+ * the merchant's own.
  */
 export async function planWallets(
   requests: readonly WalletRequest[],
   registry: Registry,
-): Promise<Result<{ wallets: PlannedWallet[]; banks: PlannedBank[]; methods: StoreMethod[] }, FieldRefusal>> {
+): Promise<Result<{ wallets: PlannedWallet[]; banks: PlannedBank[]; nodes: PlannedNode[]; methods: StoreMethod[] }, FieldRefusal>> {
   const wallets = new Map<string, PlannedWallet>()
   const banks: PlannedBank[] = []
+  const nodes: PlannedNode[] = []
   const methods: StoreMethod[] = []
   for (const [index, { account, assets, custody }] of requests.entries()) {
     for (const [position, code] of assets.entries()) {
@@ -48,8 +53,23 @@ export async function planWallets(
         methods.push({ asset: code, walletId: id, custody })
         continue
       }
+      const isLightning = registry.lightning.some(({ id }) => id === chainId)
+      if ('lightning' in account) {
+        if (!isLightning) return refuse(asset, `a Lightning node does not take ${code}`)
+        if (custody !== 'self') return refuse(param, 'what a merchant’s node receives is in their own custody: self')
+        const node = { chainId, name: account.lightning }
+        const id = await keyedId('wal', 'account', [chainId, node.name])
+        nodes.push({ id, node, custody, param })
+        methods.push({ asset: code, walletId: id, custody })
+        continue
+      }
       const chain = registry.findChain(chainId)
-      if (!chain) return refuse(asset, `${code} comes to a bank account, which has an iban`)
+      if (!chain) {
+        return refuse(
+          asset,
+          `${code} comes to ${isLightning ? 'a Lightning node, named by `lightning`' : 'a bank account, which has an iban'}`,
+        )
+      }
       const named = await walletIdOf(chain, account)
       if (!named.ok) return refuse(`wallets[${index}].account`, `${named.error.reason}: ${named.error.detail} (for ${code})`)
       const id = named.value
@@ -60,7 +80,7 @@ export async function planWallets(
       methods.push({ asset: code, walletId: id, custody })
     }
   }
-  return ok({ wallets: [...wallets.values()], banks, methods })
+  return ok({ wallets: [...wallets.values()], banks, nodes, methods })
 }
 
 function refuse(param: string, detail: string): Result<never, FieldRefusal> {

@@ -29,9 +29,14 @@ export interface StoreRequest {
 }
 
 export interface WalletRequest {
-  readonly account: AccountKey | BankAccount
+  readonly account: AccountKey | BankAccount | LightningAccount
   readonly assets: readonly string[]
   readonly custody: Custody
+}
+
+/** A Lightning node, as the operator has named it in `NODES`. */
+export interface LightningAccount {
+  readonly lightning: string
 }
 
 export type ProvisionRefusal =
@@ -83,12 +88,19 @@ export function parseStoreRequest(input: unknown, shards: number, registry: Regi
 
 function readWallet(items: Fields, name: string): WalletRequest {
   const wallet = items.object(name, ['account', 'assets', 'custody'])
-  const isBank = Object.hasOwn(Object(wallet.value('account')), 'iban')
   return {
-    account: isBank ? readBankAccount(wallet) : readAccountKey(wallet),
+    account: readAccount(wallet),
     assets: wallet.texts('assets', 1, ASSETS_MAX, { max: 20 }),
     custody: wallet.optional('custody', (custody) => wallet.choice(custody, ['self', 'platform'])) ?? 'self',
   }
+}
+
+function readAccount(wallet: Fields): WalletRequest['account'] {
+  const given: object = Object(wallet.value('account'))
+  if (Object.hasOwn(given, 'iban')) return readBankAccount(wallet)
+  if (!Object.hasOwn(given, 'lightning')) return readAccountKey(wallet)
+  const form = { max: 40, pattern: /^[a-z0-9-]+$/, form: 'the name of a node in NODES: of a-z, 0-9 and -' }
+  return { lightning: wallet.object('account', ['lightning']).text('lightning', form) }
 }
 
 /** By its key and script, or as a wallet exports it: an output descriptor. */

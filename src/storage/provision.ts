@@ -7,12 +7,13 @@ import { randomId } from '../lib/ids.ts'
 import { encodeJson } from '../lib/json.ts'
 import type { ObjectNamespace } from '../lib/objects.ts'
 import { err, ok, type Result } from '../lib/result.ts'
+import type { LightningRpc } from '../lightning/rpc.ts'
 import { type FeePlan, NO_FEES } from '../money/fee.ts'
 import { registryOf } from '../money/registry.ts'
 import { type WalletChain, walletChains } from '../wallet/chains.ts'
 import type { WalletRpc } from '../wallet/rpc.ts'
 import { apiKeys, merchants, stores, walletStores, wallets } from './directory-schema.ts'
-import { type PlannedBank, type PlannedWallet, planWallets } from './plan-wallets.ts'
+import { type PlannedBank, type PlannedNode, type PlannedWallet, planWallets } from './plan-wallets.ts'
 import { type ProvisionRefusal, parseStoreRequest, type StoreRequest } from './provision-request.ts'
 import { shardCount } from './shards.ts'
 import type { StoredStore } from './stores.ts'
@@ -23,6 +24,7 @@ export interface ProvisionEnv {
   readonly DIRECTORY: D1Database
   readonly WALLETS: ObjectNamespace<WalletRpc>
   readonly BANKS: ObjectNamespace<BankRpc>
+  readonly LIGHTNINGS: ObjectNamespace<LightningRpc>
 }
 
 export interface ProvisionedStore {
@@ -75,8 +77,8 @@ export async function provisionStore(
   const storeId = request.storeId ?? randomId('st')
   const place = await placeOf(directory, env, storeId, request)
   if (!place.ok) return place
-  const { wallets, banks } = planned.value
-  const claimed = await claimWallets(directory, [...wallets, ...banks])
+  const { wallets, banks, nodes } = planned.value
+  const claimed = await claimWallets(directory, [...wallets, ...banks, ...nodes])
   if (!claimed.ok) return claimed
   // Wallets first: no store may name a wallet that cannot hand out addresses. A refusal means that the wallet has this
   // very account already, spelled with another prefix, since its id is made from the account's first address.
@@ -86,6 +88,10 @@ export async function provisionStore(
     const configured = await env.BANKS.getByName(id).configure(account, place.value.merchantId)
     if (!configured.ok) return conflict(param.replace(/custody$/, 'account.iban'), 'another merchant has this bank account')
   }
+  for (const { id, node, param } of nodes) {
+    const configured = await env.LIGHTNINGS.getByName(id).configure(node, place.value.merchantId)
+    if (!configured.ok) return conflict(param.replace(/custody$/, 'account.lightning'), 'another merchant has this node')
+  }
 
   const config: StoredStore = {
     storeId,
@@ -94,6 +100,7 @@ export async function provisionStore(
     methods: planned.value.methods,
     wallets: wallets.map(({ id, account }) => ({ id, account })),
     bankAccounts: banks.map(({ id, account }) => ({ id, iban: account.iban })),
+    lightningNodes: nodes.map(({ id, node }) => ({ id, ...node })),
     allowedOrigins: request.allowedOrigins,
     watchMs: request.watchMs,
     latePolicy: request.latePolicy,
@@ -138,7 +145,7 @@ async function emptiestShard(directory: DrizzleD1Database, env: ProvisionEnv): P
  */
 async function claimWallets(
   directory: DrizzleD1Database,
-  planned: readonly (PlannedWallet | PlannedBank)[],
+  planned: readonly (PlannedWallet | PlannedBank | PlannedNode)[],
 ): Promise<Result<null, ProvisionRefusal>> {
   const claims = planned.map(({ id, custody }) => directory.insert(wallets).values({ id, custody }).onConflictDoNothing())
   const [first, ...others] = claims

@@ -3,7 +3,9 @@ import { formatBankAddress } from '../../src/gateways/sepa/address.ts'
 import type { Activation, Invoice, InvoiceTerms, MethodTerms, Payment } from '../../src/invoice/types.ts'
 import { SEPA } from '../../src/money/bank.ts'
 import type { ChainConfig } from '../../src/money/chain.ts'
+import { LIGHTNING } from '../../src/money/lightning.ts'
 import type { Rate } from '../../src/money/rate.ts'
+import { writeBolt11 } from '../gateways/lightning/encode.ts'
 import { refund } from '../invoice/refund-fixture.ts'
 
 /** The time at which every fixture is looked at. */
@@ -169,6 +171,48 @@ export function bankMethods(): MethodTerms[] {
   return [{ ...bank, confirmationsWanted: 1, transitMs: SEPA.transitMs }, ...methods()]
 }
 
+/** As a node without a public channel makes them: the longer kind. */
+export const BOLT11 = writeBolt11({
+  network: 'bc',
+  msat: 82_967_000n,
+  paymentHash: 'f419207c9edde9021ebfb6bd0df6bd0a6606ecaf935357cc2f362e30835c3765',
+  description: 'Northwind Coffee: 2026-1042',
+  createdAtS: NOW_MS / 1_000 - 60,
+  expiryS: 840,
+  key: 'e126f68f7eafcc8b74f54d269fe206be715000f94dac067d1c04a8ca3b2db734',
+  hinted: true,
+})
+
+export function lightningMethods(): MethodTerms[] {
+  const [bitcoin, ...others] = methods() as [MethodTerms, ...MethodTerms[]]
+  const lightning: MethodTerms = {
+    ...bitcoin,
+    asset: 'BTC-LN',
+    chainId: LIGHTNING.id,
+    walletId: 'wal_node',
+    confirmationsWanted: 1,
+    transitMs: LIGHTNING.transitMs,
+  }
+  return [bitcoin, lightning, ...others]
+}
+
+const lightningPayment = (changes: Partial<Payment> = {}) =>
+  payment({
+    asset: 'BTC-LN',
+    chainId: LIGHTNING.id,
+    txid: 'f419207c9edde9021ebfb6bd0df6bd0a6606ecaf935357cc2f362e30835c3765',
+    index: 'wal_node',
+    key: `${LIGHTNING.id}/f419207c9edde9021ebfb6bd0df6bd0a6606ecaf935357cc2f362e30835c3765/wal_node`,
+    units: 82_967n,
+    whole: 82_967n,
+    status: 'confirmed',
+    confirmations: 1,
+    confirmationsWanted: 1,
+    ...changes,
+  })
+
+const LN = { asset: 'BTC-LN', address: BOLT11, index: 3, atMs: NOW_MS - MINUTE_MS, units: 82_967n } as const
+const WITH_LIGHTNING = { methods: lightningMethods() }
 const transfer = (changes: Partial<Payment> = {}) =>
   payment({
     asset: 'EUR',
@@ -195,7 +239,7 @@ export interface State {
   readonly invoice: Invoice
   /** Query of the address it is looked at with. */
   readonly query?: string
-  readonly chains?: readonly ChainConfig[]
+  readonly chains?: readonly (ChainConfig | string)[]
   readonly demoWallet?: boolean
 }
 
@@ -293,6 +337,42 @@ export const STATES: Readonly<Record<string, State>> = {
   'paid-bank': { invoice: invoice({ ...BANK, ...settled, payments: [transfer()] }, { methods: bankMethods() }) },
   'invalid-returned': {
     invoice: invoice({ ...invalid, ...BANK, payments: [transfer({ status: 'returned' })] }, { ...OVER, methods: bankMethods() }),
+  },
+  'choose-lightning': { invoice: invoice({}, WITH_LIGHTNING), chains: [...MAIN_CHAINS, 'lightning'] },
+  'pay-lightning': { invoice: invoice({ activations: [LN] }, WITH_LIGHTNING), chains: [...MAIN_CHAINS, 'lightning'] },
+  'pay-lightning-part': {
+    invoice: invoice(
+      { activations: [activation('BTC'), { ...LN, units: 49_967n }], payments: [confirmed({ units: 33_000n })] },
+      WITH_LIGHTNING,
+    ),
+    chains: [...MAIN_CHAINS, 'lightning'],
+  },
+  // The node has yet to make one for the rest.
+  'pay-lightning-stale': {
+    invoice: invoice({ activations: [LN], payments: [confirmed({ units: 33_000n })] }, WITH_LIGHTNING),
+    chains: [...MAIN_CHAINS, 'lightning'],
+  },
+  'pay-btc-lightning': {
+    invoice: invoice({ activations: [{ ...LN, beside: true }, activation('BTC')] }, WITH_LIGHTNING),
+    chains: [...MAIN_CHAINS, 'lightning'],
+  },
+  'german-pay-btc-lightning': {
+    invoice: invoice({ activations: [{ ...LN, beside: true }, activation('BTC')] }, WITH_LIGHTNING),
+    chains: [...MAIN_CHAINS, 'lightning'],
+    query: 'lang=de',
+  },
+  'ukrainian-pay-lightning': {
+    invoice: invoice({ activations: [LN] }, WITH_LIGHTNING),
+    chains: [...MAIN_CHAINS, 'lightning'],
+    query: 'lang=uk',
+  },
+  'paid-lightning': {
+    invoice: invoice({ activations: [LN], ...settled, payments: [lightningPayment()] }, WITH_LIGHTNING),
+    chains: [...MAIN_CHAINS, 'lightning'],
+  },
+  'closing-lightning': {
+    invoice: invoice({ activations: [LN] }, { ...WITH_LIGHTNING, expiresAtMs: NOW_MS - 2000 }),
+    chains: [...MAIN_CHAINS, 'lightning'],
   },
   closing: { invoice: invoice(BTC, { expiresAtMs: NOW_MS - 2000 }) },
   seen: { invoice: invoice({ ...BTC, status: 'processing', payments: [payment()], wasProcessing: true }) },

@@ -12,6 +12,7 @@ import { withMargin } from '../../src/money/fee.ts'
 import { ADDRESS } from '../invoice/refund-fixture.ts'
 import {
   BANK_REFERENCE,
+  BOLT11,
   BTC_ADDRESS,
   EVM_ADDRESS,
   INVOICE_ID,
@@ -165,6 +166,45 @@ describe('paying by bank transfer', () => {
     expect((await open('paid-bank')).text).toContain('Payment complete')
     expect((await open('invalid-returned')).text).toContain('The payment was returned')
     expect((await open('pay-bank-returned')).text).toContain('The payment was returned The amount shown here is still due.')
+  })
+})
+
+describe('paying by Lightning', () => {
+  test('one code says it all: to scan in upper case, to open, to paste', async () => {
+    const { html, text } = await open('pay-lightning')
+    expect(html).toContain(`d="${qrPath(`LIGHTNING:${BOLT11.toUpperCase()}`).path}"`)
+    expect(html).toContain(`href="lightning:${BOLT11}"`)
+    expect(html).toContain(`data-copy="${BOLT11}"`)
+    expect(text).toContain('0.00082967 BTC')
+    expect(text).not.toContain('To this address')
+    expect((await open('choose-lightning')).text).toContain('Bitcoin Lightning Paid at once 0.00082967 BTC')
+    expect((await open('ukrainian-pay-lightning')).text).toContain('Відскануйте гаманцем Lightning.')
+  })
+
+  test('is in the code and the links of Bitcoin too, where both are offered', async () => {
+    const { html, text } = await open('pay-btc-lightning')
+    const uri = `bitcoin:${BTC_ADDRESS}?amount=0.00082967&lightning=${BOLT11.toUpperCase()}`
+    expect(html).toContain(`d="${qrPath(uri).path}"`)
+    expect(html).toContain(`data-copy="${uri.replaceAll('&', '&amp;')}"`)
+    expect(text).toContain('The same code works with Lightning wallets')
+    // It was made beside: the page opens with what the shopper chose.
+    expect(text).toContain('Bitcoin Bitcoin network')
+    expect((await open('pay-btc')).html).not.toContain('lightning=')
+  })
+
+  test('shows no invoice for another amount than is due', async () => {
+    const { html, text } = await open('pay-lightning-stale', 'method=BTC-LN')
+    expect(html).not.toContain(BOLT11)
+    expect(html).not.toContain(BOLT11.toUpperCase())
+    expect(text).toContain('How would you like to pay?')
+    expect((await open('pay-lightning-part', 'method=BTC-LN')).text).toContain('Still to pay 0.00049967 BTC')
+  })
+
+  test('has its minutes, and nothing to be paid after them', async () => {
+    expect((await open('pay-lightning')).html).toContain('data-expires')
+    const { html, text } = await open('closing-lightning')
+    expect(text).toContain('Time is up')
+    expect(html).not.toContain(BOLT11)
   })
 })
 

@@ -103,6 +103,15 @@ describe('choosing a method', () => {
     expect(calls).toContain('activate BTC')
   })
 
+  test('one that no form of ours sent allocates nothing', async () => {
+    const { env, calls } = fakeEnv(stateOf('choose'))
+    for (const type of ['multipart/form-data', 'multipart/form-data; boundary=b', 'application/json']) {
+      const nonsense = { method: 'POST', headers: { 'content-type': type }, body: '--b\r\nasset=BTC' }
+      expect((await checkout.request(`/i/${INVOICE_ID}/method`, nonsense, env)).status, type).toBe(303)
+    }
+    expect(new Set(calls)).toEqual(new Set(['read']))
+  })
+
   test('one that is not offered allocates nothing', async () => {
     const { env, calls } = fakeEnv(stateOf('choose'))
     const response = await checkout.request(`/i/${INVOICE_ID}/method`, form('DOGE'), env)

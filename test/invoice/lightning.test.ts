@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { BITCOIN_REGTEST, DEVELOPMENT_CHAINS } from '../../config/development.ts'
-import { lightningBeside, lightningToRelease, memoOf, staleLightning } from '../../src/invoice/lightning.ts'
+import { lightningBeside, lightningToRelease, lightningToRenew, memoOf } from '../../src/invoice/lightning.ts'
 import { buildTerms } from '../../src/invoice/terms.ts'
 import type { Invoice } from '../../src/invoice/types.ts'
 import { activationOf, deadlineOf } from '../../src/invoice/view.ts'
@@ -79,15 +79,17 @@ describe('a Lightning method', () => {
     const shown = activate(activate(lightningInvoice(), 'BTC').invoice, 'BTC-LN', { units: 100_000n }).invoice
     const method = shown.terms.methods[1]
     if (!method) throw new Error('there are three methods')
-    expect(staleLightning(shown, NOW_MS)).toEqual([])
+    expect(lightningToRenew(shown, shown, NOW_MS)).toEqual([])
     expect(activationOf(shown, method)?.units).toBe(100_000n)
     const part = observe(shown, 40_000n)
-    expect(staleLightning(part, NOW_MS)).toEqual([method])
-    expect(staleLightning(part, shown.terms.expiresAtMs)).toEqual([])
+    expect(lightningToRenew(shown, part, NOW_MS)).toEqual([method])
+    expect(lightningToRenew(shown, part, shown.terms.expiresAtMs)).toEqual([])
     expect(activationOf(part, method)).toBeNull()
     expect(lightningToRelease(shown, part)).toEqual([])
     const full = observe(part, 100_000n)
-    expect([staleLightning(full, NOW_MS), lightningToRelease(part, full)]).toEqual([[], [method]])
+    expect([lightningToRenew(part, full, NOW_MS), lightningToRelease(part, full)]).toEqual([[], [method]])
+    // The payment is lost: what was let go is asked for again.
+    expect(lightningToRenew(full, shown, NOW_MS)).toEqual([method])
     expect(lightningToRelease(full, full)).toEqual([])
     expect(activationOf(full, method)?.units).toBe(100_000n)
   })

@@ -3,7 +3,7 @@ import { getAddress } from 'viem'
 import { describe, expect, test } from 'vitest'
 import { SEPA } from '../../src/money/bank.ts'
 import { shareAddresses } from '../../src/money/chain.ts'
-import { expandChains, PRESET_NAMES } from '../../src/money/presets.ts'
+import { DELEGATE_FACTORY, expandChains, PRESET_NAMES } from '../../src/money/presets.ts'
 import { createRegistry } from '../../src/money/registry.ts'
 
 const presets = expandChains(PRESET_NAMES)
@@ -78,6 +78,13 @@ describe('the list of chains', () => {
     expect(expandChains([{ preset: 'base', confirmations: 9, tokens: [] }])).toEqual([{ ...base, confirmations: 9, tokens: [] }])
     expect(expandChains([{ preset: 'base', finality: null }])[0]?.finality).toBeNull()
     expect(expandChains([base])).toEqual([base])
+  })
+
+  test('has delegates on every preset, and on none that says null', () => {
+    expect(presets.map(({ delegateFactory }) => delegateFactory)).toEqual(presets.map(() => DELEGATE_FACTORY))
+    const [none] = expandChains([{ preset: 'polygon', delegateFactory: null }])
+    expect(none).toMatchObject({ id: 'eip155:137' })
+    expect(none).not.toHaveProperty('delegateFactory')
   })
 
   test.each<[string, unknown]>([

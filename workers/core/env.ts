@@ -6,6 +6,7 @@ import type { RatesMessage, RatesRpc } from '../../src/exchange/rpc.ts'
 import type { InvoiceRpc } from '../../src/invoice/rpc.ts'
 import type { LedgerRpc } from '../../src/ledger/rpc.ts'
 import type { ObjectNamespace, QueuePort } from '../../src/lib/objects.ts'
+import type { LightningMessage, LightningRpc } from '../../src/lightning/rpc.ts'
 import type { ProjectionMessage } from '../../src/storage/rpc.ts'
 import type { BalanceMessage, WalletRpc } from '../../src/wallet/rpc.ts'
 import type { TransferMessage } from '../../src/wallet/transfers/rpc.ts'
@@ -31,9 +32,11 @@ export interface CoreEnv {
   LEDGERS: ObjectNamespace<LedgerRpc>
   AUDITS: ObjectNamespace<AuditRpc>
   BANKS: ObjectNamespace<BankRpc>
+  LIGHTNINGS: ObjectNamespace<LightningRpc>
   PROJECTIONS: QueuePort<ProjectionMessage>
   GATEWAY_BITCOIN: QueuePort<LookMessage>
   GATEWAY_EVM: QueuePort<LookMessage>
+  GATEWAY_LIGHTNING: QueuePort<LightningMessage>
   GATEWAY_RATES: QueuePort<RatesMessage>
   WALLET_BALANCES: QueuePort<BalanceMessage>
   TRANSFERS: QueuePort<TransferMessage>

@@ -19,6 +19,7 @@ export { DeliveryObject } from '../../src/delivery/object.ts'
 export { RatesObject } from '../../src/exchange/object.ts'
 export { InvoiceObject } from '../../src/invoice/object.ts'
 export { LedgerObject } from '../../src/ledger/object.ts'
+export { LightningObject } from '../../src/lightning/object.ts'
 export { WalletObject } from '../../src/wallet/object.ts'
 
 const admin = createAdmin().post('/admin/stores', ({ req, env }) => handleProvision(req.raw, env))

@@ -5,11 +5,14 @@ import { BOARD_NAME } from '../../src/exchange/cache.ts'
 import type { RatesMessage } from '../../src/exchange/rpc.ts'
 import { fetchQuotes } from '../../src/exchange/sources.ts'
 import { balanceReaderOf } from '../../src/gateways/balances.ts'
+import { lightningNodeOf } from '../../src/gateways/lightning/nodes.ts'
 import { readerOf } from '../../src/gateways/readers.ts'
 import { senderOf } from '../../src/gateways/senders.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { logEvent, reasonOf } from '../../src/lib/log.ts'
-import { registryOf } from '../../src/money/registry.ts'
+import type { LightningMessage, NodeName } from '../../src/lightning/rpc.ts'
+import { lookAtPayments, runErrands } from '../../src/lightning/work.ts'
+import { lightningRailOf, registryOf } from '../../src/money/registry.ts'
 import { readBalance } from '../../src/wallet/read-balance.ts'
 import type { BalanceMessage } from '../../src/wallet/rpc.ts'
 import { carryOut } from '../../src/wallet/transfers/carry-out.ts'
@@ -40,10 +43,14 @@ export default {
     }
   },
   fetch: () => new Response('not found', { status: 404 }),
-} satisfies ExportedHandler<GatewaysEnv, LookMessage | RatesMessage | BalanceMessage | TransferMessage>
+} satisfies ExportedHandler<GatewaysEnv, BesideMessage | BalanceMessage>
 
-function workOn(env: GatewaysEnv, message: LookMessage | RatesMessage | TransferMessage): Promise<void> {
+/** Worked on beside the queue. */
+type BesideMessage = LookMessage | RatesMessage | TransferMessage | LightningMessage
+
+function workOn(env: GatewaysEnv, message: BesideMessage): Promise<void> {
   if (message.kind === 'look') return lookOnce(env, message.chainId)
+  if (message.kind === 'lightning') return askLightning(env, message)
   return message.kind === 'transfer' ? carryOnce(env, message) : publishQuotes(env, message)
 }
 
@@ -79,6 +86,18 @@ async function readOnce(env: GatewaysEnv, message: BalanceMessage): Promise<void
 async function carryOnce(env: GatewaysEnv, message: TransferMessage): Promise<void> {
   const sender = senderOf(env, registryOf(env).chain(message.chainId))
   await carryOut({ wallet: env.WALLETS.getByName(message.walletId), sender, signer: env.SIGNER }, message)
+}
+
+/** What a Lightning node is to do, or a look at what it was paid, which waits for payments. The node's object asks again. */
+function askLightning(env: GatewaysEnv, { walletId, task }: LightningMessage): Promise<void> {
+  const railOf = (chainId: string) => lightningRailOf(registryOf(env), chainId)
+  const ports = {
+    object: env.LIGHTNINGS.getByName(walletId),
+    clock: systemClock,
+    railOf,
+    connect: ({ chainId, name }: NodeName) => lightningNodeOf(env, railOf(chainId), name),
+  }
+  return task === 'make' ? runErrands(ports) : lookAtPayments(ports)
 }
 
 async function publishQuotes(env: GatewaysEnv, { pairs }: RatesMessage): Promise<void> {

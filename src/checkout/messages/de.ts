@@ -62,6 +62,13 @@ export const de: Messages = {
   stepAnnounced: 'Von der Bank angekündigt',
   stepBooked: 'Von der Bank gebucht',
 
+  lightningNetwork: 'Sofort bezahlt',
+  scanWithLightning: 'Mit Ihrer Lightning-Wallet scannen.',
+  copyInvoice: 'Rechnung kopieren',
+  lightningInvoice: 'Oder diese Rechnung einfügen',
+  lightningOnce: 'Dieser Code kann einmal bezahlt werden. Der Betrag steht schon darin.',
+  orLightning: 'Derselbe Code gilt für Lightning-Wallets, dann sofort.',
+
   closingTitle: 'Die Zeit ist abgelaufen',
   closingText: 'Bitte senden Sie jetzt nichts mehr. Wir prüfen, ob noch eine Zahlung unterwegs ist.',
   ifAlreadySent: 'Wenn Sie schon gezahlt haben, lassen Sie diese Seite offen: Ihre Zahlung erscheint hier.',

@@ -62,6 +62,13 @@ export const en = {
   stepAnnounced: 'Announced by the bank',
   stepBooked: 'Booked by the bank',
 
+  lightningNetwork: 'Paid at once',
+  scanWithLightning: 'Scan it with your Lightning wallet.',
+  copyInvoice: 'Copy invoice',
+  lightningInvoice: 'Or paste this invoice',
+  lightningOnce: 'This code can be paid once. It says the amount by itself.',
+  orLightning: 'The same code works with Lightning wallets, at once.',
+
   closingTitle: 'Time is up',
   closingText: 'Please don’t send anything now. We are checking whether a payment is still on its way.',
   ifAlreadySent: 'If you have already paid, keep this page open: it will show your payment.',

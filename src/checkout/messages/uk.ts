@@ -62,6 +62,13 @@ export const uk: Messages = {
   stepAnnounced: 'Банк повідомив про переказ',
   stepBooked: 'Банк зарахував переказ',
 
+  lightningNetwork: 'Сплачується одразу',
+  scanWithLightning: 'Відскануйте гаманцем Lightning.',
+  copyInvoice: 'Копіювати рахунок',
+  lightningInvoice: 'Або вставте цей рахунок',
+  lightningOnce: 'Цей код можна оплатити один раз. Сума в ньому вже вказана.',
+  orLightning: 'Той самий код підходить для гаманців Lightning — тоді одразу.',
+
   closingTitle: 'Час вичерпано',
   closingText: 'Будь ласка, тепер нічого не надсилайте. Ми перевіряємо, чи немає платежу в дорозі.',
   ifAlreadySent: 'Якщо ви вже сплатили, не закривайте сторінку: ваш платіж з’явиться тут.',

@@ -2,7 +2,7 @@ import type { MethodTerms } from '../../invoice/types.ts'
 import { methodDue } from '../../invoice/view.ts'
 import { roughAmount } from '../format.ts'
 import { Coin, isTest, Payments } from '../parts.tsx'
-import { assetOf, isTestNetwork, linkTo, methodName, networkName, railOf, type View } from '../view.ts'
+import { assetOf, isTestNetwork, linkTo, methodName, networkName, railOf, signOf, type View } from '../view.ts'
 import { AmountLead } from './lead.tsx'
 
 /** Nothing is allocated until the shopper presses a button: each is a POST, so that no crawler takes an address. */
@@ -34,7 +34,7 @@ export function Methods({ view, methods }: { view: View; methods: readonly Metho
         const name = methodName(view, method)
         return (
           <button type="submit" name="asset" value={method.asset} id={`m-${method.asset}`}>
-            <Coin ticker={asset.ticker} />
+            <Coin ticker={signOf(view, method)} />
             <span class="name">
               <strong>{methods.length === 1 ? view.t.payWith({ asset: name }) : name}</strong>
               <small>

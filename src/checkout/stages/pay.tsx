@@ -1,4 +1,5 @@
 import { paymentUri } from '../../gateways/registry.ts'
+import { paymentRequestOf } from '../../invoice/lightning.ts'
 import { isAlive } from '../../invoice/view.ts'
 import { addressGroups, plainAmount } from '../format.ts'
 import { Copy, Payments } from '../parts.tsx'
@@ -17,7 +18,7 @@ export function Pay({ view, stage }: { view: View; stage: PayStage }) {
   const { method, activation, due } = stage
   const asset = assetOf(view, method.asset)
   const rail = railOf(view, method.chainId)
-  const request = { address: activation.address, assetCode: method.asset, units: due }
+  const request = paymentRequestOf(invoice, method, activation, due, view.registry)
   const uri = paymentUri(rail, request)
   const walletUri = paymentUri(rail, { ...request, label: invoice.terms.storeName })
   const amount = plainAmount(asset, due)
@@ -32,7 +33,10 @@ export function Pay({ view, stage }: { view: View; stage: PayStage }) {
         <MethodHead view={view} asset={asset} method={method} />
         <AmountDue view={view} amount={amount} ticker={asset.ticker} />
         {isPartPaid && <p class="soft">{t.sendTheRest}</p>}
-        <Qr text={uri} label={t.qrLabel({ amount: `${amount} ${asset.ticker}` })} />
+        <figure class="scan">
+          <Qr text={uri} label={t.qrLabel({ amount: `${amount} ${asset.ticker}` })} />
+          {request.lightning && <figcaption class="soft">{t.orLightning}</figcaption>}
+        </figure>
         <div class="actions">
           <a class="button" href={walletUri}>
             {t.openInWallet}
@@ -59,7 +63,7 @@ export function Pay({ view, stage }: { view: View; stage: PayStage }) {
 }
 
 /** A long amount gets the whole width: a number that is broken in two is read wrong. */
-function AmountDue({ view, amount, ticker }: { view: View; amount: string; ticker: string }) {
+export function AmountDue({ view, amount, ticker }: { view: View; amount: string; ticker: string }) {
   const { t } = view
   return (
     <div class={amount.length > BESIDE_COPY ? 'row long' : 'row'}>

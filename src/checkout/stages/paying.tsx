@@ -6,7 +6,7 @@ import { rateText } from '../format.ts'
 import { Coin, Note } from '../parts.tsx'
 import { qrPath } from '../qr.ts'
 import { type LostStatus, lostPayment, type Stage } from '../stage.ts'
-import { assetOf, isTestNetwork, methodName, networkName, railOf, type View } from '../view.ts'
+import { assetOf, isTestNetwork, methodName, networkName, railOf, signOf, type View } from '../view.ts'
 import { Methods } from './choose.tsx'
 
 export type PayStage = Extract<Stage, { kind: 'pay' }>
@@ -35,7 +35,7 @@ export function MethodHead({ view, asset, method }: { view: View; asset: Asset; 
   const others = view.invoice.terms.methods.filter((other) => other.asset !== asset.code)
   const head = (
     <>
-      <Coin ticker={asset.ticker} />
+      <Coin ticker={signOf(view, method)} />
       <span class="name">
         <strong>{methodName(view, method)}</strong>
         <small>

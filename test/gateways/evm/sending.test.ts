@@ -291,7 +291,7 @@ describe('several outputs in one transaction', () => {
 
   test('leave the payer free to be paid, by who gives more gas than an account without code takes', async () => {
     const before = await anvil.native(treasury)
-    await anvil.miner.sendNative({ to: treasury, units: 1_000n })
+    await anvil.miner.sendNative({ to: treasury, units: 1_000n, gas: 21_000n })
     await anvil.miner.mine(1)
     expect(await anvil.native(treasury)).toBe(before)
     expect(await carryOut(await planned('ETH', [{ address: treasury, units: 1_000n }], { index: 6 }))).toMatchObject({

@@ -1,0 +1,111 @@
+import { hashApiKey } from '../../src/auth/api-keys.ts'
+import { createCln } from '../../src/gateways/lightning/cln.ts'
+import { createLnd } from '../../src/gateways/lightning/lnd.ts'
+import type { LightningNode } from '../../src/gateways/lightning/node.ts'
+import { createPhoenixd } from '../../src/gateways/lightning/phoenixd.ts'
+import type { StoreConfig } from '../../src/invoice/types.ts'
+import { randomId } from '../../src/lib/ids.ts'
+import type { LookState } from '../../src/lightning/rpc.ts'
+import { type LightningPorts, lookAtPayments, runErrands } from '../../src/lightning/work.ts'
+import { testLightning } from '../../src/money/lightning.ts'
+import { provisionStore } from '../../src/storage/provision.ts'
+import { storeByKeyHash } from '../../src/storage/stores.ts'
+import { cln } from '../gateways/lightning/cln.ts'
+import { lnd } from '../gateways/lightning/lnd.ts'
+import { phoenixd } from '../gateways/lightning/phoenixd.ts'
+import { fetchOf, type StandIn } from '../gateways/lightning/stand-in.ts'
+import { createRequest } from '../invoice/builders.ts'
+import { bitcoinAccount } from '../storage/accounts.ts'
+import { testEnv } from '../storage/databases.ts'
+
+const KINDS = { phoenixd: [phoenixd, createPhoenixd], lnd: [lnd, createLnd], cln: [cln, createCln] } as const
+let tills = 0
+
+/** A store that is paid on chain and by Lightning, its node, and the gateways Worker's part, which a test runs by hand. */
+export interface Till {
+  readonly store: StoreConfig
+  readonly apiKey: string
+  readonly walletId: string
+  readonly node: StandIn
+  /** Does what waits for the node, until the answer is there. */
+  serve<T>(answer: Promise<T>): Promise<T>
+  /** One look at payments, which waits for nothing. */
+  look(changes?: Partial<LookState>): Promise<void>
+}
+
+export async function openTill(kind: keyof typeof KINDS = 'cln', changes: object = {}): Promise<Till> {
+  const name = `till-${tills++}-${randomId('wal').slice(4, 14)}`
+  const made = await provisionStore(testEnv, { name: 'Northwind', wallets: walletsOf(name), ...changes }, Date.now())
+  if (!made.ok) throw new Error(made.error.detail)
+  const found = await storeByKeyHash(testEnv.DIRECTORY, await hashApiKey(made.value.apiKey))
+  const walletId = found?.store.lightningNodes?.[0]?.id
+  if (!found || !walletId) throw new Error('the store was made, with its node')
+  const [create, connect] = KINDS[kind]
+  const node = create()
+  const client: LightningNode = connect({ ...node.endpoint, name }, fetchOf(node))
+  const object = testEnv.LIGHTNINGS.getByName(walletId)
+  const ports: LightningPorts = {
+    object,
+    clock: Date.now,
+    railOf: () => testLightning('regtest'),
+    connect: (named) => (named.name === name ? { node: client, nodeId: null } : null),
+  }
+  return {
+    store: found.store,
+    apiKey: made.value.apiKey,
+    walletId,
+    node,
+    async serve(answer) {
+      let isDone = false
+      const done = () => {
+        isDone = true
+      }
+      answer.then(done, done)
+      for (let round = 0; round < 400 && !isDone; round++) {
+        await runErrands(ports)
+        await new Promise((resolve) => setTimeout(resolve, 20))
+      }
+      return answer
+    },
+    look: (changed = {}) =>
+      lookAtPayments({
+        ...ports,
+        object: {
+          begin: async () => {
+            const state = await object.begin()
+            return state && { ...state, waitMs: 0, ...changed }
+          },
+          commit: (look: Parameters<typeof object.commit>[0]) => object.commit(look),
+          failLook: (error: Parameters<typeof object.failLook>[0]) => object.failLook(error),
+        } as typeof object,
+      }),
+  }
+}
+
+export function walletsOf(name: string) {
+  return [
+    { account: bitcoinAccount(name), assets: ['BTC'] },
+    { account: { lightning: name }, assets: ['BTC-LN'] },
+  ]
+}
+
+/** An invoice over 60.00 EUR: 100,000 satoshi. */
+export async function newInvoice({ store }: Till, changes: object = {}) {
+  const id = randomId('inv')
+  const invoice = testEnv.INVOICES.getByName(id)
+  const created = await invoice.create({ ...createRequest(), id, store, price: 6_000n, toleranceBps: 0, ...changes })
+  if (!created.ok) throw new Error(created.error.reason)
+  const read = async () => {
+    const now = await invoice.read()
+    if (!now) throw new Error('the invoice was made')
+    return now
+  }
+  return { id, invoice, read, status: async () => (await read()).status }
+}
+
+/** The invoice of the node that is shown now. */
+export function shownAt({ node }: Till) {
+  const last = node.invoices().at(-1)
+  if (!last) throw new Error('the node has made no invoice')
+  return last
+}
