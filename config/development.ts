@@ -1,4 +1,5 @@
 import type { ChainConfig } from '../src/money/chain.ts'
+import { DELEGATE_FACTORY } from '../src/money/presets.ts'
 
 /** CAIP-2 of Bitcoin regtest: the first 32 hex digits of its genesis block's hash. */
 export const BITCOIN_REGTEST = 'bip122:0f9188f13cb7b2c71f2a335e3a4fc328'
@@ -30,6 +31,7 @@ export const DEVELOPMENT_CHAINS: readonly ChainConfig[] = [
     native: { code: 'ETH', ticker: 'ETH', name: 'Ether', decimals: 18 },
     tokens: [{ code: 'USDC', ticker: 'USDC', name: 'USD Coin (test)', decimals: 6, contract: LOCAL_USDC }],
     confirmations: 3,
+    delegateFactory: DELEGATE_FACTORY,
     reorgDepthMax: 256,
     pollMs: 500,
     headAgeMaxMs: 2 * 60_000,

@@ -77,7 +77,8 @@ function showChains(chains: readonly ChainLine[], say: Say): number {
 }
 
 function payerWords({ address, native, low }: PayerLine): string {
-  return `${address}, which has ${native ?? '?'} for gas${low ? ': send it more' : ''}`
+  if (native === null) return `${address}; what it has for gas is not known before the wallet is read: balance <wallet> --refresh`
+  return `${address}, which has ${native} for gas${low ? ': send it more' : ''}`
 }
 
 function rowsOf(assets: readonly SumLine[]): string[][] {

@@ -107,7 +107,9 @@ describe('what is shown', () => {
     expect((await said((say) => showWallets([wallet], say))).text).toContain('    2  bc1three')
     const payer = { address: '0xcd', native: null, low: true }
     const evm = { ...wallet, chains: wallet.chains.map((chain) => ({ ...chain, payer })) }
-    expect((await said((say) => showWallets([evm], say))).text).toContain('pays from 0xcd, which has ? for gas: send it more')
+    expect((await said((say) => showWallets([evm], say))).text).toContain('pays from 0xcd; what it has for gas is not known')
+    const poor = { ...evm, chains: evm.chains.map((chain) => ({ ...chain, payer: { ...payer, native: '0.0' } })) }
+    expect((await said((say) => showWallets([poor], say))).text).toContain('pays from 0xcd, which has 0.0 for gas: send it more')
     const full = { ...evm, chains: evm.chains.map((chain) => ({ ...chain, payer: { ...payer, native: '1.0', low: false } })) }
     expect((await said((say) => showWallets([full], say))).text).toMatch(/pays from 0xcd, which has 1\.0 for gas$/)
     const given: GivenLine = {

@@ -5,8 +5,8 @@ import { call, toQuantity } from './call.ts'
 /** Pays from anvil's second account. Any number of processes may use it at once. Units are base units. */
 export interface EvmDemoWallet {
   readonly address: string
-  /** Both return the transaction id once the node has accepted it. */
-  sendNative(payment: { to: string; units: bigint }): Promise<string>
+  /** Both return the transaction id once the node has accepted it. `gas`: its limit, else what every account can take. */
+  sendNative(payment: { to: string; units: bigint; gas?: bigint }): Promise<string>
   sendToken(payment: { to: string; units: bigint }): Promise<string>
   /** Sends nothing to itself with the same nonce and twice the fee; returns the id of the replacement. */
   replace(txid: string): Promise<string>
@@ -84,7 +84,7 @@ export function createEvmDemoWallet(node: { rpcUrl: string; chainId: number; usd
 
   return {
     address: payer.address,
-    sendNative: ({ to, units }) => send({ to: to as Hex, value: units, gas: NATIVE_GAS }),
+    sendNative: ({ to, units, gas = NATIVE_GAS }) => send({ to: to as Hex, value: units, gas }),
     sendToken({ to, units }) {
       const data = encodeFunctionData({ abi: erc20Abi, functionName: 'transfer', args: [to as Hex, units] })
       return send({ to: usdc, value: 0n, gas: TOKEN_GAS, data })

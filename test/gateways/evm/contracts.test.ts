@@ -115,7 +115,7 @@ describe('the native asset', () => {
       methods.push(method)
       return result
     })
-    await miner.sendNative({ to: newAddress(), units: 1n })
+    await miner.sendNative({ to: newAddress(), units: 1n, gas: 21_000n })
     await miner.mine(1)
     await read({}, counting)
     expect(methods).not.toContain('debug_traceBlockByHash')

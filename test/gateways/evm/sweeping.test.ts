@@ -167,7 +167,7 @@ test('an address that has delegated is paid by plain transfers with more than th
   await sweep('USDC', [index])
   const to = payerOf(chain, account, index)
   // 21,000 exactly is too little: what is sent so comes back to who sent it.
-  await anvil.miner.sendNative({ to, units: 7n })
+  await anvil.miner.sendNative({ to, units: 7n, gas: 21_000n })
   await anvil.miner.mine(1)
   expect(await anvil.native(to)).toBe(0n)
   const disperse = await anvil.deploy('TestDisperse')
