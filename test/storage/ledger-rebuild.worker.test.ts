@@ -37,7 +37,7 @@ const DAMAGE = {
   'no JSON': `UPDATE ledger_transactions SET body = 'x' WHERE store_id = ?1 AND no = ?2`,
   'another cause': `UPDATE ledger_transactions SET cause = 'treasury' WHERE store_id = ?1 AND no = ?2 AND cause <> 'treasury'`,
   'another invoice': `UPDATE ledger_transactions SET invoice_id = 'inv_x' WHERE store_id = ?1 AND no = ?2`,
-  'another time': 'UPDATE ledger_transactions SET at_ms = at_ms + 1000000 WHERE store_id = ?1 AND no = ?2',
+  'another time': 'UPDATE OR IGNORE ledger_transactions SET at_ms = at_ms + 1000000 WHERE store_id = ?1 AND no = ?2',
   'an extra one': `INSERT OR IGNORE INTO ledger_transactions SELECT store_id, at_ms - 1, no, cause, invoice_id, body, balances
     FROM ledger_transactions WHERE store_id = ?1 AND no = ?2`,
   'one from before': `INSERT OR IGNORE INTO ledger_transactions SELECT store_id, 5, no, cause, invoice_id, body, balances
