@@ -18,6 +18,10 @@ export interface EventLine {
     readonly from?: InvoiceStatus
     readonly to?: InvoiceStatus
     readonly cause?: string
+    /** Of a refund: its id, and what it came to. */
+    readonly refund?: string
+    readonly status?: string
+    readonly detail?: string | null
   }
 }
 
@@ -37,16 +41,21 @@ export interface Audited {
  * Checks of one invoice what must hold at the end of every scenario, whatever happened in it:
  *
  * - its log has no gap, and told again from the start it ends in the invoice as it is;
- * - each payment is in it once, and what it says is confirmed is what the chain holds at its addresses;
+ * - each payment is in it once, and what it says is confirmed is what the chain holds at its addresses (with `spent`: held
+ *   there once, and may have gone out of the wallet since; `checkCoins` compares the wallet then);
  * - webhooks tell of everything in the log that matters, signed, each once (with `repeats`: or more often, always the
  *   same), of the right type, with the invoice as it was at that moment, and of nothing else;
  * - the list from D1 says the same as the invoice;
  * - the ledger's transactions about it come to where its payments are, and D1 has them too.
  */
-export async function audit(scene: Scene, invoiceId: string, options: { repeats?: boolean } = {}): Promise<Audited> {
+export async function audit(
+  scene: Scene,
+  invoiceId: string,
+  options: { repeats?: boolean; spent?: boolean } = {},
+): Promise<Audited> {
   const { invoice, events } = await readBoth(scene, invoiceId)
   checkLog(invoice, events)
-  await checkMoney(scene, invoice)
+  if (!options.spent) await checkMoney(scene, invoice)
   const webhooks = await checkWebhooks(scene, invoice, events, options.repeats ?? false)
   await checkList(scene, invoice)
   const transactions = await checkBooks(scene, invoice)
@@ -117,7 +126,7 @@ interface Told {
   readonly webhook: Received
   readonly version: number
   readonly invoice: InvoiceResource
-  readonly changes: readonly { readonly payment: string; readonly change: string }[]
+  readonly changes: readonly { readonly payment?: string; readonly refund?: string; readonly change: string }[]
 }
 
 async function checkWebhooks(
@@ -172,15 +181,22 @@ function versionOf(webhookId: string): number {
 
 /** The events of the log that a webhook tells of: its changes, and what happened with them or alone. */
 function eventsOf({ version, changes }: Told, events: readonly EventLine[]): EventLine[] {
-  const payments = events.filter((event) => event.version <= version && event.type === 'payment_changed')
-  const its = changes.length > 0 ? payments.slice(-changes.length) : []
-  expect(its.map(({ data }) => ({ payment: data.payment?.id, change: data.change }))).toEqual(changes)
-  return events.filter((event) => its.includes(event) || (event.version === version && event.type !== 'payment_changed'))
+  const isChange = ({ data }: EventLine) => data.payment !== undefined || data.refund !== undefined
+  const its = changes.length > 0 ? events.filter((event) => event.version <= version && isChange(event)).slice(-changes.length) : []
+  const told = ({ data }: EventLine) =>
+    data.refund === undefined ? { payment: data.payment?.id, change: data.change } : { refund: data.refund, change: data.status }
+  expect(its.map(told)).toEqual(changes)
+  return events.filter((event) => its.includes(event) || (event.version === version && !isChange(event)))
 }
 
-/** What a merchant can act on: everything but an address that was shown, and confirmations on the way. */
+/** What a merchant can act on: everything but an address that was shown, confirmations, and that the signer is being asked. */
 function matters({ type, data, version }: EventLine, events: readonly EventLine[]): boolean {
   if (type === 'created' || type === 'status_changed') return true
+  if (type === 'refund_changed') {
+    const before = events.findLast((event) => event.version < version && event.data.refund === data.refund)?.data
+    return data.status !== 'signing' && (data.status !== before?.status || data.detail !== before?.detail)
+  }
+  if (type.startsWith('refund_')) return true
   if (type !== 'payment_changed') return false
   return (data.change !== 'included' && data.change !== 'progressed') || isFirst({ data, version }, events)
 }
@@ -195,6 +211,8 @@ function typeOf(its: readonly EventLine[], events: readonly EventLine[]): string
   const to = its.find(({ type }) => type === 'status_changed')?.data.to
   if (to !== undefined) return to === 'new' ? 'invoice.reopened' : `invoice.${to}`
   if (its.some(({ type }) => type === 'created')) return 'invoice.created'
+  const refund = its.findLast(({ type }) => type.startsWith('refund_'))
+  if (refund) return `invoice.${refund.type}`
   const payments = its.filter(({ type }) => type === 'payment_changed')
   return payments.some((event) => isFirst(event, events)) ? 'invoice.payment_detected' : 'invoice.payment_changed'
 }

@@ -1,6 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import { expect } from 'vitest'
+import { DEVELOPMENT_CHAINS } from '../../../config/development.ts'
 import type { InvoiceResource, PaymentResource } from '../../../src/invoice/resource.ts'
+import type { TransferDetail } from '../../../src/wallet/transfers/resource.ts'
 import { waitFor } from '../harness.ts'
 import type { Scene } from './scene.ts'
 
@@ -19,17 +21,19 @@ export interface TransactionLine {
 export type Net = Record<string, Record<string, bigint>>
 
 /**
- * The books of an invoice, against what follows from its payments by the documented rules, written down once more: a
- * payment that is there is pending until it is final, then available, or held when a person is to say. Assets add up to
- * zero, and the books in D1 come to the same as those in the ledger's object.
+ * The books of an invoice, against what follows from its payments and refunds by the documented rules, written down once
+ * more: a payment that is there is pending until it is final, then available, or held when a person is to say; a refund that
+ * is wanted is reserved, signed it is in transit, final it is gone, with its network fee. Assets add up to zero, and the
+ * books in D1 come to the same as those in the ledger's object.
  */
 export async function checkBooks(scene: Scene, invoice: InvoiceResource): Promise<readonly TransactionLine[]> {
-  const wanted = expected(invoice)
+  let wanted: Net = {}
   let lines: readonly TransactionLine[] = []
   await waitFor(
     async () => {
       lines = await postingsOf(scene, invoice.id)
-      return isDeepStrictEqual(withoutWallets(netOf(lines)), wanted)
+      wanted = expected(invoice, await transfersOf(scene, invoice))
+      return isDeepStrictEqual(claimsOf(netOf(lines)), wanted)
     },
     undefined,
     () => `the books of ${invoice.id} are ${show(netOf(lines))} and not ${show(wanted)}: ${JSON.stringify(invoice.payments)}`,
@@ -49,15 +53,18 @@ export async function postingsOf({ stack }: Scene, invoiceId: string): Promise<T
 export function netOf(lines: readonly TransactionLine[]): Net {
   const net: Net = {}
   for (const { from, to, amount, asset } of lines.flatMap(({ postings }) => postings)) {
-    const units = BigInt(amount.replace('.', ''))
+    const units = unitsOf(amount)
     net[asset] ??= {}
     const accounts = net[asset] as Record<string, bigint>
     accounts[from] = (accounts[from] ?? 0n) - units
     accounts[to] = (accounts[to] ?? 0n) + units
   }
-  for (const accounts of Object.values(net))
-    for (const [account, units] of Object.entries(accounts)) if (units === 0n) delete accounts[account]
-  return net
+  return Object.fromEntries(
+    Object.entries(net).map(([asset, accounts]) => [
+      asset,
+      Object.fromEntries(Object.entries(accounts).filter(([, units]) => units !== 0n)),
+    ]),
+  )
 }
 
 /** Every transaction is in D1 as it is in the ledger: found by its cause, newest first. */
@@ -84,31 +91,63 @@ async function listed50({ stack }: Scene): Promise<TransactionLine[]> {
   return answer.body.data
 }
 
-/** Of a store without fees, whose wallets are its own. */
-function expected(invoice: InvoiceResource): Net {
+/** Of a store without fees, whoever has the keys of its wallets. */
+function expected(invoice: InvoiceResource, transfers: readonly TransferDetail[]): Net {
   const net: Net = {}
+  const add = (asset: string, account: string, units: bigint) => {
+    net[asset] ??= {}
+    const accounts = net[asset] as Record<string, bigint>
+    accounts[account] = (accounts[account] ?? 0n) + units
+  }
   for (const payment of invoice.payments) {
     const place = placeOf(payment)
-    if (place === null) continue
-    net[payment.asset] ??= {}
-    const accounts = net[payment.asset] as Record<string, bigint>
-    accounts[place] = (accounts[place] ?? 0n) + BigInt(payment.amount.replace('.', ''))
+    if (place !== null) add(payment.asset, place, unitsOf(payment.amount))
   }
-  return net
+  for (const { asset, amount, fee, chain, status } of transfers) {
+    const native = DEVELOPMENT_CHAINS.find(({ id }) => id === chain)?.native.code
+    const ofFee = fee === null ? 0n : unitsOf(fee.amount)
+    const taken = unitsOf(amount) + (native === asset ? ofFee : 0n)
+    if (status === 'failed') continue
+    add(asset, 'available', -taken)
+    if (status === 'confirmed' && native !== undefined && native !== asset) add(native, 'treasury', -ofFee)
+    if (status !== 'confirmed') add(asset, status === 'broadcast' || status === 'unknown' ? 'in_transit' : 'reserved', taken)
+  }
+  return withoutZeros(net)
+}
+
+/** Of the platform's wallets: the newest of each refund. Those before it have failed. */
+async function transfersOf({ stack }: Scene, { refunds }: InvoiceResource): Promise<TransferDetail[]> {
+  const ids = refunds.flatMap(({ transferId }) => transferId ?? [])
+  const all = await Promise.all(ids.map(async (id) => (await stack.api<TransferDetail>('GET', `/v1/transfers/${id}`)).body))
+  return all.filter(({ custody }) => custody === 'platform')
+}
+
+function unitsOf(decimal: string): bigint {
+  return BigInt(decimal.replace('.', ''))
 }
 
 function placeOf({ status, confirmations, confirmationsRequired, decision }: PaymentResource): string | null {
   if (status !== 'unconfirmed' && status !== 'confirmed') return null
-  if (confirmationsRequired > 0 && (status !== 'confirmed' || confirmations < confirmationsRequired)) return 'self.pending'
-  return decision === 'counted' ? 'self.available' : 'self.held'
+  if (confirmationsRequired > 0 && (status !== 'confirmed' || confirmations < confirmationsRequired)) return 'pending'
+  return decision === 'counted' ? 'available' : 'held'
 }
 
-function withoutWallets(net: Net): Net {
-  const claims = Object.entries(net).map(([asset, accounts]): [string, Record<string, bigint>] => [
+/** Whose the money is, and not where: the same of a wallet of the platform's and of a merchant's own. */
+function claimsOf(net: Net): Net {
+  const claims = Object.entries(net).map(([asset, accounts]): [string, Record<string, bigint>] => {
+    const named = Object.entries(accounts).map(([account, units]): [string, bigint] => [account.replace(/^self\./, ''), units])
+    return [asset, Object.fromEntries(named.filter(([account]) => !/^(wallet|incoming):/.test(account)))]
+  })
+  return withoutZeros(Object.fromEntries(claims))
+}
+
+/** Accounts at zero are left out, and assets without others. */
+function withoutZeros(net: Net): Net {
+  const left = Object.entries(net).map(([asset, accounts]): [string, Record<string, bigint>] => [
     asset,
-    Object.fromEntries(Object.entries(accounts).filter(([account]) => !/^self\.(wallet|incoming):/.test(account))),
+    Object.fromEntries(Object.entries(accounts).filter(([, units]) => units !== 0n)),
   ])
-  return Object.fromEntries(claims.filter(([, accounts]) => Object.keys(accounts).length > 0))
+  return Object.fromEntries(left.filter(([, accounts]) => Object.keys(accounts).length > 0))
 }
 
 function show(net: Net): string {

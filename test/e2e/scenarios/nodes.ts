@@ -23,9 +23,7 @@ export async function bitcoinCall({ bitcoin }: Stack, ...parts: RpcCall): Promis
 /** What the best chain holds at an address, in base units. What waits in the mempool is not counted. */
 export async function balanceOf(stack: Stack, asset: string, address: string): Promise<bigint> {
   if (asset === 'BTC') {
-    const script = toHex(OutScript.encode(Address(REGTEST).decode(address)))
-    const { unspents } = await waitFor(() => scanOutputs(stack, script))
-    return unspents.reduce((sum, { amount }) => sum + BigInt(Math.round(amount * 1e8)), 0n)
+    return bitcoinHeld(stack, [address])
   }
   const { rpcUrl, usdc } = stack.evm
   if (asset === 'ETH') return BigInt(await call<Hex>(rpcUrl, 'eth_getBalance', [address, 'latest']))
@@ -33,10 +31,18 @@ export async function balanceOf(stack: Stack, asset: string, address: string): P
   return BigInt(await call<Hex>(rpcUrl, 'eth_call', [{ to: usdc, data }, 'latest']))
 }
 
+/** What the best chain holds at all of these addresses together, in satoshi. */
+export async function bitcoinHeld(stack: Stack, addresses: readonly string[]): Promise<bigint> {
+  const scripts = addresses.map((address) => toHex(OutScript.encode(Address(REGTEST).decode(address))))
+  const { unspents } = await waitFor(() => scanOutputs(stack, scripts))
+  return unspents.reduce((sum, { amount }) => sum + BigInt(Math.round(amount * 1e8)), 0n)
+}
+
 /** Core scans for one caller at a time: null when another is being served. */
-async function scanOutputs(stack: Stack, script: string): Promise<{ unspents: { amount: number }[] } | null> {
+async function scanOutputs(stack: Stack, scripts: readonly string[]): Promise<{ unspents: { amount: number }[] } | null> {
+  const descriptors = scripts.map((script) => `raw(${script})`)
   try {
-    return (await bitcoinCall(stack, 'scantxoutset', 'start', [`raw(${script})`])) as { unspents: { amount: number }[] }
+    return (await bitcoinCall(stack, 'scantxoutset', 'start', descriptors)) as { unspents: { amount: number }[] }
   } catch (error) {
     if (String(error).includes('in progress')) return null
     throw error

@@ -4,7 +4,7 @@ import { DEVELOPMENT_CHAINS } from '../../../config/development.ts'
 import type { InvoiceResource } from '../../../src/invoice/resource.ts'
 import { waitFor } from '../harness.ts'
 import { audit } from './audit.ts'
-import { endScene, errorsLogged, mine, open, readHealth, type Scene, startScene } from './scene.ts'
+import { endScene, errorsLogged, killNow, mine, open, readHealth, type Scene, startScene } from './scene.ts'
 
 /**
  * Parts that go away: Workers killed at any moment, nodes that stop, a shop that does not answer. Whatever a killed
@@ -51,7 +51,7 @@ describe('Workers killed at random moments', () => {
     const killing = (async () => {
       while (running) {
         await pause(Math.random() * 1_200)
-        await killNow()
+        await killNow(scene)
       }
     })()
     const mining = (async () => {
@@ -73,7 +73,7 @@ describe('Workers killed at random moments', () => {
     for (let kill = 0; kill < LAST_KILLS; kill++) {
       await Promise.all([mine(scene, 'BTC', 1), mine(scene, 'ETH', 2)])
       await pause(Math.random() * 400)
-      await killNow()
+      await killNow(scene)
     }
 
     for (const { id, txid, address, asset } of journal) {
@@ -258,14 +258,6 @@ describe('every invoice of the kills', () => {
     expect(errorsLogged(scene)).toEqual([])
   })
 })
-
-/** Ends workerd with SIGKILL; returns when Miniflare has started it again. */
-async function killNow(): Promise<void> {
-  const { workers } = scene.stack
-  const { pid } = workers
-  process.kill(pid, 'SIGKILL')
-  await waitFor(async () => workers.pid !== pid && (await tried(() => scene.stack.api('GET', '/health')))?.status === 200)
-}
 
 /** What a shop and its customer do, whatever becomes of the system meanwhile: ask again until there is an answer. */
 async function buy(asset: string): Promise<Entry> {

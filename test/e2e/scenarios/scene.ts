@@ -43,21 +43,31 @@ export function errorsLogged({ stack }: Scene): string[] {
 
 /** Another store of the same system, with wallets and a webhook endpoint of its own; `terms` as its provisioning takes them. */
 export async function openStore(
-  { stack }: Scene,
+  scene: Scene,
   wallets: readonly (Omit<WalletRequest, 'custody'> & Partial<WalletRequest>)[],
   terms: Record<string, unknown> = {},
 ): Promise<Scene> {
+  const { apiKey } = await provision(scene, wallets, terms)
+  return listen(scene.stack.as(apiKey))
+}
+
+/** Makes a store, of a merchant of its own unless `terms` names one. */
+export async function provision(
+  { stack }: Scene,
+  wallets: readonly (Omit<WalletRequest, 'custody'> & Partial<WalletRequest>)[],
+  terms: Record<string, unknown> = {},
+): Promise<{ apiKey: string; merchantId: string; storeId: string }> {
   const response = await stack.workers.dispatchCore('/admin/stores', {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ name: 'Another store', wallets, ...terms }),
   })
   if (!response.ok) throw new Error(`the store was refused: ${await response.text()}`)
-  const { apiKey } = (await response.json()) as { apiKey: string }
-  return listen(stack.as(apiKey))
+  return (await response.json()) as { apiKey: string; merchantId: string; storeId: string }
 }
 
-async function listen(stack: Stack): Promise<Scene> {
+/** A webhook endpoint of the store whose key the stack has. */
+export async function listen(stack: Stack): Promise<Scene> {
   const receiver = await startReceiver()
   const endpoint = await stack.api<{ secret: string }>('POST', '/v1/webhook_endpoints', { url: receiver.url })
   if (endpoint.status !== 201) throw new Error(`no webhook endpoint: ${endpoint.text}`)
@@ -120,4 +130,19 @@ export async function unseen<T>({ stack }: Scene, work: () => Promise<T>): Promi
   } finally {
     process.kill(pid, 'SIGCONT')
   }
+}
+
+/** Ends workerd with SIGKILL; returns when Miniflare has started it again. */
+export async function killNow({ stack }: Scene): Promise<void> {
+  const { workers } = stack
+  const { pid } = workers
+  process.kill(pid, 'SIGKILL')
+  const isBack = async () => {
+    try {
+      return (await stack.api('GET', '/health')).status === 200
+    } catch {
+      return false
+    }
+  }
+  await waitFor(async () => workers.pid !== pid && (await isBack()))
 }
