@@ -1,6 +1,7 @@
 import { bitcoinAddresses } from '../../src/gateways/bitcoin/address.ts'
 import { evmAddresses } from '../../src/gateways/evm/address.ts'
 import type { AddressBook } from '../../src/gateways/gateway.ts'
+import { fromHex } from '../../src/lib/bytes.ts'
 import { besideHistory } from './globals.ts'
 
 const keys = new Map<string, Uint8Array>()
@@ -30,4 +31,9 @@ export function keyOfAddress(address: string): Uint8Array {
   const key = keys.get(address)
   if (!key) throw new Error(`nobody has derived ${address}`)
   return key
+}
+
+/** The same of any address of an EVM chain. */
+export function addressKey(address: string): Uint8Array {
+  return fromHex(address.slice(2).toLowerCase())
 }

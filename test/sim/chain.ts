@@ -1,36 +1,21 @@
-import type { BlockRef } from '../../src/gateways/gateway.ts'
 import type { ChainConfig } from '../../src/money/chain.ts'
+import { Branches } from './branch.ts'
 import type { Network } from './network.ts'
+import { SimNode } from './node.ts'
 import type { Random } from './random.ts'
 import type { Scheduler } from './scheduler.ts'
-
-export interface SimOutput {
-  /** Natural key of the movement within its transaction. */
-  readonly index: string
-  readonly key: Uint8Array
-  readonly asset: string
-  readonly units: bigint
-}
-
-export interface SimTransaction {
-  readonly txid: string
-  readonly spends: readonly string[]
-  readonly outputs: readonly SimOutput[]
-  readonly bornAtMs: number
-}
-
-export interface SimBlock {
-  readonly ref: BlockRef
-  readonly parent: SimBlock | null
-  readonly transactions: readonly SimTransaction[]
-  /** Carried out without effect in this block, as an EVM transaction can be. */
-  readonly failed: ReadonlySet<string>
-}
+import { contradicts, type OwnTransaction, type SimBlock, type SimTransaction } from './transactions.ts'
 
 /** Blocks that are there before anything begins, and that no fork goes under: a follower starts six from the head. */
 export const FIRST_BLOCKS = 10
 const FORK_FLOOR = 8
 const FORK_DEPTH_MAX = 6
+/** How a lying node's branch leaves the one it hears of, and how far it goes beyond. */
+const LIE_DEPTH_MAX = 5
+const LIE_BLOCKS_MAX = 4
+const MADE_UP_MAX = 3
+/** Prices that a place in a block goes for: satoshi for 1,000 virtual bytes, wei for one gas. */
+const MARKET = { bitcoin: [1_000n, 3_000n, 9_000n, 25_000n], evm: [10n ** 9n, 3n * 10n ** 9n, 9n * 10n ** 9n, 30n * 10n ** 9n] }
 
 /** The world's truth: a tree of blocks, the best of them, and every transaction that anybody still wants. */
 export class SimChain {
@@ -45,11 +30,16 @@ export class SimChain {
   readonly #random: Random
   readonly #scheduler: Scheduler
   readonly #network: Network
+  readonly branches: Branches
+  /** What a place in the next blocks costs. */
+  market: bigint
   #made = 0
   forks = 0
 
   constructor(config: ChainConfig, scheduler: Scheduler, random: Random, network: Network) {
     this.config = config
+    this.branches = new Branches(config.gateway === 'evm', config.native.code)
+    this.market = MARKET[config.gateway][0] as bigint
     this.hasMempool = config.gateway === 'bitcoin' || random.chance(0.4)
     this.#scheduler = scheduler
     this.#random = random
@@ -57,6 +47,25 @@ export class SimChain {
     this.best = this.#grow(null, [])
     for (let i = 1; i < FIRST_BLOCKS; i++) this.best = this.#grow(this.best, [])
     this.nodes = Array.from({ length: random.between(1, 3) }, (_, index) => new SimNode(this, index, this.best))
+    // Of three nodes one may lie from beginning to end: the other two are what the system is to believe.
+    if (this.nodes.length === 3 && random.chance(0.5)) random.pick(this.nodes).isLiar = true
+  }
+
+  /** A branch that nobody mined, in which payments to addresses that payments were sent to are made up. */
+  invent(from: SimBlock): SimBlock {
+    let tip = from
+    for (let depth = this.#random.between(0, LIE_DEPTH_MAX); depth > 0 && tip.parent; depth--) tip = tip.parent
+    const blocks = from.ref.height - tip.ref.height + this.#random.between(0, LIE_BLOCKS_MAX)
+    for (let n = 0; n < blocks; n++) tip = this.#grow(tip, n === 0 ? this.madeUp() : [])
+    return tip
+  }
+
+  /** What was never signed. */
+  madeUp(): SimTransaction[] {
+    return [...this.pool.values()].slice(0, MADE_UP_MAX).map((transaction) => {
+      const txid = `made-up-${this.#made++}`
+      return { ...transaction, txid, spends: [`coin-of-${txid}`] }
+    })
   }
 
   /** Told to every node in its own time; what contradicts it leaves, as fee bumps do. */
@@ -67,6 +76,29 @@ export class SimChain {
     this.#tellNodes('transaction', (node) => node.accept(transaction))
   }
 
+  /** Some node has taken it. Miners may have heard of the one it replaces alone. */
+  spread(transaction: SimTransaction): void {
+    if (this.placeOf(transaction.txid) || this.isSpentIn(this.best, transaction)) return
+    for (const other of this.pool.values())
+      if (contradicts(transaction, other) && this.#random.chance(0.6)) this.pool.delete(other.txid)
+    this.pool.set(transaction.txid, transaction)
+    this.#tellNodes('transaction', (node) => node.accept(transaction))
+  }
+
+  /** What a coin was worth when it was made, in any block that there ever was, or in what waits. */
+  worthOf(coin: string): bigint {
+    const [txid, index] = coin.split(':')
+    const isIt = (transaction: SimTransaction) => transaction.txid === txid
+    const endowed = this.branches.endowments.find((one) => one.txid === txid)
+    if (endowed) return endowed.output.units
+    const made = this.pool.get(txid ?? '') ?? [...this.byHash.values()].flatMap(({ transactions }) => transactions.filter(isIt))[0]
+    return made?.outputs.find((output) => output.index === index)?.units ?? 0n
+  }
+
+  moveMarket(): void {
+    this.market = this.#random.pick(MARKET[this.config.gateway])
+  }
+
   /** Gone from every mempool, as if fees had risen. It may be told again. */
   evict(txid: string): void {
     this.pool.delete(txid)
@@ -75,7 +107,9 @@ export class SimChain {
 
   /** A block on the best branch with some of what waits. */
   mine(share: number): void {
-    const waiting = [...this.pool.values()].filter(() => this.#random.chance(share))
+    const waiting = [...this.pool.values()].filter(({ own }) =>
+      this.#random.chance(own && share < 1 && own.price < this.market ? share / 10 : share),
+    )
     this.#adopt(this.#grow(this.best, waiting))
   }
 
@@ -97,7 +131,7 @@ export class SimChain {
       base = base.parent as SimBlock
     }
     this.forks++
-    const returning = loose.filter(() => this.#random.chance(0.85))
+    const returning = loose.filter(({ own }) => this.#random.chance(0.85) || own !== undefined)
     // Sometimes what contradicts them is what the other miners had.
     const wanted = this.#random.shuffled([...returning, ...this.pool.values()])
     const blocks = depth + this.#random.between(0, 2)
@@ -129,15 +163,12 @@ export class SimChain {
   }
 
   #grow(parent: SimBlock | null, wanted: readonly SimTransaction[]): SimBlock {
-    const spent = new Set<string>()
-    const transactions = wanted.filter((transaction) => {
-      const fits = !transaction.spends.some((coin) => spent.has(coin)) && !(parent && this.isSpentIn(parent, transaction))
-      if (fits) for (const coin of transaction.spends) spent.add(coin)
-      return fits
-    })
     const isEvm = this.config.gateway === 'evm'
-    const failed = new Set(transactions.filter(() => isEvm && this.#random.chance(0.05)).map(({ txid }) => txid))
     const height = (parent?.ref.height ?? -1) + 1
+    const { transactions, fees, broke } = this.#choose(parent, wanted, height)
+    const failed = new Set(
+      transactions.filter(({ txid }) => isEvm && (this.#random.chance(0.05) || broke.has(txid))).map(({ txid }) => txid),
+    )
     const hash = `${isEvm ? '0x' : ''}${this.config.native.code}-${height}-${this.#made++}`
     const ref = {
       height,
@@ -145,9 +176,46 @@ export class SimChain {
       parentHash: parent?.ref.hash ?? 'none',
       timeMs: this.#scheduler.nowMs - this.#random.between(0, 2_000),
     }
-    const block: SimBlock = { ref, parent, transactions, failed }
+    const block: SimBlock = { ref, parent, transactions, failed, fees }
     this.byHash.set(hash, block)
     return block
+  }
+
+  /** What of all this can be in one block: nothing spends the same, and ours come after what they spend. */
+  #choose(parent: SimBlock | null, wanted: readonly SimTransaction[], height: number) {
+    const spent = new Set<string>()
+    const transactions: SimTransaction[] = []
+    const fees = new Map<string, bigint>()
+    const broke = new Set<string>()
+    const state = parent && wanted.some(({ own }) => own) ? this.branches.scratch(parent) : null
+    const fits = (transaction: SimTransaction): boolean => {
+      if (transaction.spends.some((coin) => spent.has(coin)) || (parent && this.isSpentIn(parent, transaction))) return false
+      return !transaction.own || (state !== null && this.branches.isReady(state, transaction))
+    }
+    let rest = wanted
+    for (let isMore = true; isMore; ) {
+      const left = rest.filter((transaction) => {
+        if (!fits(transaction)) return true
+        const { txid, own, spends } = transaction
+        for (const coin of spends) spent.add(coin)
+        transactions.push(transaction)
+        const fee = own ? this.#feeOf(own) : 0n
+        if (own) fees.set(txid, fee)
+        if (!state) return false
+        const hasFailed = this.branches.isBroke(state, transaction)
+        if (hasFailed) broke.add(txid)
+        this.branches.apply(state, transaction, { height, hasFailed, fee })
+        return false
+      })
+      isMore = state !== null && left.length < rest.length
+      rest = left
+    }
+    return { transactions, fees, broke }
+  }
+
+  #feeOf({ from, fee, price, gas }: OwnTransaction): bigint {
+    if (from === null) return fee
+    return gas * (price < this.market ? price : this.market)
   }
 
   /** Whether a branch holds anything that spends the same. */
@@ -161,57 +229,4 @@ export class SimChain {
     for (const node of this.nodes)
       this.#scheduler.after(this.#network.latencyMs() + node.lagMs, `${what} reaches ${node.label}`, () => tell(node))
   }
-}
-
-/** What one node knows: a head, which may be an old one or on a branch that lost, and a mempool of its own. */
-export class SimNode {
-  readonly label: string
-  readonly #chain: SimChain
-  head: SimBlock
-  readonly mempool = new Map<string, SimTransaction>()
-  isUp = true
-  /** It hears everything so much later. */
-  lagMs = 0
-
-  constructor(chain: SimChain, index: number, head: SimBlock) {
-    this.#chain = chain
-    this.label = `${chain.config.native.code} node ${index}`
-    this.head = head
-  }
-
-  accept(transaction: SimTransaction): void {
-    if (!this.isUp || !this.#chain.pool.has(transaction.txid) || this.#chain.isSpentIn(this.head, transaction)) return
-    for (const other of this.mempool.values()) if (contradicts(transaction, other)) this.mempool.delete(other.txid)
-    this.mempool.set(transaction.txid, transaction)
-  }
-
-  follow(head: SimBlock): void {
-    if (!this.isUp) return
-    this.head = head
-    for (const transaction of this.mempool.values())
-      if (!this.#chain.pool.has(transaction.txid) || this.#chain.isSpentIn(head, transaction)) this.mempool.delete(transaction.txid)
-    for (const transaction of this.#chain.pool.values()) if (!this.mempool.has(transaction.txid)) this.accept(transaction)
-  }
-
-  /** Its mempool is lost. */
-  restart(): void {
-    this.isUp = true
-    this.mempool.clear()
-    this.follow(this.#chain.best)
-  }
-
-  at(height: number): SimBlock | null {
-    let block: SimBlock | null = this.head
-    while (block && block.ref.height > height) block = block.parent
-    return block?.ref.height === height ? block : null
-  }
-}
-
-export function contradicts(one: SimTransaction, other: SimTransaction): boolean {
-  return one.txid !== other.txid && one.spends.some((coin) => other.spends.includes(coin))
-}
-
-/** What a block carried out. */
-export function effective({ transactions, failed }: SimBlock): SimTransaction[] {
-  return transactions.filter(({ txid }) => !failed.has(txid))
 }

@@ -1,8 +1,10 @@
 import type { Invoice, InvoiceEvent, Payment } from '../../src/invoice/types.ts'
 import { decodeJson } from '../../src/lib/json.ts'
 import { type Auditor, add, insist, tell } from './auditor.ts'
-import { effective, type SimChain } from './chain.ts'
+import type { SimChain } from './chain.ts'
+import { OutEnding } from './out-ending.ts'
 import type { Plot } from './plot.ts'
+import { effective } from './transactions.ts'
 
 /**
  * What must hold once nothing goes wrong any more and all is final: the books equal the chains, every invoice is where its
@@ -34,6 +36,9 @@ export class Ending {
       this.#checkTold(invoice, disk.rows('SELECT events, version, told FROM commits ORDER BY version'))
       insist(disk.alarmAtMs === null, `${tell(invoice)} still has an alarm`)
     }
+    const out = new OutEnding(this.#plot, this.#auditor)
+    out.check()
+    out.expectBooks((place, units) => add(this.#expected, place, units))
     this.#checkBooks()
     this.#checkLedgers()
     this.#checkRest()
@@ -93,7 +98,7 @@ export class Ending {
       if (!method) continue
       const self = method.custody === 'self' ? 'self.' : ''
       expect(`${self}wallet:${method.walletId}`, asset, -units)
-      expect(payment.decision === 'counted' ? `${self}available` : `${self}held`, asset, units)
+      expect(payment.decision === 'counted' || payment.released ? `${self}available` : `${self}held`, asset, units)
       if (payment.decision !== 'counted') continue
       parts.push(payment)
       const { over, under } = sum(parts)
@@ -128,6 +133,7 @@ export class Ending {
       const events = decodeJson<InvoiceEvent[]>(row.events as string)
       const isTelling = events.some((event) => {
         if (event.type === 'created' || event.type === 'status_changed') return true
+        if (events.some((other) => 'refund' in other)) return false
         return event.type === 'payment_changed' && !(known.has(event.payment.key) && STEPS.includes(event.change))
       })
       for (const event of events) if (event.type === 'payment_changed') known.add(event.payment.key)
@@ -143,7 +149,7 @@ export class Ending {
       const out = new Map<string, bigint>()
       for (const row of disk.rows('SELECT * FROM reservations')) {
         const [store, asset, amount] = [row.store_id as string, row.asset as string, BigInt(row.amount as string)]
-        if (row.state === 'released') continue
+        if (row.state === 'released' || (row.transfer_id as string).startsWith('tr_')) continue
         add(out, `${store} available ${asset}`, -amount)
         if (row.state === 'open') add(out, `${store} reserved ${asset}`, amount)
         else for (const [place, units] of this.#postedOf(disk, row.key as string)) add(out, place, units)

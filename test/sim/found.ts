@@ -5,4 +5,9 @@
 export const FOUND: readonly (readonly [seed: number, why: string])[] = [
   [1100, 'an EVM payment left its block for good where no node tells what waits, and stayed unconfirmed'],
   [1860, 'the same, of a token'],
+  [
+    123,
+    'after a lost answer of the signer, each further refusal put off the end of the lost question, and the transfer never ended',
+  ],
+  [12893, 'a replacement was put aside while its signature was on the way: no defect, and logged as one'],
 ]

@@ -1,7 +1,17 @@
-import { createHash, createHmac } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHash, createHmac, hkdfSync } from 'node:crypto'
 import type { Random } from './random.ts'
 import type { Happening, Scheduler } from './scheduler.ts'
 import { GoneError } from './storage.ts'
+
+interface HkdfParams {
+  readonly salt: Uint8Array
+  readonly info: Uint8Array
+}
+
+interface AesGcmParams {
+  readonly iv: Uint8Array
+  readonly additionalData: Uint8Array
+}
 
 /** What the code of a history takes from its surroundings. */
 export interface Surroundings {
@@ -12,6 +22,10 @@ export interface Surroundings {
   /** A promise was rejected that nobody waits for. */
   readonly failed: (thrown: unknown) => void
 }
+
+const AES_KEY_BYTES = 32
+/** WebCrypto has the tag of AES-GCM behind the ciphertext. */
+const TAG_BYTES = 16
 
 let now: Surroundings | null = null
 let isBeside = false
@@ -53,6 +67,17 @@ export function takeOverGlobals(): void {
       importKey: async (_form: string, key: Uint8Array) => key,
       sign: async (_name: string, key: Uint8Array, data: Uint8Array) => exact(createHmac('sha256', key).update(data).digest()),
       digest: async (_name: string, data: Uint8Array) => exact(createHash('sha256').update(data).digest()),
+      deriveKey: async ({ salt, info }: HkdfParams, material: Uint8Array) =>
+        new Uint8Array(hkdfSync('sha256', material, salt, info, AES_KEY_BYTES)),
+      encrypt: async (how: AesGcmParams, key: Uint8Array, data: Uint8Array) => {
+        const cipher = createCipheriv('aes-256-gcm', key, how.iv).setAAD(how.additionalData)
+        return exact(Buffer.concat([cipher.update(data), cipher.final(), cipher.getAuthTag()]))
+      },
+      decrypt: async (how: AesGcmParams, key: Uint8Array, data: Uint8Array) => {
+        const decipher = createDecipheriv('aes-256-gcm', key, how.iv).setAAD(how.additionalData)
+        decipher.setAuthTag(data.subarray(data.length - TAG_BYTES))
+        return exact(Buffer.concat([decipher.update(data.subarray(0, -TAG_BYTES)), decipher.final()]))
+      },
     },
   })
   process.on('unhandledRejection', (thrown) => {
@@ -70,5 +95,5 @@ export function surroundWith(surroundings: Surroundings | null): void {
 }
 
 function exact(bytes: Uint8Array): ArrayBuffer {
-  return bytes.slice().buffer as ArrayBuffer
+  return Uint8Array.from(bytes).buffer
 }

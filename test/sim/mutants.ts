@@ -1,3 +1,5 @@
+import { OUT_EVERY, OUT_FIRST } from './seeds.ts'
+
 /** A defect put into the real code by text, to see that histories find it. */
 export interface Mutant {
   readonly name: string
@@ -7,6 +9,8 @@ export interface Mutant {
   readonly put: string
   /** Found within so many seeds from 1. */
   readonly within: number
+  /** Only histories with money out are looked at. */
+  readonly isOut?: true
 }
 
 export const MUTANTS: readonly Mutant[] = [
@@ -36,7 +40,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'src/chain/take.ts',
     find: 'if (batch.mempool && facts.syncedAtMs !== null && batch.startedAtMs < facts.syncedAtMs)',
     put: 'if (batch.startedAtMs < 0)',
-    within: 2_000,
+    within: 10_000,
   },
   {
     name: 'the ledger does not remember a word that had nothing to post',
@@ -108,4 +112,103 @@ export const MUTANTS: readonly Mutant[] = [
     put: "await env.LEDGERS.getByName(merchantId).projected(last.transaction.no)\n      await shard.batch(writeStatements(shard, entries, 'keep'))",
     within: 100,
   },
+  {
+    name: 'a branch that one of several nodes has is followed',
+    file: 'src/gateways/quorum.ts',
+    find: 'return Math.max(Math.floor(voters / 2) + 1, configured >= 3 ? 2 : 1)',
+    put: 'return configured > 0 ? 1 : voters',
+    within: 100,
+  },
+  {
+    name: 'a payment that one of several nodes tells of is credited',
+    file: 'src/gateways/quorum-reader.ts',
+    find: 'return failures.length === 0 ? transfers : err(worstOf(failures))',
+    put: 'return transfers',
+    within: 100,
+  },
+  {
+    name: 'a transfer is ended though the signer may be signing it',
+    file: 'src/wallet/transfers/decide.ts',
+    find: "if (transfer.custody === 'platform' && attempt && outstanding(attempt, nowMs).length > 0)",
+    put: "if (transfer.custody === 'platform' && attempt && attempt.version < 0)",
+    within: 2_000,
+    isOut: true,
+  },
+  {
+    name: 'a question to the signer whose answer was lost is never over',
+    file: 'src/wallet/transfers/decide.ts',
+    find: 'at !== (askedAtMs === undefined ? 0 : asked.indexOf(askedAtMs))',
+    put: 'at !== 0',
+    within: 2_000,
+    isOut: true,
+  },
+  {
+    name: 'two transfers are given one number',
+    file: 'src/wallet/transfers/funds.ts',
+    find: 'some((one) => taken.has(one))',
+    put: 'some((one) => taken.has(-one - 1))',
+    within: 100,
+    isOut: true,
+  },
+  {
+    name: 'coins of a transfer in a block are free before a reading knows it',
+    file: 'src/wallet/transfers/funds.ts',
+    find: 'coins: failed ? [] : status',
+    put: 'coins: isOver(record) ? [] : status',
+    within: 2_000,
+    isOut: true,
+  },
+  {
+    name: 'a replacement is planned as if nothing had been signed',
+    file: 'src/wallet/transfers/planner.ts',
+    find: 'before ? spender.bump(chain, account, before, request) : spender.plan(chain, account, request)',
+    put: 'spender.plan(chain, account, request)',
+    within: 2_000,
+    isOut: true,
+  },
+  {
+    name: 'what is booked is booked again when the answer is lost',
+    file: 'src/wallet/transfers/settler.ts',
+    find: 'await ledger.book(call.request)',
+    put: 'await ledger.book({ ...call.request, key: call.request.key + Math.random() })',
+    within: 100,
+    isOut: true,
+  },
+  {
+    name: 'a failed transaction has cost nothing',
+    file: 'src/wallet/transfers/books.ts',
+    find: 'const ofMerchant = lesser(fee, reserved)',
+    put: 'const ofMerchant = paid ? lesser(fee, reserved) : 0n',
+    within: 2_000,
+    isOut: true,
+  },
+  {
+    name: 'what moved nothing in its block is paid',
+    file: 'src/wallet/transfers/follow.ts',
+    find: "status: reverted ? 'failed' : 'confirmed'",
+    put: "status: 'confirmed'",
+    within: 2_000,
+    isOut: true,
+  },
+  {
+    name: 'refunds that are asked for and not paid yet do not count',
+    file: 'src/invoice/refundable.ts',
+    find: 'return received > refunded ? received - refunded : 0n',
+    put: 'return refunded < 0n ? 0n : received',
+    within: 2_000,
+    isOut: true,
+  },
+  {
+    name: 'the signer forgets what it signed a moment ago',
+    file: 'src/signer/book.ts',
+    find: 'if (attempt === 1) recent.outflows.push(',
+    put: 'if (attempt === 0) recent.outflows.push(',
+    within: 2_000,
+    isOut: true,
+  },
 ]
+
+/** The seeds that a mutant is looked for with. */
+export function seedsFor({ within, isOut }: Mutant): { from: number; to: number; step: number } {
+  return isOut ? { from: OUT_FIRST, to: within, step: OUT_EVERY } : { from: 1, to: within, step: 1 }
+}

@@ -17,6 +17,8 @@ export interface HostPorts {
   readonly network: Network
   readonly envOf: (party: Party) => object
   readonly classes: Readonly<Record<string, ObjectClass>>
+  /** By how much the clock of a new instance is wrong, where it has one of its own. */
+  readonly skewOf: (kind: string) => number
   /** The rows of this object have changed. */
   readonly committed: (object: SimObject) => void
   /** A promise given to `waitUntil` was rejected, or an alarm threw. */
@@ -125,6 +127,13 @@ export class SimObject {
     if (atMs !== null) this.#schedule(atMs)
   }
 
+  /** An alarm that was not heard rings now. */
+  unmute(): void {
+    this.isMuted = false
+    const { alarmAtMs } = this.disk
+    if (alarmAtMs !== null) this.setAlarm(Math.max(alarmAtMs, this.#ports.scheduler.nowMs))
+  }
+
   #awake(): Instance {
     if (this.#instance) return this.#instance
     const instance = new Instance(this, this.#ports)
@@ -213,6 +222,8 @@ class Instance implements Party {
       getWebSockets: () => [],
     }
     const made = new (ports.classes[object.kind] as ObjectClass)(ctx as never, ports.envOf(this) as never)
+    const skewMs = 'clock' in made ? ports.skewOf(object.kind) : 0
+    if (skewMs !== 0) Object.assign(made, { clock: () => ports.scheduler.nowMs + skewMs })
     this.#target = made as Record<string, (...args: unknown[]) => unknown>
     this.#ready = ready
   }

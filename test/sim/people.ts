@@ -1,15 +1,18 @@
-import { EVM_LOCAL, LOCAL_USDC } from '../../config/development.ts'
+import { BITCOIN_REGTEST, EVM_LOCAL, LOCAL_USDC } from '../../config/development.ts'
 import type { CreateInvoice } from '../../src/invoice/rpc.ts'
 import type { Invoice, StoreTerms } from '../../src/invoice/types.ts'
 import type { Result } from '../../src/lib/result.ts'
 import type { FeePlan } from '../../src/money/fee.ts'
 import { keyOfAddress } from './addresses.ts'
 import { Violation } from './auditor.ts'
-import type { SimChain, SimOutput } from './chain.ts'
+import type { SimChain } from './chain.ts'
+import { type SeededWallet, seededWallet } from './hot.ts'
+import { insist } from './insist.ts'
+import { endowWallet } from './payers.ts'
 import type { Plot } from './plot.ts'
+import type { SimOutput } from './transactions.ts'
 import { BITCOIN_ACCOUNTS, EVM_ACCOUNTS } from './world.ts'
 
-const TRIES = 8
 const FEES: readonly FeePlan['default'][] = [
   { model: 'fee', bps: 0, fixed: 0n, min: null, max: null },
   { model: 'fee', bps: 150, fixed: 25n, min: null, max: 900n },
@@ -30,14 +33,15 @@ export async function openStores(plot: Plot): Promise<StoreTerms[]> {
     const plan: FeePlan = { currency: 'EUR', default: random.pick(FEES), methods: {}, partner }
     const isShared = random.chance(0.3)
     let methods: StoreTerms['methods'] = []
+    let newWallets: SeededWallet[] = []
     for (let store = 0; store < random.between(1, 2); store++) {
       const storeId = `st_${merchant}_${store}`
       if (methods.length === 0 || !isShared) {
         const n = wallets++
         const custody = random.pick(['platform', 'platform', 'self'] as const)
-        await env.WALLETS.getByName(`wal_b${n}`).configure(BITCOIN_ACCOUNTS[n] as (typeof BITCOIN_ACCOUNTS)[number])
-        await env.WALLETS.getByName(`wal_e${n}`).configure(EVM_ACCOUNTS[n] as (typeof EVM_ACCOUNTS)[number])
-        methods = codes.map((asset) => ({ asset, walletId: asset === 'BTC' ? `wal_b${n}` : `wal_e${n}`, custody }))
+        const { bitcoin, evm } = await configureWallets(plot, n)
+        methods = codes.map((asset) => ({ asset, walletId: asset === 'BTC' ? bitcoin : evm, custody }))
+        newWallets = world.hasMoneyOut ? world.chains.map(({ config }) => seededWallet(config.id, n)) : []
       }
       stores.push({
         storeId,
@@ -51,6 +55,8 @@ export async function openStores(plot: Plot): Promise<StoreTerms[]> {
         latePolicy: 'accept_locked_rate',
         toleranceBps: 0,
       })
+      const opened = stores.at(-1) as StoreTerms
+      for (const wallet of newWallets.splice(0)) await endowWallet(plot, wallet, opened, methods[0]?.custody === 'platform')
       const url = 'http://127.0.0.1:9/hook'
       const endpoint = {
         storeId,
@@ -65,6 +71,14 @@ export async function openStores(plot: Plot): Promise<StoreTerms[]> {
     }
   }
   return stores
+}
+
+/** The n-th wallet of each chain. With money out they have seeds, in the signer or at the merchant's. */
+async function configureWallets({ world, env }: Plot, n: number): Promise<{ bitcoin: string; evm: string }> {
+  if (world.hasMoneyOut) return { bitcoin: seededWallet(BITCOIN_REGTEST, n).id, evm: seededWallet(EVM_LOCAL, n).id }
+  await env.WALLETS.getByName(`wal_b${n}`).configure(BITCOIN_ACCOUNTS[n] as (typeof BITCOIN_ACCOUNTS)[number])
+  await env.WALLETS.getByName(`wal_e${n}`).configure(EVM_ACCOUNTS[n] as (typeof EVM_ACCOUNTS)[number])
+  return { bitcoin: `wal_b${n}`, evm: `wal_e${n}` }
 }
 
 /** A shop makes an invoice and asks again until it has an answer; then its shoppers come. */
@@ -225,18 +239,6 @@ export async function moveOut(plot: Plot, store: StoreTerms): Promise<void> {
 function insistAnswered(plot: Plot, answer: Result<unknown, { readonly reason: string }> | null): void {
   if (answer?.ok === false && answer.error.reason === 'ledger_key_reused')
     plot.failed(new Violation('the same was asked again and refused'))
-}
-
-/** Asks until there is an answer; null when it gives up. */
-async function insist<T>(plot: Plot, ask: () => Promise<T>): Promise<T | null> {
-  for (let attempt = 0; attempt < TRIES && !plot.isOver; attempt++) {
-    try {
-      return await ask()
-    } catch {
-      await plot.world.scheduler.sleep(plot.world.random.between(50, 2_000))
-    }
-  }
-  return null
 }
 
 function random32(plot: Plot): Uint8Array {

@@ -1,19 +1,26 @@
 import type { StoreTerms } from '../../src/invoice/types.ts'
 import { toHex } from '../../src/lib/bytes.ts'
 import type { CoreEnv } from '../../workers/core/env.ts'
-import type { SimChain, SimOutput, SimTransaction } from './chain.ts'
+import type { SignerEnv } from '../../workers/signer/env.ts'
+import type { SimChain } from './chain.ts'
+import type { SimOutput, SimTransaction } from './transactions.ts'
 import type { World } from './world.ts'
 
 /** What is known from outside: whoever audits compares the system with this, and never asks the system itself. */
 export class Plot {
   readonly world: World
   /** The bindings of whoever is outside. */
-  readonly env: CoreEnv
+  readonly env: CoreEnv & SignerEnv
   readonly storeOfInvoice = new Map<string, StoreTerms>()
   /** Invoices whose creation was answered. */
   readonly acknowledged = new Set<string>()
   /** Merchant, and key of a movement of money that was answered. */
   readonly promisedKeys: [merchantId: string, key: string][] = []
+  /** Wallet and id of a transfer that was answered; invoice and id of a refund. */
+  readonly promisedTransfers: [walletId: string, id: string][] = []
+  readonly refunds: [invoiceId: string, id: string][] = []
+  /** What wallets of the platform had from the beginning, and whose it is by the books. */
+  readonly endowed: { readonly storeId: string; readonly walletId: string; readonly asset: string; readonly units: bigint }[] = []
   /** Every movement that was ever signed, by `<chain>/<txid>/<index>`. */
   readonly outputs = new Map<string, SimOutput>()
   /** By chain and key: whose address it is, as a shopper was told. */
@@ -41,7 +48,8 @@ export class Plot {
   }
 
   transaction(chain: SimChain, spends: readonly string[], outputs: readonly SimOutput[]): SimTransaction {
-    const txid = `${chain.config.native.code.toLowerCase()}-tx-${this.next()}`
+    const n = this.next()
+    const txid = chain.config.gateway === 'bitcoin' ? hex64(n) : `eth-tx-${n}`
     for (const output of outputs) {
       const key = `${chain.config.id}/${txid}/${output.index}`
       this.outputs.set(key, output)
@@ -63,4 +71,9 @@ export class Plot {
   giftTo(isWanted: boolean): Uint8Array[] {
     return isWanted && this.#shownKeys.length > 0 ? [this.world.random.pick(this.#shownKeys)] : []
   }
+}
+
+/** A name as Bitcoin's transactions have them. */
+export function hex64(n: number): string {
+  return n.toString(16).padStart(64, 'c0ffee00')
 }

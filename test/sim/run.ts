@@ -3,7 +3,11 @@ import { rememberAddresses } from './addresses.ts'
 import { Auditor, Violation } from './auditor.ts'
 import { Ending } from './ending.ts'
 import { surroundWith, takeOverGlobals } from './globals.ts'
+import { makeSeededWallets } from './hot.ts'
 import { SLOW_MS_MAX } from './network.ts'
+import type { SimObject } from './objects.ts'
+import { OutAuditor } from './out-auditor.ts'
+import { allowAll, endWaiting, meddle, payOut, refundSomething, stopSomething } from './payers.ts'
 import { moveOut, openStores, resolveSomething, shopAndPay } from './people.ts'
 import { Plot } from './plot.ts'
 import { Trace } from './scheduler.ts'
@@ -22,15 +26,24 @@ export interface Told {
 const START_MS = 1_790_000_000_000
 /** In looks: how long trouble goes on. */
 const TROUBLE_LOOKS = [4, 10] as const
+/** What is paid in is to be final, and to go out again. */
+const TROUBLE_LOOKS_OUT = [8, 16] as const
 /** Chains are looked at no more; what is left are the slow schedules: of webhooks, of queues. */
 const TAIL_MS = 4 * 3_600_000
 const BLOCKS_TO_FINAL = 5
+const QUIET = 0.15
 /** What could not be told for long is told again a minute later at most; a look that hangs is given up before. */
 const ROUNDS_MAX = 8
 const ROUND_MS = 12_000
 const INVOICES_MAX = 8
+/** With money out: blocks come so often while transfers are waited for, at most so many, and people end what waits after so many. */
+const OUT_BLOCK_MS = 15_000
+const OUT_BLOCKS_MAX = 40
+const OUT_PATIENCE_BLOCKS = 8
+/** Nobody looks for an hour and a half: what waits for a block is replaced. */
+const QUIET_MS = 90 * 60_000
 /** What a log line of level `error` may say: of calls that failed, not of defects. */
-const EXPECTED_ERRORS = ['rate_board_unreachable']
+const EXPECTED_ERRORS = ['rate_board_unreachable', 'sending_frozen']
 
 let isPrepared = false
 
@@ -39,12 +52,15 @@ export async function runSeed(seed: number, options: { trace: boolean }): Promis
   if (!isPrepared) {
     takeOverGlobals()
     rememberAddresses()
+    await makeSeededWallets()
     isPrepared = true
   }
   const trace = new Trace(START_MS, options.trace)
   const history = new History(seed, trace)
   try {
     await history.run()
+  } catch (thrown) {
+    history.fault ??= (thrown as Error).stack ?? String(thrown)
   } finally {
     surroundWith(null)
     history.world.host.close()
@@ -65,27 +81,36 @@ export async function runSeed(seed: number, options: { trace: boolean }): Promis
   }
 }
 
+type Stores = Awaited<ReturnType<typeof openStores>>
+type Often = (times: number, label: string, act: () => void) => void
+
 class History {
   readonly world: World
   readonly plot: Plot
   readonly auditor: Auditor
+  readonly outAuditor: OutAuditor
   fault: string | null = null
 
   constructor(seed: number, trace: Trace) {
     const failed = (thrown: unknown) =>
       this.#fail(thrown instanceof Violation ? thrown.message : thrown instanceof Error ? (thrown.stack ?? '') : String(thrown))
-    this.world = new World(seed, START_MS, trace, { committed: (object) => this.auditor.committed(object), failed })
+    const committed = (object: SimObject) => {
+      this.auditor.committed(object)
+      this.outAuditor.committed(object)
+    }
+    this.world = new World(seed, START_MS, trace, { committed, failed })
     this.plot = new Plot(this.world, failed, (chainId, key, invoiceId) =>
       this.#checked(() => this.auditor.checkWatched(chainId, key, invoiceId)),
     )
     this.auditor = new Auditor(this.plot)
+    this.outAuditor = new OutAuditor(this.plot)
     surroundWith({ scheduler: this.world.scheduler, random: this.world.random, logged: (line) => this.#logged(line), failed })
   }
 
   async run(): Promise<void> {
     const { world, plot } = this
     await forgetRates()
-    let stores: Awaited<ReturnType<typeof openStores>> = []
+    let stores: Stores = []
     openStores(plot).then((opened) => {
       stores = opened
     }, plot.failed)
@@ -95,12 +120,15 @@ class History {
 
     world.network.faults = world.faults
     const { pollMs } = world
-    const troubleMs = world.random.between(...TROUBLE_LOOKS) * pollMs + world.random.between(0, 20_000)
+    const [least, most] = world.hasMoneyOut ? TROUBLE_LOOKS_OUT : TROUBLE_LOOKS
+    const troubleMs = world.random.between(least, most) * pollMs + world.random.between(0, 20_000)
     this.#plan(troubleMs, stores)
     await this.#go(troubleMs)
+    if (world.hasMoneyOut && world.random.chance(QUIET)) await this.#waitQuietly()
     world.heal()
     const healedAtMs = world.nowMs
     plot.isOver = true
+    allowAll(plot, stores).catch(plot.failed)
     world.wakeFollowers()
     for (let i = 0; i < BLOCKS_TO_FINAL; i++) {
       for (const chain of world.chains) chain.mine(1)
@@ -110,32 +138,72 @@ class History {
     await this.#go(healedAtMs + SLOW_MS_MAX + pollMs - world.nowMs)
     await this.#go(Math.max(pollMs, this.auditor.lastExpiryMs + pollMs - world.nowMs))
     for (let n = 0; n < ROUNDS_MAX && this.#isBehind(); n++) await this.#go(ROUND_MS)
-    world.isLooking = false
-    for (const object of world.host.ofKind('chain')) object.isMuted = true
+    if (world.hasMoneyOut) await this.#endTransfers()
+    this.#stopLooking()
     await this.#go(TAIL_MS)
     if (this.fault === null) this.#checked(() => new Ending(plot, this.auditor).check())
   }
 
+  #stopLooking(): void {
+    this.world.isLooking = false
+    for (const object of this.world.host.ofKind('chain')) object.isMuted = true
+  }
+
+  #look(): void {
+    this.world.isLooking = true
+    for (const object of this.world.host.ofKind('chain')) object.unmute()
+    this.world.wakeFollowers()
+  }
+
+  /** Everything goes on but blocks and looks. */
+  async #waitQuietly(): Promise<void> {
+    this.#stopLooking()
+    await this.#go(QUIET_MS)
+    this.#look()
+  }
+
+  /** Blocks come until no transfer is under way; what waits for people is ended by people. */
+  async #endTransfers(): Promise<void> {
+    const { world, plot } = this
+    for (let n = 0; n < OUT_BLOCKS_MAX && !this.outAuditor.isQuiet(); n++) {
+      // What a question to the signer that was lost holds up takes twenty minutes.
+      if (n === OUT_BLOCKS_MAX / 2) this.#stopLooking()
+      for (const chain of world.chains) chain.mine(1)
+      if (n % OUT_PATIENCE_BLOCKS === OUT_PATIENCE_BLOCKS - 1) endWaiting(plot).catch(plot.failed)
+      await this.#go(n < OUT_BLOCKS_MAX / 2 ? OUT_BLOCK_MS : 6 * OUT_BLOCK_MS)
+    }
+    this.#look()
+    await this.#go(world.pollMs)
+    for (let n = 0; n < ROUNDS_MAX && this.#isBehind(); n++) await this.#go(ROUND_MS)
+  }
+
   /** Everything that people, miners and misfortune will do, spread over the time of trouble. */
-  #plan(troubleMs: number, stores: Awaited<ReturnType<typeof openStores>>): void {
+  #plan(troubleMs: number, stores: Stores): void {
     const { world, plot } = this
     const { random, scheduler } = world
-    const often = (times: number, label: string, act: () => void): void => {
+    const often: Often = (times, label, act) => {
       for (let n = 0; n < times; n++) scheduler.after(random.between(0, troubleMs), label, act)
     }
     const start = (promise: Promise<void>): void => void promise.catch(plot.failed)
-    const invoices = random.between(2, INVOICES_MAX)
+    const invoices = random.between(2, world.hasMoneyOut ? INVOICES_MAX / 2 : INVOICES_MAX)
     for (let n = 0; n < invoices; n++) {
       const store = random.pick(stores)
-      scheduler.after(random.between(0, troubleMs * 0.5), `shop of ${store.storeId}`, () => start(shopAndPay(plot, store, n)))
+      scheduler.after(random.between(0, troubleMs * (world.hasMoneyOut ? 0.25 : 0.5)), `shop of ${store.storeId}`, () =>
+        start(shopAndPay(plot, store, n)),
+      )
     }
     often(random.between(0, 3), 'a person resolves', () => start(resolveSomething(plot)))
-    often(random.between(0, 5), 'money out', () => start(moveOut(plot, random.pick(stores))))
+    if (world.hasMoneyOut) this.#planOut(often, start, stores)
+    else often(random.between(0, 5), 'money out', () => start(moveOut(plot, random.pick(stores))))
     often(1 + Math.floor(troubleMs / 60_000), 'cron', () => world.wakeFollowers())
     often(random.between(0, 2), 'rates move', () => world.moveRates())
     for (const chain of world.chains) {
-      often(Math.floor(troubleMs / (world.pollMs * (0.5 + 1.5 * random.fraction()))), `${chain.config.native.code} block`, () =>
-        chain.mine(0.7),
+      often(
+        Math.floor(
+          troubleMs / (world.pollMs * (world.hasMoneyOut ? 0.3 + 0.9 * random.fraction() : 0.5 + 1.5 * random.fraction())),
+        ),
+        `${chain.config.native.code} block`,
+        () => chain.mine(0.7),
       )
       often(random.chance(0.6) ? random.between(1, 3) : 0, `${chain.config.native.code} fork`, () => chain.fork())
       const node = () => random.pick(chain.nodes)
@@ -159,6 +227,22 @@ class History {
     })
   }
 
+  #planOut(often: Often, start: (promise: Promise<void>) => void, stores: Stores): void {
+    const { world, plot } = this
+    const { random } = world
+    often(random.between(1, 7), 'a payout', () => start(payOut(plot, random.pick(stores))))
+    often(random.between(1, 3), 'a refund', () => start(refundSomething(plot)))
+    often(random.between(0, 6), 'somebody meddles', () => start(meddle(plot)))
+    often(random.chance(0.4) ? random.between(1, 2) : 0, 'something is stopped', () => start(stopSomething(plot, stores)))
+    for (const chain of world.chains) {
+      often(random.between(0, 3), 'the market moves', () => chain.moveMarket())
+      often(random.chance(0.4) ? random.between(1, 3) : 0, 'a transfer is evicted', () => {
+        const own = [...chain.pool.values()].filter((transaction) => transaction.own)
+        if (own.length > 0) chain.evict(random.pick(own).txid)
+      })
+    }
+  }
+
   /** A follower is not at the best block, has not read up to the last deadline, or has something to tell. */
   #isBehind(): boolean {
     return this.world.host.ofKind('chain').some(({ name, disk }) => {
@@ -171,7 +255,11 @@ class History {
 
   async #go(ms: number): Promise<void> {
     const { scheduler } = this.world
-    const check = () => this.#checked(() => this.auditor.check())
+    const check = () =>
+      this.#checked(() => {
+        this.auditor.check()
+        this.outAuditor.check()
+      })
     await scheduler.runUntil(scheduler.nowMs + ms, check, () => this.fault !== null)
   }
 
@@ -185,8 +273,15 @@ class History {
 
   /** The code says of itself that something is wrong. */
   #logged(line: string): void {
-    const { level, what, reason } = JSON.parse(line) as { level: string; what: string; reason?: string }
+    const { level, what, reason, transferId } = JSON.parse(line) as {
+      level: string
+      what: string
+      reason?: string
+      transferId?: string
+    }
     if (level !== 'error' || EXPECTED_ERRORS.includes(what) || reason === 'the instance is gone') return
+    // A replacement that was put aside while its signature was still on the way: it takes the place of what is signed, or of nothing.
+    if (what === 'signature_of_no_plan' && this.outAuditor.isSigned(transferId ?? '')) return
     this.#fail(`logged ${line}`)
   }
 

@@ -13,19 +13,30 @@ import { InvoiceObject } from '../../src/invoice/object.ts'
 import { LedgerObject } from '../../src/ledger/object.ts'
 import type { ObjectNamespace } from '../../src/lib/objects.ts'
 import type { ChainConfig } from '../../src/money/chain.ts'
+import { signFor } from '../../src/signer/door.ts'
+import { SignerObject } from '../../src/signer/object.ts'
+import type { SignerRpc } from '../../src/signer/rpc.ts'
 import { consumeProjections, type ProjectionEnv } from '../../src/storage/projection.ts'
 import { WalletObject } from '../../src/wallet/object.ts'
+import { readBalance } from '../../src/wallet/read-balance.ts'
+import type { BalanceMessage } from '../../src/wallet/rpc.ts'
+import { carryOut } from '../../src/wallet/transfers/carry-out.ts'
+import type { TransferMessage } from '../../src/wallet/transfers/rpc.ts'
 import type { CoreEnv } from '../../workers/core/env.ts'
+import type { SignerEnv } from '../../workers/signer/env.ts'
 import { SimChain } from './chain.ts'
 import { createCourier, type Receiver } from './courier.ts'
 import { SimD1 } from './d1.ts'
 import { chooseFaults, type Faults, NO_FAULTS } from './faults.ts'
+import { KEK } from './hot.ts'
 import { Network, type Party } from './network.ts'
 import { Host, type ObjectClass, type SimObject } from './objects.ts'
 import { Isolate, Queue } from './queue.ts'
 import { Random } from './random.ts'
 import { createSimReader } from './reader.ts'
 import { Scheduler, type Trace } from './scheduler.ts'
+import { hasMoneyOut } from './seeds.ts'
+import { createSimBalances, createSimSender } from './sender.ts'
 
 const CLASSES = {
   invoice: InvoiceObject,
@@ -35,10 +46,11 @@ const CLASSES = {
   rates: RatesObject,
   delivery: DeliveryObject,
   ledger: LedgerObject,
+  signer: SignerObject,
 } as unknown as Readonly<Record<string, ObjectClass>>
 
-/** Depths that no fork of a history passes. */
-const CHAINS: readonly ChainConfig[] = DEVELOPMENT_CHAINS.map((chain) => ({
+/** Depths that no fork of a history passes. No delegates: one EVM transaction pays one, and nothing is swept. */
+const CHAINS: readonly ChainConfig[] = DEVELOPMENT_CHAINS.map(({ delegateFactory: _none, ...chain }) => ({
   ...chain,
   watchShards: 2,
   reorgDepthMax: 40,
@@ -55,6 +67,11 @@ const RATES: Readonly<Record<string, readonly string[]>> = {
 const LOOK_MAX_MS = 60_000
 /** Clocks of two machines differ by so much. */
 const SKEW_MS_MAX = 3_000
+/** How wrong the clock of an instance of these can be. */
+const CLOCK_SKEWS_MS: Readonly<Record<string, readonly number[]>> = {
+  wallet: [0, 0, 2_000],
+  signer: [0, 0, -5_000, 60_000, -3_600_000, 7_200_000],
+}
 
 /** Account keys that every history uses, so that each address is derived once for all of them. */
 export const ACCOUNTS_MAX = 4
@@ -87,6 +104,10 @@ export class World {
   readonly looks: Queue
   readonly deliveries: Queue
   readonly results: Queue
+  readonly transfers: Queue
+  readonly readings: Queue
+  /** Whether money goes out by the wallets, or only in the books. */
+  readonly hasMoneyOut: boolean
   readonly receiver: Receiver
   /** Whoever is outside: shops, shoppers, persons. Nothing happens to them. */
   readonly outside = new Isolate('outside')
@@ -108,6 +129,7 @@ export class World {
     this.faults = chooseFaults(this.random)
     if (this.random.chance(0.5)) this.network.clogged = this.random.pick(CLOGGABLE)
     const ids = this.random.pick([[BITCOIN_REGTEST], [EVM_LOCAL], [BITCOIN_REGTEST, EVM_LOCAL]])
+    this.hasMoneyOut = hasMoneyOut(seed)
     this.pollMs = this.random.pick(POLLS_MS)
     const configs = CHAINS.filter(({ id }) => ids.includes(id)).map((chain) => ({ ...chain, pollMs: this.pollMs }))
     this.#chainsText = JSON.stringify(configs)
@@ -119,6 +141,10 @@ export class World {
       network: this.network,
       envOf: (party) => this.envOf(party),
       classes: CLASSES,
+      skewOf: (kind) => {
+        const skews = this.hasMoneyOut && this.network.faults !== NO_FAULTS ? CLOCK_SKEWS_MS[kind] : undefined
+        return skews ? this.random.pick(skews) : 0
+      },
       committed: watchers.committed,
       failed: (what, thrown) =>
         watchers.failed(`${what} failed: ${thrown instanceof Error ? (thrown.stack ?? thrown.message) : thrown}`),
@@ -136,6 +162,15 @@ export class World {
     const courier = createCourier(this)
     this.receiver = courier.receiver
     this.deliveries = new Queue('deliveries', this.host, courier.consume)
+    this.transfers = new Queue('transfers', this.host, async (batch: MessageBatch<TransferMessage>) => {
+      for (const message of batch.messages) {
+        message.ack()
+        this.#carry(message.body)
+      }
+    })
+    this.readings = new Queue('readings', this.host, async (batch: MessageBatch<BalanceMessage>, isolate) => {
+      await Promise.all(batch.messages.map((message) => this.#readBalance(message.body, isolate).catch(() => message.retry())))
+    })
     this.results = new Queue('results', this.host, (batch, isolate) => consumeResults(batch, this.envOf(isolate)))
   }
 
@@ -144,7 +179,7 @@ export class World {
   }
 
   /** The bindings of every Worker at once, as one party has them. */
-  envOf(party: Party): CoreEnv {
+  envOf(party: Party): CoreEnv & SignerEnv {
     const bound = <T>(kind: string) => this.host.namespace(kind, party) as unknown as ObjectNamespace<T>
     const env = {
       CHAINS: this.#chainsText,
@@ -163,10 +198,14 @@ export class World {
       GATEWAY_BITCOIN: this.looks.port(party),
       GATEWAY_EVM: this.looks.port(party),
       DELIVER: this.deliveries.port(party),
+      TRANSFERS: this.transfers.port(party),
+      WALLET_BALANCES: this.readings.port(party),
+      SIGNER_KEK: KEK,
+      SIGNERS: bound('signer'),
       SHARD_0: this.shard.binding(party),
     }
     Object.defineProperty(env, 'FIXED_RATES', { get: () => JSON.stringify(this.rates) })
-    return env as unknown as CoreEnv
+    return env as unknown as CoreEnv & SignerEnv
   }
 
   chain(id: string): SimChain {
@@ -229,12 +268,32 @@ export class World {
       })
   }
 
+  /** As `carryOnce` of the gateways Worker. What is lost on the way is asked for again by the wallet's alarm. */
+  #carry(message: TransferMessage): void {
+    const party = this.#gateway
+    const env = this.envOf(party)
+    const signer: SignerRpc = { sign: (request) => signFor(env, request) }
+    const sender = createSimSender(this.chain(message.chainId), { ...this.#ports, party })
+    carryOut({ wallet: env.WALLETS.getByName(message.walletId), sender, signer }, message).catch(() => undefined)
+  }
+
+  async #readBalance(message: BalanceMessage, party: Party): Promise<void> {
+    const env = this.envOf(party)
+    const reader = createSimBalances(this.chain(message.chainId), { ...this.#ports, party })
+    const follower = env.CHAINS_FOLLOWED.getByName(message.chainId)
+    await readBalance({ wallet: env.WALLETS.getByName(message.walletId), follower, reader }, message)
+  }
+
+  get #ports() {
+    const { scheduler, random, network } = this
+    return { scheduler, random, network }
+  }
+
   #readerOf(chain: SimChain): ChainReader {
     const { id } = chain.config
     const known = this.#readers.get(id)
     if (known) return known
-    const { scheduler, random, network } = this
-    const reader = createSimReader(chain, { party: this.#gateway, scheduler, random, network })
+    const reader = createSimReader(chain, { ...this.#ports, party: this.#gateway })
     this.#readers.set(id, reader)
     return reader
   }

@@ -1,0 +1,80 @@
+import type { BranchState } from './branch.ts'
+import type { SimChain } from './chain.ts'
+import { contradicts, isDearer, type SimBlock, type SimTransaction } from './transactions.ts'
+
+/** What one node knows: a head, which may be an old one or on a branch that lost, and a mempool of its own. */
+export class SimNode {
+  readonly label: string
+  readonly #chain: SimChain
+  head: SimBlock
+  readonly mempool = new Map<string, SimTransaction>()
+  isUp = true
+  /** It shows branches and payments that it made up. */
+  isLiar = false
+  /** It hears everything so much later. */
+  lagMs = 0
+
+  constructor(chain: SimChain, index: number, head: SimBlock) {
+    this.#chain = chain
+    this.label = `${chain.config.native.code} node ${index}`
+    this.head = head
+  }
+
+  /** What it says to somebody who sends it a transaction of ours. */
+  judge(transaction: SimTransaction): 'taken' | 'spent' | 'fee_too_low' {
+    if (this.mempool.has(transaction.txid) || this.find(transaction.txid)) return 'taken'
+    if (this.#chain.isSpentIn(this.head, transaction) || !this.#isKnown(transaction)) return 'spent'
+    const rivals = [...this.mempool.values()].filter((other) => contradicts(transaction, other))
+    const isDear = rivals.every(({ own }) => own && transaction.own && isDearer(transaction.own, own))
+    return isDear ? 'taken' : 'fee_too_low'
+  }
+
+  /** The block of its branch with this transaction. */
+  find(txid: string): SimBlock | null {
+    for (let block: SimBlock | null = this.head; block; block = block.parent)
+      if (block.transactions.some((transaction) => transaction.txid === txid)) return block
+    return null
+  }
+
+  get state(): BranchState {
+    return this.#chain.branches.stateOf(this.head)
+  }
+
+  /** Of a transaction of ours: its coins are in the chain or wait; its number is not used up. */
+  #isKnown({ own, spends }: SimTransaction): boolean {
+    if (!own) return true
+    const { coins, nonces } = this.state
+    if (own.from !== null) return own.nonce >= (nonces.get(own.from) ?? 0)
+    const waiting = (coin: string) => this.mempool.has(coin.split(':')[0] ?? '')
+    return spends.every((coin) => coins.has(coin) || waiting(coin))
+  }
+
+  accept(transaction: SimTransaction): void {
+    if (transaction.own && this.judge(transaction) !== 'taken') return
+    if (!this.isUp || !this.#chain.pool.has(transaction.txid) || this.#chain.isSpentIn(this.head, transaction)) return
+    for (const other of this.mempool.values()) if (contradicts(transaction, other)) this.mempool.delete(other.txid)
+    this.mempool.set(transaction.txid, transaction)
+  }
+
+  follow(head: SimBlock): void {
+    if (!this.isUp) return
+    this.head = this.isLiar ? this.#chain.invent(head) : head
+    for (const transaction of this.mempool.values())
+      if (!this.#chain.pool.has(transaction.txid) || this.#chain.isSpentIn(head, transaction) || !this.#isKnown(transaction))
+        this.mempool.delete(transaction.txid)
+    for (const transaction of this.#chain.pool.values()) if (!this.mempool.has(transaction.txid)) this.accept(transaction)
+  }
+
+  /** Its mempool is lost. */
+  restart(): void {
+    this.isUp = true
+    this.mempool.clear()
+    this.follow(this.#chain.best)
+  }
+
+  at(height: number): SimBlock | null {
+    let block: SimBlock | null = this.head
+    while (block && block.ref.height > height) block = block.parent
+    return block?.ref.height === height ? block : null
+  }
+}

@@ -1,0 +1,9 @@
+import { decodeJson } from '../../src/lib/json.ts'
+import type { TransferRecord } from '../../src/wallet/transfers/record.ts'
+import type { Disk } from './storage.ts'
+
+/** Every transfer of a wallet as its rows have it. */
+export function recordsOf(disk: Disk): TransferRecord[] {
+  if (!disk.has('transfers')) return []
+  return disk.rows('SELECT body FROM transfers ORDER BY id').map(({ body }) => decodeJson<TransferRecord>(body as string))
+}

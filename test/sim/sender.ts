@@ -1,0 +1,161 @@
+import type { AddressBalance, BalanceReader, NodeError } from '../../src/gateways/gateway.ts'
+import { mergeSights, type Sight } from '../../src/gateways/sightings.ts'
+import type { BroadcastAnswer, LookQuestion, Sender, Sighting, SpendFacts } from '../../src/gateways/spend.ts'
+import { toHex } from '../../src/lib/bytes.ts'
+import { err, ok, type Result } from '../../src/lib/result.ts'
+import { addressKey } from './addresses.ts'
+import type { SimChain } from './chain.ts'
+import type { SimNode } from './node.ts'
+import { PLAIN_GAS, readOwn, TOKEN_GAS } from './own.ts'
+import { askNode, type NodePorts } from './reader.ts'
+import type { SimBlock, SimTransaction } from './transactions.ts'
+
+const KEYS_MAX = 100_000
+const TIP = 10n ** 8n
+
+/** The simulated nodes as a gateway's `Sender`: each is asked by itself, and what they say of a transfer is put together by the real code. */
+export function createSimSender(chain: SimChain, ports: NodePorts): Sender {
+  const { random, network } = ports
+  const isLie = () => random.chance(network.faults.nodeLies)
+  const isCut = () => random.chance(network.faults.lostAnswers / 2)
+
+  const sendTo = (node: SimNode, transaction: SimTransaction) =>
+    askNode(node, ports, 'sendrawtransaction', (): Result<BroadcastAnswer, NodeError> => {
+      // It says so, and forgets it; or says that it never can be.
+      if (isLie()) return ok(random.chance(0.5) ? { answer: 'taken' } : { answer: 'refused', why: 'spent', detail: 'a lie' })
+      const answer = node.judge(transaction)
+      if (answer === 'taken') {
+        chain.spread(transaction)
+        node.accept(transaction)
+      }
+      if (isCut()) return err({ reason: 'node_unreachable', detail: 'no answer came' })
+      return ok(answer === 'taken' ? { answer } : { answer: 'refused', why: answer, detail: `${node.label} has it so` })
+    })
+
+  return {
+    async facts({ payer }) {
+      let last: Result<SpendFacts, NodeError> = err({ reason: 'protocol', detail: 'no node' })
+      for (const node of honest(chain)) {
+        last = await askNode(node, ports, 'facts', () => ok(factsOf(chain, node, payer)))
+        if (last.ok) break
+      }
+      return last
+    },
+    async broadcast(raw) {
+      const transaction = readOwn(chain, raw, ports.scheduler.nowMs)
+      const answers = await Promise.all(chain.nodes.map((node) => sendTo(node, transaction)))
+      const said = answers.flatMap((answer) => (answer.ok ? [answer.value] : []))
+      const first = said.find(({ answer }) => answer === 'taken') ?? said[0]
+      return first ? ok(first) : (answers[0] as Result<BroadcastAnswer, NodeError>)
+    },
+    async look(question) {
+      const looks = chain.nodes.map((node) => askNode(node, ports, 'look', () => ok(lookAt(chain, node, question, isLie()))))
+      return mergeSights(chain.config, await Promise.all(looks))
+    },
+  }
+}
+
+/** Balances of an honest node's newest block; of an earlier one where nodes keep states. */
+export function createSimBalances(chain: SimChain, ports: NodePorts): BalanceReader {
+  return {
+    keysMax: KEYS_MAX,
+    read: (keys, at) => {
+      const node = ports.random.pick(honest(chain))
+      return askNode(node, ports, 'balances', () => {
+        const isEvm = chain.config.gateway === 'evm'
+        const wanted = isEvm && at ? chain.byHash.get(at.hash) : node.head
+        if (!wanted || wanted.ref.height > node.head.ref.height || (at && !isEvm && node.head.ref.height < at.height))
+          return err({ reason: 'node_refused', detail: 'no such block' } as const)
+        const { height, hash, timeMs } = wanted.ref
+        return ok({ block: { height, hash, timeMs }, balances: balancesAt(chain, node, wanted, keys) })
+      })
+    },
+  }
+}
+
+function balancesAt(chain: SimChain, node: SimNode, block: SimBlock, keys: readonly Uint8Array[]): AddressBalance[] {
+  const { coins, sums } = chain.branches.stateOf(block)
+  const { native, tokens } = chain.config
+  const leaving = new Set([...node.mempool.values()].flatMap(({ spends }) => spends))
+  return keys.flatMap((key, position): AddressBalance[] => {
+    const name = toHex(key)
+    if (chain.config.gateway === 'evm')
+      return [native, ...tokens].flatMap(({ code: assetCode }) => {
+        const confirmed = sums.get(`${name} ${assetCode}`) ?? 0n
+        return confirmed > 0n ? [{ position, assetCode, confirmed, leaving: 0n, coins: [] }] : []
+      })
+    const own = [...coins].flatMap(([coin, { key: of, units, height }]) => {
+      const [txid = '', vout] = coin.split(':')
+      return of === name ? [{ txid, vout: Number(vout), units, height, coinbase: false, leaving: leaving.has(coin) }] : []
+    })
+    const sum = (some: typeof own) => some.reduce((all, { units }) => all + units, 0n)
+    if (own.length === 0) return []
+    return [{ position, assetCode: native.code, confirmed: sum(own), leaving: sum(own.filter((one) => one.leaving)), coins: own }]
+  })
+}
+
+type Payer = Parameters<Sender['facts']>[0]['payer']
+
+function factsOf(chain: SimChain, node: SimNode, payer: Payer): SpendFacts {
+  const { height } = node.head.ref
+  if (payer === null) return { fees: { kind: 'coins', satsPerKvb: chain.market }, height, payer: null }
+  const from = toHex(addressKey(payer.address))
+  const { sums, nonces } = node.state
+  const has = (asset: string) => sums.get(`${from} ${asset}`) ?? 0n
+  const nonce = nonces.get(from) ?? 0
+  const waiting = [...node.mempool.values()].filter(({ own }) => own?.from === from && own.nonce >= nonce).length
+  const wanted = payer.outputs.reduce((sum, { units }) => sum + units, 0n)
+  const isToken = payer.asset !== chain.config.native.code
+  const gas = has(payer.asset) < wanted ? null : isToken ? TOKEN_GAS : PLAIN_GAS
+  return {
+    fees: { kind: 'account', maxFeePerGas: chain.market + TIP, maxPriorityFeePerGas: TIP },
+    height,
+    payer: { nonce, pendingNonce: nonce + waiting, units: has(payer.asset), native: has(chain.config.native.code), gas },
+  }
+}
+
+/** What one node knows of the transactions of an intent, by the rules that the gateways' own look has. */
+function lookAt(chain: SimChain, node: SimNode, question: LookQuestion, isBehind: boolean): Sight {
+  const head = isBehind ? (node.head.parent ?? node.head) : node.head
+  return { headHeight: head.ref.height, sighting: sightingAt(chain, node, head, question) }
+}
+
+function sightingAt(chain: SimChain, node: SimNode, head: SimBlock, { txids, plan, payer }: LookQuestion): Sighting {
+  const searchedHeight = head.ref.height
+  const depthOf = (block: SimBlock) => head.ref.height - block.ref.height + 1
+  const first = plan.kind === 'coins' ? plan.inputs[0] : null
+  const spends =
+    plan.kind === 'coins'
+      ? plan.inputs.map(({ txid, vout }) => `${txid}:${vout}`)
+      : [`${payer.slice(2).toLowerCase()}:${plan.nonce}`]
+  let spender: { block: SimBlock; transaction: SimTransaction } | null = null
+  for (let block: SimBlock | null = head; block; block = block.parent) {
+    const ours = block.transactions.find(({ txid }) => txids.includes(txid))
+    if (ours) {
+      const { height, hash } = block.ref
+      const final = depthOf(block) >= chain.config.confirmations
+      const fee = block.fees.get(ours.txid) ?? 0n
+      const reverted = block.failed.has(ours.txid)
+      return { status: 'included', txid: ours.txid, height, blockHash: hash, confirmations: depthOf(block), final, reverted, fee }
+    }
+    const other = block.transactions.find((one) => one.spends.some((coin) => spends.includes(coin)))
+    if (other) spender = { block, transaction: other }
+  }
+  const waiting = txids.findLast((txid) => node.mempool.has(txid))
+  if (waiting !== undefined) return { status: 'waiting', txid: waiting }
+  if (spender) {
+    const isCertain = !first || spender.transaction.spends.includes(`${first.txid}:${first.vout}`)
+    const final = isCertain && depthOf(spender.block) >= chain.config.confirmations
+    return { status: 'conflict', byTxid: spender.transaction.txid, final, searchedHeight }
+  }
+  const { coins } = chain.branches.stateOf(head)
+  const others = [...node.mempool.values()]
+  const isThere = (coin: string) => plan.kind === 'account' || coins.has(coin) || node.mempool.has(coin.split(':')[0] ?? '')
+  const isTaken = others.some((one) => one.spends.some((coin) => spends.includes(coin)))
+  if (isTaken || !spends.every(isThere)) return { status: 'conflict', byTxid: null, final: false, searchedHeight }
+  return { status: 'absent', searchedHeight }
+}
+
+function honest(chain: SimChain): SimNode[] {
+  return chain.nodes.filter(({ isLiar }) => !isLiar)
+}
