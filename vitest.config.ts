@@ -94,7 +94,8 @@ export default defineConfig({
         test: { name: 'thorough-worker', include: THOROUGH_WORKER_TESTS, testTimeout: PATIENCE_MS },
       },
       {
-        test: { name: 'e2e', include: ['test/**/*.e2e.ts'], testTimeout: 120_000, hookTimeout: 180_000, fileParallelism: false },
+        // Two systems at a time: they wait, for blocks and looks and the audit's patience, more than they compute.
+        test: { name: 'e2e', include: ['test/**/*.e2e.ts'], testTimeout: 120_000, hookTimeout: 180_000, maxWorkers: 2 },
       },
     ],
   },
