@@ -85,7 +85,7 @@ class Model {
   /** Questions on their way to the signer: it may take any of them until they are dead. */
   readonly asked: { plan: SpendPlan; version: number; atMs: number }[] = []
   /** What the signer has signed: by plan, whoever hears of it. */
-  readonly bytes: { plan: SpendPlan; version: number; txid: string }[] = []
+  readonly bytes: { plan: SpendPlan; version: number; txid: string; askedAtMs: number }[] = []
   readonly ledger: Ledger
   /** The money of the outputs may be gone: the chain has said so, finally. */
   paid = false
@@ -214,10 +214,23 @@ class Model {
     return this.take(decide.takePlan(record, { plan, unsigned: null, feeAsset: 'BTC', height: 1 }, nowMs))
   }
 
-  #sign({ plan, version }: { plan: SpendPlan; version: number }, lost: boolean): void {
+  #sign({ plan, version, atMs }: { plan: SpendPlan; version: number; atMs: number }, lost: boolean): void {
     const txid = `tx${version}`
-    if (!this.bytes.some((made) => made.version === version)) this.bytes.push({ plan, version, txid })
+    const known = this.bytes.find((made) => made.version === version)
+    if (known) known.askedAtMs = Math.max(known.askedAtMs, atMs)
+    else this.bytes.push({ plan, version, txid, askedAtMs: atMs })
     if (!lost) this.take(decide.takeSigned(this.record, version, { txid, raw: txid }, this.nowMs))
+  }
+
+  /**
+   * What may be sent, now or later. Bytes whose every answer was lost are in the signer alone, which gives them to nobody
+   * but who asks with their plan: decision 011 puts that plan aside once no question about it can be under way.
+   */
+  get sendable() {
+    const { signed } = this.record.transfer
+    return this.bytes.filter(
+      ({ txid, askedAtMs }) => signed.some((attempt) => attempt.txid === txid) || this.nowMs - askedAtMs < HANDED_MS,
+    )
   }
 
   #look({ status, which, final, reverted }: Extract<Word, { say: 'look' }>): void {
@@ -255,17 +268,18 @@ describe('whatever is answered, twice, late, or not at all', () => {
         for (const word of words) {
           model.say(word)
           const { record } = model
-          // Of all bytes that the signer ever made, heard of or not, no two can be in the chain together.
-          for (const one of model.bytes) for (const other of model.bytes) expect(decide.excludes(one.plan, other.plan)).toBe(true)
+          // Of all bytes that may be sent, heard of yet or not, no two can be in the chain together.
+          for (const one of model.sendable)
+            for (const other of model.sendable) expect(decide.excludes(one.plan, other.plan)).toBe(true)
           // As long as one of them may be sent, its coins are nobody else's, unless the chain has decided.
           const claim = claimOf(record, 'BTC')
           const isDecided = isOver(record) && isSigned(record)
-          for (const { plan } of model.bytes) {
+          for (const { plan } of model.sendable) {
             if (!isDecided && plan.kind === 'coins')
               expect(claim.coins).toEqual(expect.arrayContaining([`${plan.inputs[0]?.txid}:0`]))
           }
           // Nothing that was signed is failed but by the chain's word.
-          if (record.transfer.status === 'failed' && !isSigned(record)) expect(model.bytes).toEqual([])
+          if (record.transfer.status === 'failed' && !isSigned(record)) expect(model.sendable).toEqual([])
         }
         // In the end the books are where the chain is.
         for (let calls = 0; calls < 50 && model.settle(); calls++);
@@ -274,7 +288,9 @@ describe('whatever is answered, twice, late, or not at all', () => {
         for (const account of ['reserved', 'in_transit']) expect(model.balance(account)).toBe(0n)
         const left = -model.balance('wallet:wal_1')
         expect(model.record.transfer.status === 'confirmed').toBe(model.paid)
-        const fee = model.record.transfer.included ? 3n : 0n
+        // Of coins it is what the plan in the block says, whatever a node says.
+        const { included, signed } = model.record.transfer
+        const fee = included ? (model.record.signedPlans[signed.findIndex(({ txid }) => txid === included.txid)]?.fee ?? -1n) : 0n
         expect(left).toBe(AVAILABLE - (model.paid ? 100n : 0n) - fee)
         expect(model.balance('available') - (model.balance('treasury') < 0n ? -model.balance('treasury') : 0n)).toBeLessThanOrEqual(
           left,
