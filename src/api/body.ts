@@ -1,3 +1,4 @@
+import { readText } from '../lib/body.ts'
 import { type Fields, readFields } from '../lib/fields.ts'
 import { err, ok, type Result } from '../lib/result.ts'
 import type { Problem } from './problems.ts'
@@ -35,7 +36,7 @@ export async function readBody<T>(
 
 /** For actions that need no body: nothing, or `{}`. */
 export async function readNoBody(request: Request): Promise<Result<null, Problem>> {
-  const text = await readText(request)
+  const text = await readText(request, BODY_BYTES_MAX)
   if (!text.ok) return text
   return /^\s*(\{\s*\})?\s*$/.test(text.value) ? ok(null) : err({ reason: 'malformed_json', detail: 'this call takes no body' })
 }
@@ -46,24 +47,4 @@ export function readQuery<T>(request: Request, known: readonly string[], build: 
   const twice = pairs.find(([name], at) => pairs.findIndex(([other]) => other === name) !== at)
   if (twice) return err({ reason: 'invalid_field', detail: `${twice[0]} is given twice`, param: twice[0] })
   return readFields(Object.fromEntries(pairs), known, build)
-}
-
-/** At most so many bytes are taken from the network. */
-export async function readText(request: Request, bytesMax: number = BODY_BYTES_MAX): Promise<Result<string, Problem>> {
-  const tooLarge = err({ reason: 'body_too_large', detail: `the body may have ${bytesMax} bytes` } as const)
-  if (Number(request.headers.get('content-length') ?? 0) > bytesMax) return tooLarge
-  if (!request.body) return ok('')
-  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false })
-  let text = ''
-  let bytes = 0
-  try {
-    for await (const chunk of request.body as ReadableStream<Uint8Array>) {
-      bytes += chunk.byteLength
-      if (bytes > bytesMax) return tooLarge
-      text += decoder.decode(chunk, { stream: true })
-    }
-    return ok(text + decoder.decode())
-  } catch {
-    return err({ reason: 'malformed_json', detail: 'the body is not whole UTF-8 text' })
-  }
 }

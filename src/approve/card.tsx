@@ -1,13 +1,13 @@
-import { addressGroups, money, shortId } from '../checkout/format.ts'
-import { Coin, Fact, Note, Sign } from '../checkout/parts.tsx'
-import { Only } from '../checkout/stages/paying.tsx'
-import { isTestNetwork } from '../checkout/view.ts'
+import { Fact, IdFact, isTestNetwork, NetworkFact, TransactionFact } from '../page/facts.tsx'
+import { money } from '../page/format.ts'
+import { Address, Coin, Note, Only, Problem, Sign, Steps, type Tone } from '../page/parts.tsx'
 import { approvalsGiven } from '../wallet/transfers/approvals.ts'
 import { type ApproveView, headline, isOver, linkTo, type Stage } from './view.ts'
 
 /**
  * What changes with the transfer: the inside of `main`, which the page's script swaps in whole. The script reads what is to
- * be signed out of it, and compares that with what is shown: `data-intent`, `data-output`, `data-amount`, `data-sum`.
+ * be signed out of it, and compares that with what is shown: `data-intent`, `data-output`, `data-amount`, `data-sum`. `data-problem`: what to tell of the
+ * last click.
  */
 export function Card({ view }: { view: ApproveView }) {
   const { t, stage, transfer, problem, asset } = view
@@ -17,23 +17,17 @@ export function Card({ view }: { view: ApproveView }) {
       class="card"
       data-challenge={isAsked ? transfer.challenge : undefined}
       data-decimals={asset.decimals}
+      data-problem={problem ?? undefined}
       data-over={isOver(view) ? '' : undefined}
       data-title={headline(view)}
     >
-      {problem && (
-        <p class="problem" role="alert">
-          {problem}
-        </p>
-      )}
-      {stage === 'differs' && (
-        <p class="problem" role="alert">
-          {t.differs}
-        </p>
-      )}
+      {stage === 'differs' && <Problem text={t.differs} />}
       <div class="columns">
         <Lead view={view} />
         <div class="panel">
-          {!isAsked && stage !== 'failed' && stage !== 'differs' && <Steps view={view} />}
+          {!isAsked && stage !== 'failed' && stage !== 'differs' && (
+            <Steps names={[t.stepApproved, t.stepSigned, t.stepSent, t.stepConfirmed]} now={STEPS_DONE[stage] ?? 0} />
+          )}
           <Outputs view={view} />
           {APPROVED_IN.includes(stage) && transfer.approvalsWanted > 0 && <Approvals view={view} />}
           {isAsked && (
@@ -54,12 +48,15 @@ export function Card({ view }: { view: ApproveView }) {
   )
 }
 
+/** How many of the steps are behind it. */
+const STEPS_DONE: Partial<Record<Stage, number>> = { signing: 1, sent: 3, unknown: 3, done: 4 }
+
 /** Once it is signed, who approved is in the signer's log. */
 const APPROVED_IN: readonly Stage[] = ['ask', 'differs', 'queued', 'signing']
 
 /** What it is about: the amount is what is seen first. */
 function Lead({ view }: { view: ApproveView }) {
-  const { t, stage, amountText, asset, chain, common } = view
+  const { t, stage, amountText, asset, chain } = view
   const isAsked = stage === 'ask' || stage === 'differs'
   return (
     <div class="lead told">
@@ -67,7 +64,7 @@ function Lead({ view }: { view: ApproveView }) {
       <h1 tabindex={-1}>{headline(view)}</h1>
       {!isAsked && <p class="price long">{amountText}</p>}
       {!isAsked && <p>{textOf(view)}</p>}
-      {isTestNetwork(chain) && <p class="test">{common.notRealMoney}</p>}
+      {isTestNetwork(chain) && <p class="test">{t.notRealMoney}</p>}
       <Facts view={view} />
       {!isOver(view) && (
         <a class="button quiet nojs" href={linkTo(view)}>
@@ -79,23 +76,12 @@ function Lead({ view }: { view: ApproveView }) {
 }
 
 function Facts({ view }: { view: ApproveView }) {
-  const { t, transfer, chain, stage, explorerUrl, common } = view
+  const { t, transfer, chain, stage } = view
   const txid = transfer.included?.txid ?? transfer.signed.at(-1)?.txid ?? null
   return (
     <dl>
-      <Fact name={t.network}>
-        {chain.name} {isTestNetwork(chain) && <span class="tag">{common.testNetwork}</span>}
-      </Fact>
-      {txid && (
-        <Fact name={t.transaction}>
-          <code translate="no">{shortId(txid)}</code>{' '}
-          {explorerUrl && (
-            <a href={explorerUrl} target="_blank" rel="noreferrer">
-              {t.lookUp}
-            </a>
-          )}
-        </Fact>
-      )}
+      <NetworkFact view={view} rail={chain} />
+      {txid && <TransactionFact view={view} rail={chain} txid={txid} />}
       {transfer.invoiceId && <IdFact name={t.invoice} id={transfer.invoiceId} />}
       {transfer.reference && (
         <Fact name={t.reference}>
@@ -117,17 +103,6 @@ function Facts({ view }: { view: ApproveView }) {
   )
 }
 
-function IdFact({ name, id }: { name: string; id: string }) {
-  return (
-    <div class="ref">
-      <dt>{name}</dt>
-      <dd class="id">
-        <code translate="no">{id}</code>
-      </dd>
-    </div>
-  )
-}
-
 /** Every destination, in the order in which it is signed. */
 function Outputs({ view }: { view: ApproveView }) {
   const { t, transfer, asset, language, amountText } = view
@@ -143,7 +118,7 @@ function Outputs({ view }: { view: ApproveView }) {
           <li data-output>
             <b data-amount>{money(asset, units, language)}</b>
             {isMany && batch?.references[at] && <small class="words">{batch.references[at]}</small>}
-            <Groups address={address} />
+            <Address address={address} large />
           </li>
         ))}
       </ol>
@@ -180,21 +155,6 @@ function Approvals({ view }: { view: ApproveView }) {
   )
 }
 
-function Steps({ view }: { view: ApproveView }) {
-  const { t, stage } = view
-  const names = [t.stepApproved, t.stepSigned, t.stepSent, t.stepConfirmed]
-  const now = { queued: 0, signing: 1, sent: 3, unknown: 3, done: 4 }[stage as 'queued' | 'signing' | 'sent' | 'unknown' | 'done']
-  return (
-    <ol class="steps">
-      {names.map((name, at) => (
-        <li class={at < now ? 'done' : at === now ? 'now' : undefined} aria-current={at === now ? 'step' : undefined}>
-          {name}
-        </li>
-      ))}
-    </ol>
-  )
-}
-
 /** The words themselves, for whoever wants to compare them by other means. */
 function Exact({ view }: { view: ApproveView }) {
   const { t, words, challenge } = view
@@ -214,17 +174,7 @@ function Exact({ view }: { view: ApproveView }) {
   )
 }
 
-/** Groups of four with the ends stressed: what people compare. Selected by hand it is copied without gaps. */
-function Groups({ address }: { address: string }) {
-  const groups = addressGroups(address)
-  return (
-    <code class="address groups" translate="no">
-      {groups.map((group, at) => (at < 2 || at >= groups.length - 2 ? <b>{group}</b> : <i>{group}</i>))}
-    </code>
-  )
-}
-
-function toneOf({ stage }: ApproveView): 'good' | 'busy' | 'warn' | 'bad' {
+function toneOf({ stage }: ApproveView): Tone {
   if (stage === 'done') return 'good'
   if (stage === 'failed') return 'bad'
   return stage === 'unknown' ? 'warn' : 'busy'

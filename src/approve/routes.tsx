@@ -1,20 +1,23 @@
 import { type Context, Hono } from 'hono'
 import type { EdgeEnv } from '../../workers/edge/env.ts'
-import { readBody } from '../api/body.ts'
 import { isApprovalToken } from '../auth/approval-token.ts'
-import { chooseLanguage, LANGUAGES, type Language } from '../checkout/language.ts'
 import { fromBase64Url } from '../lib/base64.ts'
 import { isId } from '../lib/ids.ts'
 import { logEvent, reasonOf } from '../lib/log.ts'
 import { unreachable } from '../lib/result.ts'
 import { registryOf } from '../money/registry.ts'
+import { createAnswers } from '../page/answers.ts'
+import { textOf } from '../page/document.tsx'
+import { sentFields } from '../page/form.ts'
+import { pageHeaders } from '../page/headers.ts'
+import { askedLanguage, languageOf } from '../page/language.ts'
 import type { Approval } from '../signer/rpc.ts'
 import { storeNameOf } from '../storage/stores.ts'
 import { APPROVAL_FIELDS, readApproval } from '../wallet/transfers/read-approval.ts'
+import { cssHash } from './built/assets.ts'
 import { Card } from './card.tsx'
-import { approveHeaders } from './headers.ts'
-import { APPROVE_MESSAGES } from './language.ts'
-import { approvePage, approverPage, messagePage } from './page.tsx'
+import { MESSAGES } from './language.ts'
+import { approvePage, approverPage, HEAD } from './page.tsx'
 import { type ApproveRequest, createView, type Fault } from './view.ts'
 
 const PATH = '/approve/:transfer/:wallet/:token'
@@ -23,6 +26,8 @@ type ApproveContext = Context<{ Bindings: EdgeEnv }, typeof PATH>
 
 /** An assertion has four parts, the longest of some 4,000 characters. */
 const BODY_BYTES_MAX = 16_384
+const HEADERS = pageHeaders(cssHash, { scripts: true, passkeys: true })
+const { notFound, failure } = createAnswers(HEAD, HEADERS, MESSAGES)
 
 /**
  * Where people look at a transfer and approve it with a passkey, and where they make one; mounted at `/`. Only the POST of
@@ -36,7 +41,7 @@ export function createApprove(): Hono<{ Bindings: EdgeEnv }> {
     const request = await requestOf(c)
     if (!request) return notFound(c)
     const [view, storeName] = await Promise.all([createView(request), nameOf(c.env, request.transfer.storeId)])
-    return c.html(approvePage(view, storeName, rpIdOf(c.env)), 200, approveHeaders())
+    return c.html(textOf(approvePage(view, storeName, rpIdOf(c.env))), 200, HEADERS)
   })
 
   approve.get(CARD_PATH, async (c) => {
@@ -48,9 +53,8 @@ export function createApprove(): Hono<{ Bindings: EdgeEnv }> {
     const request = await requestOf(c)
     if (!request) return notFound(c)
     const { transfer } = request
-    const body = await readBody(c.req.raw, APPROVAL_FIELDS, readApproval, BODY_BYTES_MAX)
-    if (!body.ok) return card(c, request, 'failed', 400)
-    const approval = body.value.value
+    const approval = await sentFields(c.req, APPROVAL_FIELDS, readApproval, BODY_BYTES_MAX)
+    if (!approval) return card(c, request, 'failed', 400)
     // Approved, ended or sent meanwhile: the page says so itself.
     if (transfer.status !== 'needs_approval') return card(c, request, null, 409)
     if (challengeIn(approval) !== transfer.challenge) return card(c, request, 'changed', 409)
@@ -73,13 +77,12 @@ export function createApprove(): Hono<{ Bindings: EdgeEnv }> {
     }
   })
 
-  approve.get('/approver', (c) => c.html(approverPage(languageOf(c), rpIdOf(c.env)), 200, approveHeaders()))
+  approve.get('/approver', (c) => c.html(textOf(approverPage(languageOf(c.req), rpIdOf(c.env))), 200, HEADERS))
 
   approve.all('/approve/*', (c) => notFound(c))
   approve.onError((error, c) => {
     logEvent('error', 'approve_failed', { reason: reasonOf(error) })
-    const { failureTitle, failureText } = LANGUAGES[languageOf(c)]
-    return c.html(messagePage(languageOf(c), failureTitle, failureText), 500, approveHeaders())
+    return failure(c, 500)
   })
   return approve
 }
@@ -92,9 +95,8 @@ async function requestOf(c: ApproveContext): Promise<ApproveRequest | null> {
   const transfer = await c.env.WALLETS.getByName(walletId).transfer(id)
   const registry = registryOf(c.env)
   if (!transfer || !registry.findChain(transfer.chainId)) return null
-  const lang = c.req.query('lang')
-  const asked = lang && Object.hasOwn(LANGUAGES, lang) ? (lang as Language) : null
-  return { transfer, registry, language: languageOf(c), asked, path: `/approve/${id}/${walletId}/${token}` }
+  const path = `/approve/${id}/${walletId}/${token}`
+  return { transfer, registry, language: languageOf(c.req), asked: askedLanguage(c.req), path }
 }
 
 /** What the browser says it signed; null when it says nothing that can be read. Only so that people hear it at once. */
@@ -121,14 +123,5 @@ function rpIdOf({ ORIGIN }: EdgeEnv): string {
 }
 
 async function card(c: Context, request: ApproveRequest, fault: Fault | null, status: 200 | 400 | 409) {
-  return c.html(<Card view={await createView(request, fault)} />, status, approveHeaders())
-}
-
-function notFound(c: Context) {
-  const { notFoundTitle, notFoundText } = APPROVE_MESSAGES[languageOf(c)]
-  return c.html(messagePage(languageOf(c), notFoundTitle, notFoundText), 404, approveHeaders())
-}
-
-function languageOf(c: Context): Language {
-  return chooseLanguage(c.req.query('lang'), c.req.header('accept-language'))
+  return c.html(<Card view={await createView(request, fault)} />, status, HEADERS)
 }

@@ -1,13 +1,13 @@
-import { money } from '../checkout/format.ts'
-import { LANGUAGES, type Language, type Messages } from '../checkout/language.ts'
 import type { Asset } from '../money/asset.ts'
 import type { ChainConfig } from '../money/chain.ts'
 import type { Registry } from '../money/registry.ts'
+import { money } from '../page/format.ts'
+import type { Language } from '../page/language.ts'
 import { challengeOf, wordsOf } from '../signer/intent.ts'
 import { approvalsGiven } from '../wallet/transfers/approvals.ts'
 import { intentOf } from '../wallet/transfers/step.ts'
 import type { Transfer } from '../wallet/transfers/types.ts'
-import { APPROVE_MESSAGES, type ApproveMessages } from './language.ts'
+import { MESSAGES, type Messages } from './language.ts'
 
 export type Stage =
   /** A yes is wanted. */
@@ -33,12 +33,9 @@ export interface ApproveView {
   readonly challenge: string
   readonly asset: Asset
   readonly chain: ChainConfig
-  readonly explorerUrl: string | null
   readonly amountText: string
   readonly language: Language
-  readonly t: ApproveMessages
-  /** The checkout's words, where they are the same. */
-  readonly common: Messages
+  readonly t: Messages
   /** The language that was asked for by name; links hand it on. */
   readonly asked: Language | null
   /** The page's own path, which is a secret. */
@@ -53,8 +50,7 @@ export async function createView(request: ApproveRequest, fault: Fault | null = 
   const { transfer, registry, language, asked, path } = request
   const intent = intentOf(transfer)
   const [asset, chain, challenge] = [registry.asset(intent.asset), registry.chain(intent.chainId), await challengeOf(intent)]
-  const t = APPROVE_MESSAGES[language]
-  const txid = transfer.included?.txid ?? transfer.signed.at(-1)?.txid ?? null
+  const t = MESSAGES[language]
   return {
     transfer,
     stage: stageOf(transfer, challenge),
@@ -62,7 +58,6 @@ export async function createView(request: ApproveRequest, fault: Fault | null = 
     challenge,
     asset,
     chain,
-    explorerUrl: txid !== null && chain.explorer ? chain.explorer.replace('{txid}', txid) : null,
     amountText: money(
       asset,
       intent.outputs.reduce((sum, { units }) => sum + units, 0n),
@@ -70,7 +65,6 @@ export async function createView(request: ApproveRequest, fault: Fault | null = 
     ),
     language,
     t,
-    common: LANGUAGES[language],
     asked,
     path,
     problem: fault && t[fault],

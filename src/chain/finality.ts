@@ -17,13 +17,21 @@ export function finalHeightOf(
   return height < 0 ? null : height
 }
 
+/**
+ * Whether a batch takes blocks away that were final, by whatever policy: what no chain should do. Payments in are taken back
+ * like any other; of what went out and was final nobody asks again.
+ */
+export function leavesFinal(finalBefore: number | null, { rolledBack, floor }: Pick<Place, 'rolledBack' | 'floor'>): boolean {
+  return rolledBack && finalBefore !== null && finalBefore > floor
+}
+
 /** What a batch makes of the height of the tag. */
 export interface TagMove {
   /** Where it stands before the batch is told of: lower than it was when blocks under it left the chain. */
   readonly from: number | null
   /** Where it comes to, never lower than `from`. */
   readonly to: number | null
-  /** Blocks that were final left the chain: what no chain should do. */
+  /** Blocks that were final left the chain. */
   readonly undone: boolean
   /** The node names a final block that is not on our chain. */
   readonly disagrees: boolean
@@ -40,7 +48,7 @@ export function moveTag(
   final: ChainBatch['final'],
   hashAt: (height: number) => string | null,
 ): TagMove {
-  const undone = place.rolledBack && before !== null && before > place.floor
+  const undone = leavesFinal(before, place)
   const from = undone ? place.floor : before
   const stay = { from, to: from, undone, disagrees: false }
   if (!final || final.height <= (from ?? -1)) return stay

@@ -28,6 +28,7 @@ export function healthOf(
     syncedAtMs: facts?.syncedAtMs ?? null,
     error: facts ? facts.error : 'not_started: the follower has not been woken',
     nodes: facts?.nodes ?? null,
+    finalLeft: facts?.finalLeft ?? null,
   }
 }
 

@@ -10,6 +10,7 @@ import { finalHeightOf } from './finality.ts'
 import { confirmationsOf, type Depth, observationOf } from './follow.ts'
 import { healthOf } from './health.ts'
 import { paymentFacts, paymentsPage } from './payment-facts.ts'
+import { paymentAt, paymentsToldAfter, putNotifyUntil, replacements, trackedAbove, trackedTransactions } from './payment-rows.ts'
 import type {
   ChainBatch,
   ChainHealth,
@@ -21,19 +22,7 @@ import type {
   PaymentsPage,
   PaymentsPart,
 } from './rpc.ts'
-import {
-  migrate,
-  newFollower,
-  paymentAt,
-  paymentsToldAfter,
-  putNotifyUntil,
-  readFacts,
-  recentBlocks,
-  replacements,
-  trackedAbove,
-  trackedTransactions,
-  writeFacts,
-} from './tables.ts'
+import { migrate, newFollower, readFacts, recentBlocks, writeFacts } from './tables.ts'
 import { held, noteNodes, type Rows, take } from './take.ts'
 import { Teller } from './teller.ts'
 

@@ -1,7 +1,7 @@
 import type { Sql } from '../lib/outbox.ts'
 import { confirmationsOf, type Depth, isFinalAt, type PaymentRow } from './follow.ts'
+import { toPayment } from './payment-rows.ts'
 import { PAYMENTS_PAGE_MAX, type PaymentFact, type PaymentsPage, type PaymentsPart } from './rpc.ts'
-import { toPayment } from './tables.ts'
 
 /** So many blocks before the tip the part `near` begins again: what they made final is looked at more than once. */
 const NEAR_BLOCKS = 10

@@ -122,6 +122,15 @@ export interface ChainHealth {
   readonly error: string | null
   /** Where the chain has several nodes: how each was in the newest look. */
   readonly nodes?: readonly NodeSight[] | null
+  /** When blocks that were final by the chain's own policy last left it all the same; null: never. */
+  readonly finalLeft?: FinalLeft | null
+}
+
+/** A reorganisation deeper than finality: blocks up to `finalHeight` were final, and only those up to `rolledBackTo` are left. */
+export interface FinalLeft {
+  readonly finalHeight: number
+  readonly rolledBackTo: number
+  readonly atMs: number
 }
 
 /** One shard of a chain's watch list, named `<chainId>#<shard>`; the shard is `fingerprint[0] % watchShards`. */

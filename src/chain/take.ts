@@ -3,24 +3,11 @@ import { logEvent } from '../lib/log.ts'
 import type { Sql } from '../lib/outbox.ts'
 import { err, ok, type Result } from '../lib/result.ts'
 import type { ChainConfig } from '../money/chain.ts'
-import { finalHeightOf, moveTag } from './finality.ts'
+import { finalHeightOf, leavesFinal, moveTag } from './finality.ts'
 import { type Depth, follow, observationOf, type PaymentRow, type Place, placeOf } from './follow.ts'
+import { giveUpLost, paymentsAbove, paymentsOf, paymentsReplacedBy, paymentsUnderTag, putPayment } from './payment-rows.ts'
 import type { ChainBatch, CommitRefusal } from './rpc.ts'
-import {
-  type FollowerFacts,
-  giveUpLost,
-  hashAt,
-  newFollower,
-  paymentsAbove,
-  paymentsOf,
-  paymentsReplacedBy,
-  paymentsUnderTag,
-  putBlocks,
-  putPayment,
-  readFacts,
-  recentBlocks,
-  writeFacts,
-} from './tables.ts'
+import { type FollowerFacts, hashAt, newFollower, putBlocks, readFacts, recentBlocks, writeFacts } from './tables.ts'
 import type { Teller, Told } from './teller.ts'
 
 /** What a commit writes to: the rows of one chain, and what invoices could not be told from memory. */
@@ -65,6 +52,10 @@ export function take(taking: Taking, batch: ChainBatch, nowMs: number): Result<T
   if (place.rolledBack)
     logEvent('warn', 'reorg', { chainId: chain.id, depth: (place.tipBefore ?? 0) - place.floor, height: place.tip.height })
 
+  const finalBefore = finalHeightOf(chain, place.tipBefore, facts.tagHeight)
+  const hasLeft = leavesFinal(finalBefore, place)
+  if (hasLeft) logEvent('error', 'final_blocks_left', { chainId: chain.id, finalHeight: finalBefore, rolledBackTo: place.floor })
+
   const finished = batch.mempool !== null && !batch.more
   writeFacts(sql, {
     revision,
@@ -79,6 +70,7 @@ export function take(taking: Taking, batch: ChainBatch, nowMs: number): Result<T
     headAdvancedAtMs: batch.head.hash === facts.headHash ? facts.headAdvancedAtMs : batch.startedAtMs,
     syncedAtMs: finished ? Math.max(facts.syncedAtMs ?? 0, batch.mempool?.asOfMs ?? batch.startedAtMs) : facts.syncedAtMs,
     tagHeight,
+    finalLeft: hasLeft ? { finalHeight: finalBefore ?? -1, rolledBackTo: place.floor, atMs: nowMs } : facts.finalLeft,
     nodes: noteNodes(chain.id, facts.nodes, batch.nodes),
   })
   return ok(toTell)
@@ -113,8 +105,7 @@ function takeFinal(
   revision: number,
   nowMs: number,
 ): number | null {
-  const { from, to, undone, disagrees } = moveTag(before, place, batch.final, (height) => hashAt(sql, height))
-  if (undone) logEvent('error', 'final_blocks_left', { chainId, finalHeight: before, rolledBackTo: from })
+  const { from, to, disagrees } = moveTag(before, place, batch.final, (height) => hashAt(sql, height))
   if (disagrees) logEvent('warn', 'final_block_unknown', { chainId, height: batch.final?.height, hash: batch.final?.hash })
   if (to === null || to === from) return to
   const { rows, reached } = paymentsUnderTag(sql, from ?? -1, to)

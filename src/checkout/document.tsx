@@ -1,8 +1,7 @@
-import { raw } from 'hono/html'
 import { unreachable } from '../lib/result.ts'
+import { Footer, headWith, LanguageLink, type Page, pageOf, StoreHeader } from '../page/document.tsx'
+import { Problem } from '../page/parts.tsx'
 import { css, script } from './built/assets.ts'
-import { LANGUAGES, type Language } from './language.ts'
-import { Sign } from './parts.tsx'
 import { PayByBank } from './stages/bank.tsx'
 import { Choose } from './stages/choose.tsx'
 import { Confirming } from './stages/confirming.tsx'
@@ -12,54 +11,14 @@ import { Paid } from './stages/paid.tsx'
 import { Pay } from './stages/pay.tsx'
 import { clockOf, headline, linkTo, railOf, type View } from './view.ts'
 
-const MARK = 'M11.5 25V8.5h5.8a5 5 0 0 1 0 10h-2.6'
-export const ICON = `data:image/svg+xml,${encodeURIComponent(
-  `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="9" fill="#0b6b5c"/><path d="${MARK}" fill="none" stroke="#fff" stroke-width="3.4" stroke-linecap="round" stroke-linejoin="round"/></svg>`,
-)}`
-
-export const MARK_SIGN = raw(
-  <svg class="mark" viewBox="0 0 32 32" aria-hidden="true">
-    <rect width="32" height="32" rx="9" />
-    <path d={MARK} />
-  </svg>,
-)
-
-/** The same in every page, so drawn once. The content policy names the style by its hash. */
-const PLAIN = String(
-  <>
-    <meta name="viewport" content="width=device-width,initial-scale=1" />
-    <meta name="robots" content="noindex" />
-    <meta name="color-scheme" content="light dark" />
-    <meta name="format-detection" content="telephone=no" />
-    <link rel="icon" href={ICON} />
-    <style dangerouslySetInnerHTML={{ __html: css }} />
-  </>,
-)
-const SCRIPTED = PLAIN + String(<script type="module" src={script} />)
-
-/** A page in two parts: the first can be on its way to the browser while the second is drawn. */
-export interface Page {
-  /** Everything before the body, the style among it. */
-  readonly head: string
-  readonly body: () => string
-}
+/** Without a script, for pages that follow nothing. */
+export const HEAD = headWith(css, null)
+const SCRIPTED = headWith(css, script)
 
 /** The whole page of an invoice. */
 export function checkoutPage(view: View): Page {
   const title = `${headline(view)} · ${view.invoice.terms.storeName}`
-  return { head: documentHead(view.language, title, true), body: () => `${<CheckoutBody view={view} />}</html>` }
-}
-
-/** A page without an invoice: there is none, or something failed. */
-export function messagePage(language: Language, title: string, text: string): Page {
-  return {
-    head: documentHead(language, title, false),
-    body: () => `${<MessageBody language={language} title={title} text={text} />}</html>`,
-  }
-}
-
-function documentHead(language: Language, title: string, isScripted: boolean): string {
-  return `<!doctype html><html lang="${language}"><head><meta charset="utf-8"/>${<title>{title}</title>}${isScripted ? SCRIPTED : PLAIN}</head>`
+  return pageOf(SCRIPTED(view.language, title), () => <CheckoutBody view={view} />)
 }
 
 function CheckoutBody({ view }: { view: View }) {
@@ -74,32 +33,11 @@ function CheckoutBody({ view }: { view: View }) {
       data-copy-failed={t.copyFailed}
       data-minutes={t.minutesLeft({ minutes: '{m}' })}
     >
-      <header>
-        <span class="initial" aria-hidden="true">
-          {initial(storeName)}
-        </span>
-        <span class="store">{storeName}</span>
-      </header>
+      <StoreHeader name={storeName} />
       <main id="main">
         <Card view={view} />
       </main>
-      <footer>
-        <span class="by">
-          {MARK_SIGN} {t.paymentsBy} <b>Paytomat</b>
-        </span>
-        <nav aria-label={t.language}>
-          {Object.entries(LANGUAGES).map(([tag, { languageName }]) => (
-            <a
-              href={linkTo(view, '', { lang: tag })}
-              lang={tag}
-              hreflang={tag}
-              aria-current={tag === view.language ? 'true' : undefined}
-            >
-              {languageName}
-            </a>
-          ))}
-        </nav>
-      </footer>
+      <Footer language={view.language} choice={(one) => <LanguageLink {...one} to={linkTo(view, '', { lang: one.tag })} />} />
       <p class="lost" role="alert" data-lost={t.connectionLost} />
       <p class="sr" role="status" aria-live="polite" data-live />
     </body>
@@ -119,11 +57,7 @@ export function Card({ view }: { view: View }) {
       data-expires={clockOf(view)?.isCounted ? invoice.terms.expiresAtMs : undefined}
       data-title={headline(view)}
     >
-      {view.problem && (
-        <p class="problem" role="alert">
-          {view.problem}
-        </p>
-      )}
+      {view.problem && <Problem text={view.problem} />}
       <div class="columns">
         <StageOf view={view} />
       </div>
@@ -158,29 +92,4 @@ function StageOf({ view }: { view: View }) {
     default:
       return unreachable(stage)
   }
-}
-
-function MessageBody({ language, title, text }: { language: Language; title: string; text: string }) {
-  return (
-    <body>
-      <main id="main">
-        <div class="card message">
-          <div class="lead told">
-            <Sign tone="warn" />
-            <h1>{title}</h1>
-            <p>{text}</p>
-          </div>
-        </div>
-      </main>
-      <footer>
-        <span class="by">
-          {MARK_SIGN} {LANGUAGES[language].paymentsBy} <b>Paytomat</b>
-        </span>
-      </footer>
-    </body>
-  )
-}
-
-export function initial(name: string): string {
-  return [...name.trim()][0]?.toUpperCase() ?? ''
 }

@@ -7,10 +7,13 @@ import { type Clock, systemClock } from '../lib/clock.ts'
 import { isId } from '../lib/ids.ts'
 import { logEvent, reasonOf } from '../lib/log.ts'
 import { registryOf } from '../money/registry.ts'
-import { Card, checkoutPage, messagePage } from './document.tsx'
-import { formFields } from './form.ts'
+import { createAnswers } from '../page/answers.ts'
+import { messagePage } from '../page/document.tsx'
+import { formFields } from '../page/form.ts'
+import { askedLanguage, type Language, languageOf } from '../page/language.ts'
+import { Card, checkoutPage, HEAD } from './document.tsx'
 import { checkoutHeaders, frameAncestors } from './headers.ts'
-import { chooseLanguage, LANGUAGES, type Language } from './language.ts'
+import { MESSAGES } from './language.ts'
 import { streamPage } from './stream.ts'
 import { type CheckoutQuery, createView, linkTo, type View } from './view.ts'
 
@@ -20,6 +23,7 @@ type CheckoutContext = Context<{ Bindings: EdgeEnv }, '/i/:id'>
 const FORM_BYTES_MAX = 4096
 const DEMO_TIMEOUT_MS = 15_000
 const HTML = 'text/html; charset=UTF-8'
+const { notFound, failure } = createAnswers(HEAD, checkoutHeaders([]), MESSAGES)
 
 /**
  * The shopper's pages, mounted at `/`. Only a POST allocates an address; every GET can be repeated, shared and
@@ -31,7 +35,7 @@ export function createCheckout(clock: Clock = systemClock): Hono<{ Bindings: Edg
     createView({
       invoice,
       registry: registryOf(c.env),
-      language: languageOf(c),
+      language: languageOf(c.req),
       nowMs: clock(),
       query: queryOf(c, invoice),
       demoWallet: hasDemoWallet(c.env),
@@ -110,11 +114,10 @@ async function invoiceOf(c: CheckoutContext): Promise<Invoice | null> {
 /** Of what the address says only known values are handed on. */
 function queryOf(c: CheckoutContext, invoice: Invoice): CheckoutQuery {
   const method = c.req.query('method')
-  const lang = c.req.query('lang')
   const embed = c.req.query('embed')
   return {
     method: invoice.terms.methods.find((offered) => offered.asset === method)?.asset ?? null,
-    lang: lang && Object.hasOwn(LANGUAGES, lang) ? lang : null,
+    lang: askedLanguage(c.req),
     embed: invoice.terms.allowedOrigins.find((origin) => origin === embed) ?? null,
   }
 }
@@ -136,28 +139,9 @@ function drawn(c: CheckoutContext, language: Language, body: () => string): stri
     return body()
   } catch (error) {
     logEvent('error', 'checkout_failed', { path: c.req.path, reason: reasonOf(error) })
-    const { failureTitle, failureText } = LANGUAGES[language]
-    return messagePage(language, failureTitle, failureText).body()
+    const { failureTitle, failureText } = MESSAGES[language]
+    return messagePage(HEAD, language, failureTitle, failureText).body()
   }
-}
-
-function notFound(c: Context) {
-  const { notFoundTitle, notFoundText } = LANGUAGES[languageOf(c)]
-  return message(c, notFoundTitle, notFoundText, 404)
-}
-
-function failure(c: Context, status: 413 | 500) {
-  const { failureTitle, failureText } = LANGUAGES[languageOf(c)]
-  return message(c, failureTitle, failureText, status)
-}
-
-function message(c: Context, title: string, text: string, status: 404 | 413 | 500) {
-  const { head, body } = messagePage(languageOf(c), title, text)
-  return c.html(head + body(), status, checkoutHeaders([]))
-}
-
-function languageOf(c: Context): Language {
-  return chooseLanguage(c.req.query('lang'), c.req.header('accept-language'))
 }
 
 /** The form's `asset` when the invoice offers it. */

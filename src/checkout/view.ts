@@ -2,8 +2,9 @@ import type { Invoice, MethodTerms } from '../invoice/types.ts'
 import { figuresOf, type InvoiceFigures } from '../invoice/view.ts'
 import type { Asset } from '../money/asset.ts'
 import type { Rail, Registry } from '../money/registry.ts'
-import { money } from './format.ts'
-import { LANGUAGES, type Language, type Messages } from './language.ts'
+import { money } from '../page/format.ts'
+import type { Language } from '../page/language.ts'
+import { MESSAGES, type Messages } from './language.ts'
 import { type Stage, stageOf } from './stage.ts'
 
 /** Everything one rendering of a checkout page depends on. */
@@ -51,7 +52,7 @@ export function createView(request: ViewRequest): View {
     ...request,
     figures: figuresOf(invoice),
     stage: stageOf(invoice, query.method, request.nowMs),
-    t: LANGUAGES[language],
+    t: MESSAGES[language],
     parentOrigin: query.embed !== null && invoice.terms.allowedOrigins.includes(query.embed) ? query.embed : null,
     returnUrl: webUrl(invoice.terms.redirectUrl),
     priceText: money(request.registry.asset(invoice.terms.currency), invoice.terms.price, language),
@@ -88,10 +89,6 @@ export function methodName(view: View, { asset, chainId }: Pick<MethodTerms, 'as
 export function networkName(view: View, rail: Rail): string {
   if (rail.gateway === 'lightning') return view.t.lightningNetwork
   return rail.gateway === 'sepa' ? view.t.bankNetwork : view.t.onNetwork({ network: rail.name })
-}
-
-export function isTestNetwork(rail: Rail): boolean {
-  return rail.network !== 'mainnet'
 }
 
 export function showMoney(view: View, asset: string, units: bigint): string {

@@ -1,23 +1,25 @@
-import { Only } from '../checkout/stages/paying.tsx'
+import { Only } from '../page/parts.tsx'
 import { type AskFault, type ClaimView, linkTo, type Stage } from './view.ts'
 
 /** The page has one form at most. */
 export const FORM_ID = 'claim'
+/** Longer than any address with its gaps, and than Lightning invoices of wallets, which have some routing hints. */
+export const TYPED_MAX = 2_000
 
 /** Where the payer says where to. Works without a script; what is wrong is said at the field. */
 export function AskForm({ view, stage }: { view: ClaimView; stage: Extract<Stage, { kind: 'ask' }> }) {
-  const { t, asset, chain } = view
-  const names = { asset: asset.name, network: chain.name }
+  const { t, asset, chain, askedText } = view
+  const names = { asset: asset.name, network: chain.name, amount: askedText }
   const { fault, typed, again } = stage
   return (
-    <form class="claim" id={FORM_ID} method="post" action={linkTo(view)} autocomplete="off" novalidate>
+    <form id={FORM_ID} method="post" action={linkTo(view)} autocomplete="off" novalidate>
       <div class="field">
         <label for="address">{t.addressLabel(names)}</label>
         <textarea
           id="address"
           name="address"
           rows={2}
-          maxlength={200}
+          maxlength={TYPED_MAX}
           required
           autocomplete="off"
           autocapitalize="none"
@@ -56,7 +58,7 @@ export function AskForm({ view, stage }: { view: ClaimView; stage: Extract<Stage
 export function ConfirmForm({ view, address }: { view: ClaimView; address: string }) {
   const { t } = view
   return (
-    <form class="claim" id={FORM_ID} method="post" action={linkTo(view)}>
+    <form id={FORM_ID} method="post" action={linkTo(view)}>
       <input type="hidden" name="address" value={address} />
       <div class="actions">
         <button class="button" type="submit" name="step" value="confirm">
@@ -70,7 +72,7 @@ export function ConfirmForm({ view, address }: { view: ClaimView; address: strin
   )
 }
 
-function faultText({ t, chain }: ClaimView, fault: AskFault): string {
+function faultText({ t, chain, askedText }: ClaimView, fault: AskFault): string {
   switch (fault) {
     case 'missing':
       return t.missing
@@ -80,5 +82,9 @@ function faultText({ t, chain }: ClaimView, fault: AskFault): string {
       return t.ownAddress
     case 'not_payable':
       return t.notPayable
+    case 'wrong_amount':
+      return t.wrongAmount({ amount: askedText })
+    case 'expired':
+      return t.expired
   }
 }

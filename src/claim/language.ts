@@ -1,12 +1,12 @@
-import type { Language } from '../checkout/language.ts'
+import { type Translated, withCommon } from '../page/language.ts'
 import { de } from './messages/de.ts'
 import { en } from './messages/en.ts'
 import { uk } from './messages/uk.ts'
 
-/** The texts of one language: the keys and placeholders of English, with any words. */
-export type ClaimMessages = {
-  readonly [Key in keyof typeof en]: (typeof en)[Key] extends string ? string : (typeof en)[Key]
-}
+/** What the page of a refund alone says. */
+export type ClaimMessages = Translated<typeof en>
 
-/** Every language of the checkout has this page too. */
-export const CLAIM_MESSAGES: Readonly<Record<Language, ClaimMessages>> = { en, de, uk }
+/** All that it says, in every language. */
+export const MESSAGES = withCommon<ClaimMessages>({ en, de, uk })
+
+export type Messages = (typeof MESSAGES)['en']

@@ -2,16 +2,21 @@ import { type Context, Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import type { EdgeEnv } from '../../workers/edge/env.ts'
 import { isClaimToken } from '../auth/claim-token.ts'
-import { formFields } from '../checkout/form.ts'
-import { chooseLanguage, LANGUAGES, type Language } from '../checkout/language.ts'
+import { isLightning } from '../bank/receive.ts'
 import { addressFault } from '../invoice/refund-address.ts'
 import { isId } from '../lib/ids.ts'
 import { logEvent, reasonOf } from '../lib/log.ts'
 import { unreachable } from '../lib/result.ts'
 import { registryOf } from '../money/registry.ts'
-import { claimHeaders } from './headers.ts'
-import { CLAIM_MESSAGES } from './language.ts'
-import { claimPage, messagePage } from './page.tsx'
+import { createAnswers } from '../page/answers.ts'
+import { textOf } from '../page/document.tsx'
+import { formFields } from '../page/form.ts'
+import { pageHeaders } from '../page/headers.ts'
+import { askedLanguage, languageOf } from '../page/language.ts'
+import { cssHash } from './built/assets.ts'
+import { TYPED_MAX } from './forms.tsx'
+import { MESSAGES } from './language.ts'
+import { claimPage, HEAD } from './page.tsx'
 import { type ClaimRequest, createView, isChangeable, linkTo, type Stage } from './view.ts'
 
 const PATH = '/claim/:invoice/:refund/:token'
@@ -19,8 +24,10 @@ type ClaimContext = Context<{ Bindings: EdgeEnv }, typeof PATH>
 
 /** The form is a field of some bytes. */
 const FORM_BYTES_MAX = 4096
-/** Longer than any address with its gaps; the rest is cut off, and what is left is none. */
-const TYPED_MAX = 200
+
+/** The page has a form and no script. */
+const HEADERS = pageHeaders(cssHash, { forms: true })
+const { notFound, failure } = createAnswers(HEAD, HEADERS, MESSAGES)
 
 /**
  * Where a payer says where a refund goes, mounted at `/`. Only the POST that confirms an address changes anything. A token
@@ -43,15 +50,17 @@ export function createClaim(): Hono<{ Bindings: EdgeEnv }> {
     const { invoice, refund, registry } = request
     // Sent meanwhile, ended, or changed too often: the page says so itself.
     if (!isChangeable(refund)) return c.redirect(linkTo(request), 303)
+    const byLightning = isLightning(refund.chainId)
     const { typed, step } = await formOf(c)
     // It is shown in groups of four, and may be copied like that; programs add signs that nobody sees (Unicode's Cf).
     const address = typed.replace(/[\s\p{Cf}]/gu, '')
     const ask: Stage = { kind: 'ask', typed, fault: null, again: refund.address !== null }
     if (step === 'edit') return page(c, request, ask)
     if (address === '') return page(c, request, { ...ask, fault: 'missing' }, 422)
-    const fault = addressFault(invoice, refund, address, registry)
+    const fault = addressFault(invoice, refund, address, registry, Date.now())
     if (fault) return page(c, request, { ...ask, fault: fault.reason }, 422)
-    if (step !== 'confirm') return page(c, request, { kind: 'confirm', address })
+    // An invoice has a checksum, a signature and its amount: there is nothing in it that a person could compare.
+    if (step !== 'confirm' && !byLightning) return page(c, request, { kind: 'confirm', address })
 
     const claimed = await c.env.INVOICES.getByName(invoice.terms.id).claimRefund(refund.id, address)
     if (claimed.ok) return c.redirect(linkTo(request), 303)
@@ -63,10 +72,12 @@ export function createClaim(): Hono<{ Bindings: EdgeEnv }> {
       case 'refund_not_found':
         return notFound(c)
       case 'too_many_addresses':
-        return c.html(claimPage(createView(request, null, 'tooMany')), 409, claimHeaders())
+        return c.html(textOf(claimPage(createView(request, null, 'tooMany'))), 409, HEADERS)
       case 'not_an_address':
       case 'own_address':
       case 'not_payable':
+      case 'wrong_amount':
+      case 'expired':
         return page(c, request, { ...ask, fault: reason }, 422)
       default:
         return unreachable(reason)
@@ -90,32 +101,17 @@ async function requestOf(c: ClaimContext): Promise<ClaimRequest | null> {
   const refund = invoice?.refunds?.find(({ id }) => id === refundId)
   const registry = registryOf(c.env)
   // Where a bank's transfer goes back to is not asked.
-  if (!invoice || !refund || !registry.findChain(refund.chainId)) return null
-  const lang = c.req.query('lang')
-  const asked = lang && Object.hasOwn(LANGUAGES, lang) ? (lang as Language) : null
+  if (!invoice || !refund || (!registry.findChain(refund.chainId) && !isLightning(refund.chainId))) return null
   const path = `/claim/${invoiceId}/${refundId}/${token}`
-  return { invoice, refund, registry, language: languageOf(c), asked, path }
+  return { invoice, refund, registry, language: languageOf(c.req), asked: askedLanguage(c.req), path }
 }
 
+/** What is longer is cut off, and what is left is none. */
 async function formOf(c: ClaimContext): Promise<{ typed: string; step: unknown }> {
   const { address, step } = await formFields(c.req)
   return { typed: typeof address === 'string' ? address.trim().slice(0, TYPED_MAX) : '', step }
 }
 
 function page(c: ClaimContext, request: ClaimRequest, sent: Stage | null, status: 200 | 422 = 200) {
-  return c.html(claimPage(createView(request, sent)), status, claimHeaders())
-}
-
-function notFound(c: Context) {
-  const { notFoundTitle, notFoundText } = CLAIM_MESSAGES[languageOf(c)]
-  return c.html(messagePage(languageOf(c), notFoundTitle, notFoundText), 404, claimHeaders())
-}
-
-function failure(c: Context, status: 413 | 500) {
-  const { failureTitle, failureText } = LANGUAGES[languageOf(c)]
-  return c.html(messagePage(languageOf(c), failureTitle, failureText), status, claimHeaders())
-}
-
-function languageOf(c: Context): Language {
-  return chooseLanguage(c.req.query('lang'), c.req.header('accept-language'))
+  return c.html(textOf(claimPage(createView(request, sent))), status, HEADERS)
 }

@@ -1,8 +1,6 @@
 import type { Child } from 'hono/jsx'
-import { addressGroups, shortId } from '../checkout/format.ts'
-import { Coin, Fact, Note, Sign } from '../checkout/parts.tsx'
-import { Only } from '../checkout/stages/paying.tsx'
-import { isTestNetwork } from '../checkout/view.ts'
+import { Fact, IdFact, isTestNetwork, NetworkFact, TransactionFact } from '../page/facts.tsx'
+import { Address, Coin, Note, Only, Sign, Steps } from '../page/parts.tsx'
 import { AskForm, ConfirmForm } from './forms.tsx'
 import { type ClaimView, headline, linkTo, type Stage } from './view.ts'
 
@@ -15,6 +13,7 @@ export function CardOf({ view }: { view: ClaimView }) {
       return (
         <>
           <Offer view={view}>
+            {view.refund.transfers.length > 0 && view.refund.address === null && <p>{t.notPaid}</p>}
             <p>{t.askText}</p>
           </Offer>
           <div class="panel">
@@ -30,7 +29,7 @@ export function CardOf({ view }: { view: ClaimView }) {
             <p>{t.confirmText}</p>
           </Offer>
           <div class="panel">
-            <Groups address={stage.address} />
+            <Address address={stage.address} large />
             <Only>{t.onlyThis({ asset: view.asset.name, network: view.chain.name })}</Only>
             <ConfirmForm view={view} address={stage.address} />
           </div>
@@ -85,7 +84,7 @@ function Offer({ view, children }: { view: ClaimView; children: Child }) {
           <p class="words">{refund.reason}</p>
         </Note>
       )}
-      {isTestNetwork(chain) && <p class="test">{view.common.notRealMoney}</p>}
+      {isTestNetwork(chain) && <p class="test">{view.t.notRealMoney}</p>}
     </div>
   )
 }
@@ -97,14 +96,18 @@ function Told({ view, tone, children }: { view: ClaimView; tone: 'good' | 'busy'
       <h1>{headline(view)}</h1>
       <p class="price long">{view.amountText}</p>
       {children}
-      {isTestNetwork(view.chain) && <p class="test">{view.common.notRealMoney}</p>}
+      {isTestNetwork(view.chain) && <p class="test">{view.t.notRealMoney}</p>}
     </div>
   )
 }
 
+/** How many of the steps are behind it. */
+const STEPS_DONE: Partial<Record<Stage['kind'], number>> = { waiting: 1, sending: 2, sent: 3, done: 4 }
+
 /** The way a refund goes, and how far it is. */
 function Progress({ view, tone, text, children }: { view: ClaimView; tone: 'good' | 'busy'; text: string; children?: Child }) {
-  const { t, stage, refund } = view
+  const { t, stage, refund, invoice } = view
+  const steps = [t.stepGiven, t.stepApproved({ store: invoice.terms.storeName }), t.stepSent, t.stepConfirmed]
   return (
     <>
       <Told view={view} tone={tone}>
@@ -116,11 +119,11 @@ function Progress({ view, tone, text, children }: { view: ClaimView; tone: 'good
         )}
       </Told>
       <div class="panel">
-        <Steps view={view} stage={stage} />
+        <Steps names={steps} now={STEPS_DONE[stage.kind] ?? 0} />
         {refund.address && (
           <div class="sent-to">
             <h2>{t.toAddress}</h2>
-            <Groups address={refund.address} />
+            <Address address={shortened(refund.address)} large />
           </div>
         )}
         {children}
@@ -130,64 +133,31 @@ function Progress({ view, tone, text, children }: { view: ClaimView; tone: 'good
   )
 }
 
-function Steps({ view, stage }: { view: ClaimView; stage: Stage }) {
-  const { t, invoice } = view
-  const names = [t.stepGiven, t.stepApproved({ store: invoice.terms.storeName }), t.stepSent, t.stepConfirmed]
-  const now = { waiting: 1, sending: 2, sent: 3, done: 4 }[stage.kind as 'waiting' | 'sending' | 'sent' | 'done']
-  return (
-    <ol class="steps">
-      {names.map((name, at) => (
-        <li class={at < now ? 'done' : at === now ? 'now' : undefined} aria-current={at === now ? 'step' : undefined}>
-          {name}
-        </li>
-      ))}
-    </ol>
-  )
-}
-
 function Facts({ view }: { view: ClaimView }) {
-  const { t, common, chain, refund, invoice, stage } = view
+  const { t, chain, refund, invoice, stage } = view
   const { orderId, storeName, description } = invoice.terms
   const isEnded = stage.kind === 'failed' || stage.kind === 'cancelled'
   return (
     <dl>
       {!isEnded && <Fact name={t.youGet}>{view.amountText}</Fact>}
-      <Fact name={t.network}>
-        {chain.name} {isTestNetwork(chain) && <span class="tag">{common.testNetwork}</span>}
-      </Fact>
-      {refund.txid && (
-        <Fact name={t.transaction}>
-          <code translate="no">{shortId(refund.txid)}</code>{' '}
-          {chain.explorer && (
-            <a href={chain.explorer.replace('{txid}', refund.txid)} target="_blank" rel="noreferrer">
-              {t.lookUp}
-            </a>
-          )}
-        </Fact>
-      )}
+      <NetworkFact view={view} rail={chain} />
+      {refund.txid && <TransactionFact view={view} rail={chain} txid={refund.txid} />}
       {refund.reason && (
         <Fact name={t.messageFrom({ store: storeName })}>
           <span class="words">{refund.reason}</span>
         </Fact>
       )}
-      {description && <Fact name={common.description}>{description}</Fact>}
+      {description && <Fact name={t.description}>{description}</Fact>}
       {orderId && <Fact name={t.order}>{orderId}</Fact>}
-      <div class="ref">
-        <dt>{t.reference}</dt>
-        <dd class="id">
-          <code translate="no">{refund.id}</code>
-        </dd>
-      </div>
+      <IdFact name={t.reference} id={refund.id} />
     </dl>
   )
 }
 
-/** Groups of four with the ends stressed: what people compare. Selected by hand it is copied without gaps. */
-function Groups({ address }: { address: string }) {
-  const groups = addressGroups(address)
-  return (
-    <code class="address groups" translate="no">
-      {groups.map((group, at) => (at < 2 || at >= groups.length - 2 ? <b>{group}</b> : <i>{group}</i>))}
-    </code>
-  )
+/** A Lightning invoice is hundreds of letters that nobody compares. */
+function shortened(address: string): string {
+  return address.length <= SHOWN_MAX ? address : `${address.slice(0, 16)}…${address.slice(-8)}`
 }
+
+/** Longer than any address of a chain. */
+const SHOWN_MAX = 120

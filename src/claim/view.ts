@@ -1,12 +1,13 @@
-import { money } from '../checkout/format.ts'
-import { LANGUAGES, type Language, type Messages } from '../checkout/language.ts'
+import { isLightning } from '../bank/receive.ts'
 import { ADDRESSES_MAX, isOpen, type Refund } from '../invoice/refund.ts'
 import type { AddressFault } from '../invoice/refund-rpc.ts'
 import type { Invoice } from '../invoice/types.ts'
 import type { Asset } from '../money/asset.ts'
-import type { ChainConfig } from '../money/chain.ts'
-import type { Registry } from '../money/registry.ts'
-import { CLAIM_MESSAGES, type ClaimMessages } from './language.ts'
+import type { Rail, Registry } from '../money/registry.ts'
+import { money } from '../page/format.ts'
+import type { Language } from '../page/language.ts'
+import { MESSAGES, type Messages } from './language.ts'
+import { LIGHTNING_WORDS } from './messages/lightning.ts'
 
 /** What the payer is to see, decided from the refund and from what they just sent. */
 export type Stage =
@@ -25,12 +26,12 @@ export interface ClaimView {
   readonly refund: Refund
   readonly stage: Stage
   readonly asset: Asset
-  readonly chain: ChainConfig
+  readonly chain: Rail
   readonly language: Language
-  readonly t: ClaimMessages
-  /** The checkout's words, where they are the same. */
-  readonly common: Messages
+  readonly t: Messages
   readonly amountText: string
+  /** What an invoice of the payer has to ask for; where they give an address, the same as `amountText`. */
+  readonly askedText: string
   /** The language that was asked for by name; links hand it on. */
   readonly asked: Language | null
   /** The page's own path, which is a secret. */
@@ -45,17 +46,24 @@ export type ClaimRequest = Pick<ClaimView, 'invoice' | 'refund' | 'language' | '
 export function createView(request: ClaimRequest, sent: Stage | null, problem: 'tooMany' | null = null): ClaimView {
   const { invoice, refund, registry, language } = request
   const asset = registry.asset(refund.asset)
-  const t = CLAIM_MESSAGES[language]
+  const byLightning = isLightning(refund.chainId)
+  const t = byLightning ? { ...MESSAGES[language], ...LIGHTNING_WORDS[language] } : MESSAGES[language]
+  const amountText = money(asset, refund.units, language)
   return {
     ...request,
     stage: sent ?? stageOf(refund),
     asset,
-    chain: registry.chain(refund.chainId),
+    chain: registry.rail(refund.chainId),
     t,
-    common: LANGUAGES[language],
-    amountText: money(asset, refund.units, language),
+    amountText,
+    askedText: byLightning ? `${amountText} (${satsText(refund.units)})` : amountText,
     problem: problem && t[problem]({ store: invoice.terms.storeName }),
   }
+}
+
+/** As wallets count: in groups of three, with a space that is the same in every language. */
+function satsText(units: bigint): string {
+  return `${String(units).replace(/\B(?=(\d{3})+$)/g, '\u202f')}\u00a0sat`
 }
 
 export function stageOf(refund: Refund): Stage {

@@ -1,14 +1,16 @@
 import { DurableObject } from 'cloudflare:workers'
 import type { CoreEnv } from '../../workers/core/env.ts'
-import { isLightning, openAddress, type Place, readUntil } from '../bank/receive.ts'
+import { isLightning, openAddress } from '../bank/receive.ts'
 import type { PaymentObservation } from '../chain/rpc.ts'
 import { ratesSnapshot } from '../exchange/cache.ts'
 import { logEvent, reasonOf } from '../lib/log.ts'
 import { assert, err, ok, type Result } from '../lib/result.ts'
 import { registryOf } from '../money/registry.ts'
 import { Announcer } from './announcer.ts'
-import { type Command, decide, type LateRate, type LateRates } from './decide.ts'
+import { awaitsDeadline, deadlineLookAtMs, isReadToDeadline, reopensAfterDeadline } from './deadline.ts'
+import { type Command, decide } from './decide.ts'
 import { evolve, numbered } from './evolve.ts'
+import { lateRates } from './late-rates.ts'
 import { lightningBeside, lightningToRelease, lightningToRenew, memoOf } from './lightning.ts'
 import type { CancelRefusal, ClaimRefusal, RefundChange, RefundRequested, RequestRefund, RequestRefusal } from './refund-rpc.ts'
 import { Refunds } from './refunds.ts'
@@ -22,7 +24,7 @@ import type {
   ResolveRefusal,
 } from './rpc.ts'
 import { appendCommit, insertInvoice, loadEvents, loadFingerprint, loadInvoice } from './store.ts'
-import { buildTerms, priceNow } from './terms.ts'
+import { buildTerms } from './terms.ts'
 import type { Invoice, InvoiceEvent, InvoiceEventBody } from './types.ts'
 import { activationOf, deadlineOf, methodDue } from './view.ts'
 
@@ -30,9 +32,6 @@ import { activationOf, deadlineOf, methodDue } from './view.ts'
 const SOCKETS_MAX = 64
 /** A shopper who chose Bitcoin waits so long for the Lightning invoice that is shown with it. */
 const BESIDE_MAX_MS = 1_500
-/** While a chain is behind, the deadline is looked at again after so long, doubling to the last. */
-const DEADLINE_RETRY_MS = 2_000
-const DEADLINE_RETRY_MAX_MS = 60_000
 
 /**
  * One invoice. Each method reads, decides, appends to the log and arms the alarm in one synchronous block. What follows
@@ -113,8 +112,8 @@ export class InvoiceObject extends DurableObject<CoreEnv> implements InvoiceRpc 
   async observe(observations: readonly PaymentObservation[]): Promise<ObserveAnswer> {
     const invoice = this.#load()
     if (!invoice) return { known: false }
-    const command: Command = { type: 'observe', observations, lateRates: await this.#lateRates(invoice, observations) }
-    const deadlineRead = reopensAfterDeadline(invoice, command, Date.now()) && (await this.#isReadToDeadline(invoice))
+    const command: Command = { type: 'observe', observations, lateRates: await lateRates(this.env, invoice, observations) }
+    const deadlineRead = reopensAfterDeadline(invoice, command, Date.now()) && (await isReadToDeadline(this.env, invoice))
     const after = this.#apply({ ...command, deadlineRead }, Date.now())
     return { known: true, confirmationsWanted: Math.max(1, ...after.payments.map((payment) => payment.confirmationsWanted)) }
   }
@@ -256,48 +255,12 @@ export class InvoiceObject extends DurableObject<CoreEnv> implements InvoiceRpc 
   async #lookAtDeadline(): Promise<void> {
     const invoice = this.#load()
     if (!invoice || !awaitsDeadline(invoice) || Date.now() < deadlineOf(invoice)) return
-    if (await this.#isReadToDeadline(invoice)) {
+    if (await isReadToDeadline(this.env, invoice)) {
       this.#deadlineTries = 0
       this.#apply({ type: 'deadline' }, Date.now())
     } else {
       this.#deadlineTries++
     }
-  }
-
-  /** Whether every chain on which this invoice showed an address has been read up to its deadline. */
-  async #isReadToDeadline({ activations, terms }: Invoice): Promise<boolean> {
-    const shown = terms.methods.filter(({ asset }) => activations.some((active) => active.asset === asset))
-    const places = [...new Map(shown.map((method) => [`${method.chainId} ${method.walletId}`, method])).values()]
-    const read = await Promise.all(places.map((place) => this.#isReadUpTo(place, terms.expiresAtMs + (place.transitMs ?? 0))))
-    return read.every(Boolean)
-  }
-
-  async #isReadUpTo(place: Place, atMs: number): Promise<boolean> {
-    try {
-      const untilMs = await readUntil(this.env, place)
-      return untilMs !== null && untilMs >= atMs
-    } catch (thrown) {
-      logEvent('warn', 'chain_health_unknown', { chainId: place.chainId, reason: reasonOf(thrown) })
-      return false
-    }
-  }
-
-  /** What the whole price would be now, in the assets of late payments not known yet. */
-  async #lateRates(invoice: Invoice, observations: readonly PaymentObservation[]): Promise<LateRates> {
-    const { terms, payments } = invoice
-    if (terms.latePolicy !== 'accept_current_rate') return {}
-    const isNewAndLate = (seen: PaymentObservation) =>
-      seen.seenAtMs > terms.expiresAtMs && !payments.some(({ key }) => key === seen.key)
-    const assets = new Set(observations.filter(isNewAndLate).map((seen) => seen.assetCode))
-    if (assets.size === 0) return {}
-    const snapshot = await ratesSnapshot(this.env, Date.now())
-    const registry = registryOf(this.env)
-    const found: Record<string, LateRate> = {}
-    for (const code of assets) {
-      const now = priceNow(terms, registry.asset(code), registry, snapshot.rates)
-      if (now) found[code] = now
-    }
-    return found
   }
 
   /**
@@ -306,30 +269,14 @@ export class InvoiceObject extends DurableObject<CoreEnv> implements InvoiceRpc 
    */
   #arm(nowMs: number): void {
     const invoice = this.#existing()
-    const deadlineAtMs = deadlineOf(invoice)
-    // The longer nobody brings news, the less often they are asked for: a bank's statement may be days late.
-    const retryMaxMs = Math.max(DEADLINE_RETRY_MAX_MS, Math.floor((nowMs - deadlineAtMs) / 10))
-    const backoffMs = Math.min(DEADLINE_RETRY_MS * 2 ** Math.max(0, this.#deadlineTries - 1), retryMaxMs)
-    const deadlineMs = this.#deadlineTries > 0 ? nowMs + backoffMs : deadlineAtMs
     const refundsMs = this.#refunds.carrier.alarmAtMs(invoice, nowMs)
-    const times = [this.#announcer.dueAtMs, refundsMs, awaitsDeadline(invoice) ? deadlineMs : null].filter((time) => time !== null)
+    const deadlineMs = deadlineLookAtMs(invoice, this.#deadlineTries, nowMs)
+    const times = [this.#announcer.dueAtMs, refundsMs, deadlineMs].filter((time) => time !== null)
     const next = times.length > 0 ? Math.min(...times) : null
     if (next === null || (typeof this.#alarmAtMs === 'number' && this.#alarmAtMs <= next)) return
     this.#alarmAtMs = next
     this.ctx.storage.setAlarm(next)
   }
-}
-
-/** An invoice that is paid has no deadline; should its payment go away, the deadline counts again. */
-function awaitsDeadline(invoice: Invoice): boolean {
-  return invoice.status === 'new' && !invoice.deadlinePassed
-}
-
-/** Whether this would open a paid invoice again though its time is over. Then it is over at once, in the same commit. */
-function reopensAfterDeadline(invoice: Invoice, command: Command, nowMs: number): boolean {
-  if (invoice.status === 'new' || invoice.deadlinePassed || nowMs < deadlineOf(invoice)) return false
-  const events = decide(invoice, command, nowMs)
-  return events.ok && events.value.reduce<Invoice>(evolve, invoice).status === 'new'
 }
 
 function liveMessage(invoice: Invoice): string {

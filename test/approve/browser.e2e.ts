@@ -1,36 +1,23 @@
-import { mkdir } from 'node:fs/promises'
-import { createRequire } from 'node:module'
-import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createApprove } from '../../src/approve/routes.tsx'
+import { err } from '../../src/lib/result.ts'
 import { type Site, serve } from '../checkout/serve.ts'
 import { launchChromium } from '../chromium.ts'
-import { APPROVE_STATES, approveEnv, open } from './fixtures.ts'
+import { expectAccessible, expectFits, expectUnfoldedFits, pageToLookAt, SCHEMES } from '../page/browser.ts'
+import { APPROVE_STATES, approveEnv, open, pathOf } from './fixtures.ts'
 import { newPerson } from './people.ts'
-
-/** With GALLERY=<folder> every state is also left there as pictures: `approve-<state>-<width>-<scheme>.png`. */
-const GALLERY = process.env.GALLERY
-const AXE: { source: string } = createRequire(import.meta.url)('axe-core')
-const SIZES = [
-  { width: 320, height: 568 },
-  { width: 390, height: 844 },
-  { width: 1280, height: 800 },
-]
-/** Text that is wider than what it stands in, and so cut off. */
-const CUT_OFF = `[...document.querySelectorAll('.card *')]
-  .filter((element) => element.scrollWidth > element.clientWidth + 1 && element.clientWidth > 0 && !element.matches('.sr'))
-  .map((element) => element.outerHTML.slice(0, 120))`
 
 let browser: Browser
 let site: Site
+/** What the wallet makes of an approval. */
+let outcome: () => Promise<unknown>
 /** Passkeys are of a host with a name. */
 const origin = () => site.origin.replace('127.0.0.1', 'localhost')
 
 beforeAll(async () => {
   browser = await launchChromium()
-  if (GALLERY) await mkdir(GALLERY, { recursive: true })
-  const any = await approveEnv(APPROVE_STATES.ask ?? { changes: {} })
+  const any = await approveEnv(APPROVE_STATES.ask ?? { changes: {} }, () => outcome())
   site = await serve((request) => {
     const state = APPROVE_STATES[new URL(request.url).pathname.slice(1)]
     return state ? open(state) : createApprove().fetch(request, { ...any.env, ORIGIN: origin() })
@@ -42,49 +29,48 @@ afterAll(async () => {
   await site?.close()
 })
 
-interface AxeResult {
-  violations: { id: string; nodes: { html: string; failureSummary: string }[] }[]
-}
-
-async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(AXE.source)
-  const { violations } = await page.evaluate<AxeResult>('axe.run()')
-  return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html} ${node.failureSummary}`))
-}
-
-describe.each(['light', 'dark'] as const)('%s', (scheme) => {
+describe.each(SCHEMES)('%s', (scheme) => {
   let page: Page
   beforeAll(async () => {
-    // axe-core is injected, which the page's own policy rightly forbids.
-    page = await browser.newPage({ colorScheme: scheme, bypassCSP: true, reducedMotion: 'reduce' })
+    page = await pageToLookAt(browser, scheme)
   })
 
   test.each([...Object.keys(APPROVE_STATES), 'approver'])('%s: fits every width, and axe finds nothing', async (name) => {
     await page.goto(`${site.origin}/${name}`)
-    await fits(page, `${name}-${scheme}`)
-    // What is folded away is read too.
-    await page.setViewportSize({ width: 320, height: 568 })
-    await page.evaluate("document.querySelectorAll('details').forEach((details) => { details.open = true })")
-    expect(await page.evaluate(CUT_OFF), 'cut off when unfolded').toEqual([])
-    expect(await violations(page)).toEqual([])
+    await expectFits(page, `approve-${name}`, scheme)
+    await expectUnfoldedFits(page)
+    await expectAccessible(page)
   })
 })
 
 test('a passkey that was made is shown as a line to hand over, and tried out', async () => {
   const { page, register } = await newPerson(browser, { bypassCSP: true })
+  await page.goto(`${origin()}/approver`)
+  await page.getByLabel('Your name').fill('  ')
+  await page.getByRole('button', { name: 'Make the passkey' }).click()
+  await page.getByText('No passkey was made.').waitFor()
   const { approver } = await register(origin(), 'Ada')
   expect(approver).toMatchObject({ name: 'Ada', rpId: 'localhost', origin: origin() })
-  await fits(page, 'approver-made-light')
-  expect(await violations(page)).toEqual([])
+  await expectFits(page, 'approve-approver-made', 'light')
+  await expectAccessible(page)
 })
 
-/** At every width; leaves pictures where they are wanted. */
-async function fits(page: Page, name: string): Promise<void> {
-  for (const size of SIZES) {
-    await page.setViewportSize(size)
-    expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(size.width)
-    expect(await page.evaluate(CUT_OFF), `cut off at ${size.width} px`).toEqual([])
-    if (GALLERY && size.width >= 390)
-      await page.screenshot({ path: join(GALLERY, `approve-${name}-${size.width}.png`), fullPage: true })
+test('what came of an approval is told for as long as it is looked at, and a lost answer is no refusal', async () => {
+  const { page, register } = await newPerson(browser)
+  await register(origin(), 'Ada')
+  await page.goto(origin() + (await pathOf()))
+  const approve = () => page.getByRole('button', { name: 'Approve with passkey' }).click()
+  outcome = async () => err({ reason: 'too_many_approvals', detail: '' })
+  await approve()
+  const told = page.getByText('Too many approvals were tried for this transfer')
+  await told.waitFor()
+  for (let looks = 0; looks < 2; looks++) await page.waitForResponse((response) => response.url().includes('/card'))
+  expect(await told.isVisible()).toBe(true)
+
+  outcome = async () => {
+    throw new Error('the answer is lost')
   }
-}
+  await approve()
+  await page.getByText('No answer came').waitFor()
+  expect(await page.getByText('nothing was approved').count()).toBe(0)
+})

@@ -226,7 +226,7 @@ describe('taking values along', () => {
 
   test('an address selected by hand has no gaps', async () => {
     await open(invoiceOf('pay-btc'), async ({ page }) => {
-      const selected = 'getSelection().selectAllChildren(document.querySelector("[data-address]")), String(getSelection())'
+      const selected = 'getSelection().selectAllChildren(document.querySelector(".address")), String(getSelection())'
       expect(await page.evaluate(selected)).toBe(BTC_ADDRESS)
     })
   })

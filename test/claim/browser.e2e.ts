@@ -1,26 +1,11 @@
-import { mkdir } from 'node:fs/promises'
-import { createRequire } from 'node:module'
-import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createClaim } from '../../src/claim/routes.tsx'
 import { type Site, serve } from '../checkout/serve.ts'
 import { launchChromium } from '../chromium.ts'
 import { ADDRESS, REFUND_ID, refund } from '../invoice/refund-fixture.ts'
+import { expectAccessible, expectFits, pageToLookAt, SCHEMES } from '../page/browser.ts'
 import { CLAIM_STATES, type ClaimState, claimEnv, open, pathOf } from './fixtures.ts'
-
-/** With GALLERY=<folder> every state is also left there as pictures: `claim-<state>-<width>-<scheme>.png`. */
-const GALLERY = process.env.GALLERY
-const AXE: { source: string } = createRequire(import.meta.url)('axe-core')
-const SIZES = [
-  { width: 320, height: 568 },
-  { width: 390, height: 844 },
-  { width: 1280, height: 800 },
-]
-/** Text that is wider than what it stands in, and so cut off. */
-const CUT_OFF = `[...document.querySelectorAll('.card *')]
-  .filter((element) => element.scrollWidth > element.clientWidth + 1 && element.clientWidth > 0)
-  .map((element) => element.outerHTML.slice(0, 120))`
 
 let browser: Browser
 let site: Site
@@ -33,7 +18,6 @@ const asking = claimEnv(CLAIM_STATES.ask as ClaimState, async (_id, address) => 
 
 beforeAll(async () => {
   browser = await launchChromium()
-  if (GALLERY) await mkdir(GALLERY, { recursive: true })
   site = await serve((request) => {
     const { pathname } = new URL(request.url)
     const state = CLAIM_STATES[pathname.slice(1)]
@@ -46,33 +30,16 @@ afterAll(async () => {
   await site?.close()
 })
 
-interface AxeResult {
-  violations: { id: string; nodes: { html: string; failureSummary: string }[] }[]
-}
-
-async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(AXE.source)
-  const { violations } = await page.evaluate<AxeResult>('axe.run()')
-  return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html} ${node.failureSummary}`))
-}
-
-describe.each(['light', 'dark'] as const)('%s', (scheme) => {
+describe.each(SCHEMES)('%s', (scheme) => {
   let page: Page
   beforeAll(async () => {
-    // axe-core is injected, which the page's own policy rightly forbids.
-    page = await browser.newPage({ colorScheme: scheme, bypassCSP: true, reducedMotion: 'reduce' })
+    page = await pageToLookAt(browser, scheme)
   })
 
   test.each(Object.keys(CLAIM_STATES))('%s: fits every width, and axe finds nothing', async (name) => {
     await page.goto(`${site.origin}/${name}`)
-    for (const size of SIZES) {
-      await page.setViewportSize(size)
-      expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(size.width)
-      expect(await page.evaluate(CUT_OFF), `cut off at ${size.width} px`).toEqual([])
-      if (GALLERY && size.width >= 390)
-        await page.screenshot({ path: join(GALLERY, `claim-${name}-${size.width}-${scheme}.png`), fullPage: true })
-    }
-    expect(await violations(page)).toEqual([])
+    await expectFits(page, `claim-${name}`, scheme)
+    await expectAccessible(page)
   })
 })
 

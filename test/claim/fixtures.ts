@@ -7,6 +7,7 @@ import type { Invoice } from '../../src/invoice/types.ts'
 import type { ChainConfig } from '../../src/money/chain.ts'
 import type { EdgeEnv } from '../../workers/edge/env.ts'
 import { activation, INVOICE_ID, invoice, MAIN_CHAINS, payment, terms } from '../checkout/fixtures.ts'
+import { writeBolt11 } from '../gateways/lightning/encode.ts'
 import { ADDRESS, REFUND_ID, refund, TXID } from '../invoice/refund-fixture.ts'
 
 export const SECRET = 'claim-test-secret'
@@ -17,11 +18,28 @@ export interface ClaimState {
   readonly query?: string
   /** Sent by the form; null to look only. */
   readonly form?: Readonly<Record<string, string>>
-  readonly chains?: readonly ChainConfig[]
+  readonly chains?: readonly (ChainConfig | string)[]
   readonly storeName?: string
 }
 
 const ETH = { asset: 'USDC', chainId: EVM_LOCAL, units: 54_108_696n } as const
+const LN = { asset: 'BTC-LN', chainId: 'lightning:mainnet', units: 50_000n, custody: 'self' } as const
+const WITH_LIGHTNING = [...MAIN_CHAINS, 'lightning']
+const NOW_S = Math.floor(Date.now() / 1_000)
+/** An invoice of the payer. */
+const bolt11 = (msat: bigint, network = 'bc') =>
+  writeBolt11({
+    network,
+    msat,
+    paymentHash: '5a'.repeat(32),
+    createdAtS: NOW_S,
+    expiryS: 3_600,
+    key: '33'.repeat(32),
+    hinted: true,
+  })
+export const LN_INVOICE = bolt11(50_000_000n)
+const UNPAID = { id: REFUND_ID, address: LN_INVOICE, wantedAtMs: 0, replaced: false, version: 3, status: 'failed' } as const
+
 const LONG = 'Donaudampfschifffahrtsgesellschaftskapitänsmützenmanufaktur GmbH & Co. KG'
 
 /** Every state a payer can meet, by a name that is also the name of its picture. */
@@ -48,6 +66,20 @@ export const CLAIM_STATES: Readonly<Record<string, ClaimState>> = {
   unknown: { refund: refund('unknown') },
   done: { refund: refund('confirmed') },
   'done-usdc': { refund: refund('confirmed', { ...ETH, address: EVM_ADDRESS, txid: `0x${TXID}` }), query: 'lang=de' },
+  'ask-lightning': { refund: refund('awaiting_address', LN), chains: WITH_LIGHTNING },
+  'ask-lightning-wrong': {
+    refund: refund('awaiting_address', LN),
+    chains: WITH_LIGHTNING,
+    form: { address: bolt11(49_999_000n), step: 'check' },
+    query: 'lang=de',
+  },
+  'ask-lightning-again': {
+    refund: refund('awaiting_address', { ...LN, claims: 1, transfers: [UNPAID], detail: 'no route' }),
+    chains: WITH_LIGHTNING,
+    query: 'lang=uk',
+  },
+  'sent-lightning': { refund: refund('broadcast', { ...LN, address: LN_INVOICE }), chains: WITH_LIGHTNING },
+  'done-lightning': { refund: refund('confirmed', { ...LN, address: LN_INVOICE }), chains: WITH_LIGHTNING, query: 'lang=de' },
   failed: { refund: refund('failed', { detail: 'no money for the fee' }) },
   cancelled: { refund: refund('cancelled') },
 }

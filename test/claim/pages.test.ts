@@ -1,49 +1,27 @@
-import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { CLAIM_MESSAGES } from '../../src/claim/language.ts'
 import { REFUND_STATUSES } from '../../src/invoice/refund.ts'
 import { refund } from '../invoice/refund-fixture.ts'
-import { CLAIM_STATES, type ClaimState, open } from './fixtures.ts'
+import { expectDocument, expectHeaders, expectLinks, type Looked, lookAt } from '../page/look.ts'
+import { CLAIM_STATES, type ClaimState, LN_INVOICE, open } from './fixtures.ts'
 
-async function look(state: ClaimState): Promise<{ html: string; text: string; response: Response }> {
-  const response = await open(state)
-  const html = await response.text()
-  const text = html
-    .replace(/<style>.*?<\/style>/s, '')
-    .replace(/<[^>]+>/g, ' ')
-    .replace(/[\s\u00a0]+/g, ' ')
-  return { html, text, response }
+async function look(state: ClaimState): Promise<Looked> {
+  return lookAt(await open(state))
 }
 const named = (name: string) => look(CLAIM_STATES[name] as ClaimState)
 
 describe.each(Object.keys(CLAIM_STATES))('%s', (name) => {
   test('is one document in one language, with one headline and nothing that could run', async () => {
-    const { html } = await named(name)
-    expect(html).toMatch(/^<!doctype html><html lang="(en|de|uk)">/)
-    expect(html.match(/<h1/g)).toHaveLength(1)
-    expect(html).not.toMatch(/<script|\son[a-z]+=|\sstyle=|javascript:/)
-    const ids = [...html.matchAll(/\sid="([^"]+)"/g)].map(([, id]) => id)
-    expect(new Set(ids).size).toBe(ids.length)
-    for (const [, refs] of html.matchAll(/aria-describedby="([^"]+)"/g))
-      for (const id of refs?.split(' ') ?? []) expect(ids).toContain(id)
-    for (const [, id] of html.matchAll(/<label for="([^"]+)"/g)) expect(ids).toContain(id)
+    expectDocument((await named(name)).html, null)
   })
 
   test('tells nobody of its address, is in no index, no cache and no frame, and loads nothing', async () => {
-    const { html, response } = await named(name)
-    const style = /<style>(.*?)<\/style>/s.exec(html)?.[1] ?? ''
-    const hash = createHash('sha256').update(style).digest('base64')
-    expect(response.headers.get('content-security-policy')).toBe(
-      `default-src 'none'; style-src 'sha256-${hash}'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'`,
+    const looked = await named(name)
+    expectHeaders(
+      looked,
+      (style) =>
+        `default-src 'none'; style-src ${style}; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'`,
     )
-    expect(response.headers.get('referrer-policy')).toBe('no-referrer')
-    expect(response.headers.get('cache-control')).toBe('no-store')
-    expect(response.headers.get('x-robots-tag')).toBe('noindex, nofollow')
-    expect(html).toContain('<meta name="robots" content="noindex"/>')
-    expect(response.headers.get('set-cookie')).toBeNull()
-    for (const [, url] of html.matchAll(/\s(?:href|src|action)="([^"]+)"/g))
-      expect(url).toMatch(/^(\/claim\/|data:image\/svg|https:\/\/explorer\.example\/tx\/)/)
-    expect(html).not.toMatch(/href="https[^>]*(?<!rel="noreferrer")>/)
+    expectLinks(looked.html, /^(\/claim\/|data:image\/svg|https:\/\/explorer\.example\/tx\/)/)
   })
 })
 
@@ -114,16 +92,35 @@ test('what a merchant typed cannot become markup', async () => {
   expect(html).not.toMatch(/<script|<img/)
 })
 
-test('every language says everything, each in its own words', () => {
-  const { en, ...others } = CLAIM_MESSAGES
-  const names = { store: '{store}', amount: '{amount}', asset: '{asset}', network: '{network}' }
-  const told = (text: unknown): string => (typeof text === 'function' ? text(names) : String(text))
-  for (const messages of Object.values(others)) {
-    expect(Object.keys(messages)).toEqual(Object.keys(en))
-    for (const [key, text] of Object.entries(messages)) {
-      const english = told(en[key as keyof typeof en])
-      expect(told(text), key).not.toBe(english)
-      for (const name of Object.values(names)) expect(told(text).includes(name), `${key} and ${name}`).toBe(english.includes(name))
-    }
-  }
+describe('by Lightning', () => {
+  test('an invoice for exactly the amount is asked for, in satoshi too, and no confirmation of its letters', async () => {
+    const { text, html } = await named('ask-lightning')
+    expect(text).toMatch(/Your Lightning invoice for 0\.0005.BTC \(50.000.sat\)/)
+    expect(text).toContain('A Lightning address (name@example.com) or an LNURL cannot be used here.')
+    expect(html).toMatch(/value="check">Send it there</)
+    expect(html).toContain('maxlength="2000"')
+  })
+
+  test('what is wrong with it is said at the field, in the payer’s language', async () => {
+    const { text, response } = await named('ask-lightning-wrong')
+    expect(response.status).toBe(422)
+    expect(text).toMatch(
+      /Diese Rechnung lautet auf einen anderen Betrag. Bitte erstellen Sie eine über genau 0\.0005.BTC \(50.000.sat\)/,
+    )
+  })
+
+  test('one that could not be paid is said to be so, and another is asked for', async () => {
+    expect((await named('ask-lightning-again')).text).toContain('Рахунок, який ви дали раніше, не вдалося оплатити')
+  })
+
+  test('its way is told in words of its own, and the invoice is not shown in full', async () => {
+    const sent = await named('sent-lightning')
+    expect(sent.text).toContain('It is being paid.')
+    expect(sent.text).toContain('Payment hash')
+    expect(sent.html).not.toContain(LN_INVOICE)
+    expect((await named('done-lightning')).text).toContain('In Ihrer Wallet angekommen')
+    const paid = CLAIM_STATES['done-lightning'] as ClaimState
+    const queued = { ...paid, refund: { ...paid.refund, status: 'queued' as const }, query: 'lang=uk' }
+    expect((await look(queued)).text).toContain('Доки його оплата не почалася, можна вказати інший.')
+  })
 })

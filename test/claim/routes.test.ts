@@ -3,7 +3,7 @@ import { createClaim } from '../../src/claim/routes.tsx'
 import { err } from '../../src/lib/result.ts'
 import { BTC_ADDRESS } from '../checkout/fixtures.ts'
 import { ADDRESS, REFUND_ID, refund } from '../invoice/refund-fixture.ts'
-import { CLAIM_STATES, type ClaimState, claimEnv, formOf, invoiceOf, pathOf } from './fixtures.ts'
+import { CLAIM_STATES, type ClaimState, claimEnv, formOf, invoiceOf, LN_INVOICE, pathOf } from './fixtures.ts'
 
 const claim = createClaim()
 const ASK = CLAIM_STATES.ask as ClaimState
@@ -97,6 +97,20 @@ describe('the form', () => {
     const response = await claim.request(await pathOf(), formOf({ address, step: 'confirm' }), env)
     expect(response.status).toBe(422)
     expect(calls).toEqual(['read'])
+  })
+
+  test('takes a Lightning invoice at once, as wallets copy it: there is nothing in it to be compared', async () => {
+    const { env, calls } = claimEnv(CLAIM_STATES['ask-lightning'] as ClaimState)
+    for (const [address, status] of [
+      [`lightning:${LN_INVOICE.toUpperCase()}`, 303],
+      [LN_INVOICE.replace(/.{80}/g, '$& \n'), 303],
+      [ADDRESS, 422],
+      ['lnurl1dp68gurn8ghj7', 422],
+    ] as const) {
+      const response = await claim.request(await pathOf(), formOf({ address, step: 'check' }), env)
+      expect(response.status).toBe(status)
+    }
+    expect(calls.filter((call) => call.startsWith('claim'))).toHaveLength(2)
   })
 
   test('refuses the address that was paid to', async () => {

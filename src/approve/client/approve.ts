@@ -58,10 +58,13 @@ async function approve(): Promise<void> {
     signature: toBase64Url(signature),
   }
   const headers = { 'content-type': 'application/json' }
-  const answer = await fetch(path + location.search, { method: 'POST', headers, body: JSON.stringify(approval) })
-  if (answer.status >= 500 || answer.status === 404) throw answer
+  const answer = await fetch(path + location.search, { method: 'POST', headers, body: JSON.stringify(approval) }).catch(() => null)
+  // It may have been taken all the same: that is not known, and the next looks will show it.
+  if (!answer || answer.status >= 500) return say(body.dataset.unsure)
+  if (answer.status === 404) throw answer
   swap(await answer.text())
-  say(answer.ok ? body.dataset.given : '')
+  // Not in the card: the next look brings one that knows nothing of it.
+  say(answer.ok ? body.dataset.given : card().dataset.problem)
 }
 
 function isAsShown(intent: ShownIntent): boolean {

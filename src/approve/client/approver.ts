@@ -1,6 +1,6 @@
 /** The script of `/approver`: makes a passkey in this browser and shows the line that makes it known. It sends nothing. */
 
-import { watchCopies } from '../../checkout/client/copy.ts'
+import { watchCopies } from '../../page/client/copy.ts'
 import { toBase64Url } from './base64.ts'
 
 /** WebAuthn: ES256 is -7 among COSE's algorithms (RFC 9053). */
@@ -30,7 +30,7 @@ document.querySelector('[data-try]')?.addEventListener('click', async () => {
 watchCopies(body, say)
 
 async function make(name: string): Promise<string | undefined> {
-  if (!name) return ''
+  if (!name) return body.dataset.notMade
   const credential = (await navigator.credentials.create({
     publicKey: {
       rp: { id: rpId, name: 'Paytomat' },

@@ -38,6 +38,8 @@ export const de: ApproveMessages = {
   changed: 'Was Sie gesehen haben, hat sich geändert. Bitte sehen Sie es noch einmal an.',
   tooMany: 'Für diese Überweisung wurden zu viele Freigaben versucht. Brechen Sie sie ab und legen Sie sie neu an.',
   failed: 'Das hat nicht geklappt, und nichts wurde freigegeben. Bitte versuchen Sie es noch einmal.',
+  unsure:
+    'Es kam keine Antwort. Ob Ihre Freigabe angekommen ist, zeigt sich hier gleich; wenn nicht, versuchen Sie es bitte noch einmal.',
   unused: 'Nichts wurde freigegeben: Es wurde kein Passkey benutzt.',
   differs:
     'Was diese Seite zeigt, ist nicht das, was signiert würde. Geben Sie es nicht frei, und sagen Sie Ihrem Betreiber Bescheid.',

@@ -37,6 +37,7 @@ export const en = {
   changed: 'What you looked at has changed. Please look at it again.',
   tooMany: 'Too many approvals were tried for this transfer. Cancel it and make it again.',
   failed: 'That did not work, and nothing was approved. Please try again.',
+  unsure: 'No answer came. Whether your approval was taken shows here in a moment; if not, please try again.',
   unused: 'Nothing was approved: no passkey was used.',
   differs: 'What this page shows is not what would be signed. Do not approve it, and tell your operator.',
 

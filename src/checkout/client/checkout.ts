@@ -3,8 +3,8 @@
  * a payment, copying, and the word to a page around this one.
  */
 
+import { watchCopies } from '../../page/client/copy.ts'
 import { createClock } from './clock.ts'
-import { watchCopies } from './copy.ts'
 import { follow } from './follow.ts'
 import { tellParent } from './parent.ts'
 import { createReturn } from './return.ts'

@@ -1,16 +1,11 @@
-import type { Messages } from '../language.ts'
+import type { CheckoutMessages } from '../language.ts'
 
-export const de: Messages = {
-  languageName: 'Deutsch',
+export const de: CheckoutMessages = {
   payTitle: (p) => `${p.amount} an ${p.store} zahlen`,
   amountToPay: 'Zu zahlen',
   stillToPay: 'Noch zu zahlen',
   order: (p) => `Bestellung ${p.id}`,
-  testNetwork: 'Testnetz',
   testRate: 'Testkurs',
-  notRealMoney: 'Dies ist ein Test. Es wird kein echtes Geld verwendet.',
-  language: 'Sprache',
-  paymentsBy: 'Zahlungen mit',
 
   chooseHeading: 'Wie möchten Sie zahlen?',
   chooseHint: 'Adresse und genauer Betrag folgen im nächsten Schritt.',
@@ -24,13 +19,10 @@ export const de: Messages = {
   qrLabel: (p) => `QR-Code: ${p.amount} zahlen`,
   openInWallet: 'In der Wallet öffnen',
   copyLink: 'Zahlungslink kopieren',
-  copy: 'Kopieren',
   copyAmount: 'Betrag kopieren',
   copyAddress: 'Adresse kopieren',
   copyReference: 'Referenz kopieren',
   copyTransaction: 'Transaktionsnummer kopieren',
-  copied: 'Kopiert',
-  copyFailed: 'Das Kopieren hat nicht geklappt. Bitte markieren und kopieren Sie den Text selbst.',
   sendOnly: (p) => `Senden Sie nur ${p.asset} im Netzwerk ${p.network}. Alles andere kann an dieser Adresse verloren gehen.`,
   waiting: 'Wir warten auf Ihre Zahlung',
   updatesItself: 'Diese Seite aktualisiert sich von selbst.',
@@ -159,8 +151,6 @@ export const de: Messages = {
 
   notFoundTitle: 'Wir finden diese Zahlung nicht',
   notFoundText: 'Bitte prüfen Sie, ob der Link vollständig ist, oder bitten Sie den Shop um einen neuen.',
-  failureTitle: 'Das hat nicht geklappt',
-  failureText: 'Bei uns ist etwas schiefgegangen. Es geht nichts verloren: Bitte laden Sie die Seite gleich noch einmal.',
   connectionLost: 'Verbindung unterbrochen. Neuer Versuch…',
 
   developmentOnly: 'Nur zur Entwicklung',

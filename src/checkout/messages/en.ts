@@ -1,15 +1,10 @@
 /** Every text of the checkout. The other languages have the type of this one: a missing key does not compile. */
 export const en = {
-  languageName: 'English',
   payTitle: (p: { amount: string; store: string }) => `Pay ${p.amount} to ${p.store}`,
   amountToPay: 'Amount to pay',
   stillToPay: 'Still to pay',
   order: (p: { id: string }) => `Order ${p.id}`,
-  testNetwork: 'Test network',
   testRate: 'Test rate',
-  notRealMoney: 'This is a test. No real money is used.',
-  language: 'Language',
-  paymentsBy: 'Payments by',
 
   chooseHeading: 'How would you like to pay?',
   chooseHint: 'The address and exact amount come next.',
@@ -23,13 +18,10 @@ export const en = {
   qrLabel: (p: { amount: string }) => `QR code: pay ${p.amount}`,
   openInWallet: 'Open in wallet',
   copyLink: 'Copy payment link',
-  copy: 'Copy',
   copyAmount: 'Copy amount',
   copyAddress: 'Copy address',
   copyReference: 'Copy reference',
   copyTransaction: 'Copy transaction id',
-  copied: 'Copied',
-  copyFailed: 'Copying did not work. Please select the text and copy it.',
   sendOnly: (p: { asset: string; network: string }) =>
     `Send only ${p.asset} on the ${p.network} network. Anything else sent to this address may be lost.`,
   waiting: 'Waiting for your payment',
@@ -155,8 +147,6 @@ export const en = {
 
   notFoundTitle: 'We can’t find this payment',
   notFoundText: 'Please check that the link is complete, or ask the shop for a new one.',
-  failureTitle: 'That didn’t work',
-  failureText: 'Something went wrong on our side. Nothing is lost: please load the page again in a moment.',
   connectionLost: 'Connection lost. Trying again…',
 
   developmentOnly: 'Development only',

@@ -1,16 +1,11 @@
-import type { Messages } from '../language.ts'
+import type { CheckoutMessages } from '../language.ts'
 
-export const uk: Messages = {
-  languageName: 'Українська',
+export const uk: CheckoutMessages = {
   payTitle: (p) => `Сплатити ${p.amount} на користь ${p.store}`,
   amountToPay: 'До сплати',
   stillToPay: 'Залишилося сплатити',
   order: (p) => `Замовлення ${p.id}`,
-  testNetwork: 'Тестова мережа',
   testRate: 'Тестовий курс',
-  notRealMoney: 'Це перевірка. Справжні гроші не використовуються.',
-  language: 'Мова',
-  paymentsBy: 'Платежі через',
 
   chooseHeading: 'Як бажаєте сплатити?',
   chooseHint: 'Адреса й точна сума — на наступному кроці.',
@@ -24,13 +19,10 @@ export const uk: Messages = {
   qrLabel: (p) => `QR-код: сплатити ${p.amount}`,
   openInWallet: 'Відкрити в гаманці',
   copyLink: 'Копіювати платіжне посилання',
-  copy: 'Копіювати',
   copyAmount: 'Копіювати суму',
   copyAddress: 'Копіювати адресу',
   copyReference: 'Копіювати номер платежу',
   copyTransaction: 'Копіювати ідентифікатор транзакції',
-  copied: 'Скопійовано',
-  copyFailed: 'Не вдалося скопіювати. Виділіть текст і скопіюйте його вручну.',
   sendOnly: (p) => `Надсилайте лише ${p.asset} у мережі ${p.network}. Усе інше, надіслане на цю адресу, може бути втрачено.`,
   waiting: 'Очікуємо на ваш платіж',
   updatesItself: 'Ця сторінка оновлюється сама.',
@@ -153,8 +145,6 @@ export const uk: Messages = {
 
   notFoundTitle: 'Платіж не знайдено',
   notFoundText: 'Перевірте, чи посилання повне, або попросіть у магазину нове.',
-  failureTitle: 'Не вийшло',
-  failureText: 'Щось пішло не так на нашому боці. Нічого не втрачено: оновіть сторінку за мить.',
   connectionLost: 'З’єднання втрачено. Пробуємо знову…',
 
   developmentOnly: 'Лише для розробки',

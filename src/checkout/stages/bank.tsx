@@ -4,11 +4,11 @@ import { printIban } from '../../gateways/sepa/iban.ts'
 import { printReference } from '../../gateways/sepa/reference.ts'
 import { isAlive } from '../../invoice/view.ts'
 import { assert } from '../../lib/result.ts'
-import { transferAmount } from '../format.ts'
-import { Copy, Payments } from '../parts.tsx'
+import { transferAmount } from '../../page/format.ts'
+import { Copy, Only } from '../../page/parts.tsx'
 import { assetOf, type View } from '../view.ts'
 import { AmountLead } from './lead.tsx'
-import { Lost, MethodHead, Only, type PayStage, Qr, RateLine, Waiting } from './paying.tsx'
+import { Aside, Lost, MethodHead, type PayStage, Qr, Waiting } from './paying.tsx'
 
 /** What a shopper types into the form of their bank, each value with its button, and the code that fills it in. */
 export function PayByBank({ view, stage }: { view: View; stage: PayStage }) {
@@ -37,13 +37,11 @@ export function PayByBank({ view, stage }: { view: View; stage: PayStage }) {
         <Order view={view} account={account} amount={amount} ticker={asset.ticker} />
         <Only>{t.exactReference}</Only>
       </div>
-      <div class="panel aside">
-        <Payments view={view} />
-        {method.rate && <RateLine view={view} rate={method.rate} />}
+      <Aside view={view} method={method}>
         <Waiting view={view}>
           <span class="soft">{t.transferTakes({ store: invoice.terms.storeName })}</span>
         </Waiting>
-      </div>
+      </Aside>
     </>
   )
 }

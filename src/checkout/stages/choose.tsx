@@ -1,8 +1,10 @@
 import type { MethodTerms } from '../../invoice/types.ts'
 import { methodDue } from '../../invoice/view.ts'
-import { roughAmount } from '../format.ts'
-import { Coin, isTest, Payments } from '../parts.tsx'
-import { assetOf, isTestNetwork, linkTo, methodName, networkName, railOf, signOf, type View } from '../view.ts'
+import { isTestNetwork } from '../../page/facts.tsx'
+import { roughAmount } from '../../page/format.ts'
+import { Coin } from '../../page/parts.tsx'
+import { isTest, Payments } from '../parts.tsx'
+import { assetOf, linkTo, methodName, networkName, railOf, signOf, type View } from '../view.ts'
 import { AmountLead } from './lead.tsx'
 
 /** Nothing is allocated until the shopper presses a button: each is a POST, so that no crawler takes an address. */
@@ -44,7 +46,7 @@ export function Methods({ view, methods }: { view: View; methods: readonly Metho
             <span class="cost">
               {roughAmount(asset, methodDue(view.invoice, method))} <small>{asset.ticker}</small>
             </span>
-            <svg class="go" viewBox="0 0 20 20" aria-hidden="true">
+            <svg viewBox="0 0 20 20" aria-hidden="true">
               <path d="M7.5 4.5L13 10l-5.5 5.5" />
             </svg>
           </button>

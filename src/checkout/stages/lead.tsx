@@ -1,7 +1,8 @@
 import type { Child } from 'hono/jsx'
+import { dayText, timeText } from '../../page/format.ts'
+import { Sign, type Tone } from '../../page/parts.tsx'
 import { countdownText } from '../countdown.ts'
-import { dayText, timeText } from '../format.ts'
-import { isTest, Sign } from '../parts.tsx'
+import { isTest } from '../parts.tsx'
 import { clockOf, headline, paidText, type View } from '../view.ts'
 
 /** Characters from which a price is written smaller, so that it stays in one piece, the clock beside it. */
@@ -62,7 +63,7 @@ export function AmountLead({ view }: { view: View }) {
 }
 
 /** The first column of every other stage: a sign, what has happened, and what it means. */
-export function SignLead({ view, tone, children }: { view: View; tone: 'good' | 'busy' | 'warn' | 'bad'; children: Child }) {
+export function SignLead({ view, tone, children }: { view: View; tone: Tone; children: Child }) {
   return (
     <div class="lead told">
       <Sign tone={tone} />

@@ -1,4 +1,5 @@
-import { Note, OrderFacts, Payments, ReferenceFact, ReturnLink } from '../parts.tsx'
+import { Note } from '../../page/parts.tsx'
+import { OrderFacts, Payments, ReferenceFact, ReturnLink } from '../parts.tsx'
 import type { Stage } from '../stage.ts'
 import { paidText, type View } from '../view.ts'
 import { SignLead } from './lead.tsx'

@@ -1,7 +1,9 @@
 import { isLive } from '../../invoice/refund.ts'
 import { isAlive } from '../../invoice/view.ts'
-import { timeText } from '../format.ts'
-import { Fact, Note, OrderFacts, Payments, ReferenceFact, ReturnLink } from '../parts.tsx'
+import { Fact } from '../../page/facts.tsx'
+import { timeText } from '../../page/format.ts'
+import { Note } from '../../page/parts.tsx'
+import { OrderFacts, Payments, ReferenceFact, ReturnLink } from '../parts.tsx'
 import { showMoney, type View } from '../view.ts'
 import { Price, SignLead } from './lead.tsx'
 

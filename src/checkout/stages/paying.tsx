@@ -2,11 +2,13 @@ import type { Child } from 'hono/jsx'
 import type { MethodTerms } from '../../invoice/types.ts'
 import type { Asset } from '../../money/asset.ts'
 import type { Rate } from '../../money/rate.ts'
-import { rateText } from '../format.ts'
-import { Coin, Note } from '../parts.tsx'
+import { isTestNetwork } from '../../page/facts.tsx'
+import { rateText } from '../../page/format.ts'
+import { Coin, Note } from '../../page/parts.tsx'
+import { Payments } from '../parts.tsx'
 import { qrPath } from '../qr.ts'
 import { type LostStatus, lostPayment, type Stage } from '../stage.ts'
-import { assetOf, isTestNetwork, methodName, networkName, railOf, signOf, type View } from '../view.ts'
+import { assetOf, methodName, networkName, railOf, signOf, type View } from '../view.ts'
 import { Methods } from './choose.tsx'
 
 export type PayStage = Extract<Stage, { kind: 'pay' }>
@@ -57,15 +59,14 @@ export function MethodHead({ view, asset, method }: { view: View; asset: Asset; 
   )
 }
 
-/** The one thing that must not be done otherwise. */
-export function Only({ children }: { children: Child }) {
+/** The second panel while money is awaited: what has come so far, at which rate, and that it is looked for. */
+export function Aside({ view, method, children }: { view: View; method: MethodTerms; children: Child }) {
   return (
-    <p class="only">
-      <svg viewBox="0 0 20 20" aria-hidden="true">
-        <path d="M10 3l7.8 13.5H2.2zM10 8v4m0 2.2v.1" />
-      </svg>
-      <span>{children}</span>
-    </p>
+    <div class="panel aside">
+      <Payments view={view} />
+      {method.rate && <RateLine view={view} rate={method.rate} />}
+      {children}
+    </div>
   )
 }
 
@@ -92,7 +93,7 @@ export function Qr({ text, label }: { text: string; label: string }) {
   )
 }
 
-export function RateLine({ view, rate }: { view: View; rate: Rate }) {
+function RateLine({ view, rate }: { view: View; rate: Rate }) {
   const { t } = view
   const quote = assetOf(view, view.invoice.terms.currency)
   return (

@@ -7,6 +7,7 @@ export const de: ClaimMessages = {
     'Geben Sie an, wohin das Geld gehen soll. Mehr braucht es nicht, und niemand fragt Sie nach einem Passwort oder Ihren Wiederherstellungswörtern.',
   keepSecret: 'Behalten Sie diesen Link für sich: Wer ihn hat, bestimmt, wohin das Geld geht.',
   messageFrom: ({ store }) => `Nachricht von ${store}`,
+  description: 'Für',
   order: 'Bestellung',
   reference: 'Referenz',
   network: 'Netzwerk',
@@ -24,6 +25,11 @@ export const de: ClaimMessages = {
   ownAddress: 'Das ist die Adresse, an die Sie gezahlt haben. Bitte geben Sie eine eigene an.',
   notPayable:
     'An diese Adresse kann die Rückzahlung nicht gesendet werden: Vielleicht stimmt ein Zeichen nicht, oder der Betrag ist für ihre Art zu klein. Bitte geben Sie eine andere an.',
+
+  wrongAmount: ({ amount }) => `Diese Rechnung lautet auf einen anderen Betrag. Bitte erstellen Sie eine über genau ${amount}.`,
+  expired: 'Diese Rechnung ist abgelaufen oder läuft gleich ab. Bitte erstellen Sie in Ihrer Wallet eine neue.',
+  notPaid:
+    'Die Rechnung, die Sie vorher angegeben haben, konnte nicht bezahlt werden und wird es auch nicht mehr. Bitte erstellen Sie eine neue.',
 
   confirmTitle: 'Ist das Ihre Adresse?',
   confirmText:

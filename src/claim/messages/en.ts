@@ -5,12 +5,13 @@ export const en = {
   askText: 'Say where it is to be sent. Nothing else is needed, and nobody will ask you for a password or a recovery phrase.',
   keepSecret: 'Keep this link to yourself: whoever has it can say where the money goes.',
   messageFrom: (p: { store: string }) => `Message from ${p.store}`,
+  description: 'For',
   order: 'Order',
   reference: 'Reference',
   network: 'Network',
   youGet: 'You get',
 
-  addressLabel: (p: { asset: string; network: string }) => `Your ${p.asset} address on the ${p.network} network`,
+  addressLabel: (p: { asset: string; network: string; amount: string }) => `Your ${p.asset} address on the ${p.network} network`,
   addressHint:
     'Copy it from your own wallet, or from where your exchange shows how to deposit. The address you paid from is often not yours.',
   onlyThis: (p: { asset: string; network: string }) =>
@@ -22,6 +23,10 @@ export const en = {
   ownAddress: 'This is the address you paid to. Please give one of your own.',
   notPayable:
     'The refund cannot be sent to this address: a character may be wrong, or the amount is too small for its kind. Please give another one.',
+
+  wrongAmount: (p: { amount: string }) => `This invoice asks for another amount. Please make one for exactly ${p.amount}.`,
+  expired: 'This invoice has expired, or is about to. Please make a new one in your wallet.',
+  notPaid: 'The invoice you gave before could not be paid, and never will be. Please make a new one.',
 
   confirmTitle: 'Is this your address?',
   confirmText: 'Compare it with the one in your wallet, group by group. What is sent to a wrong address cannot be brought back.',
