@@ -1,12 +1,15 @@
+import { decodeBolt11 } from '../gateways/lightning/bolt11.ts'
+import { isHash } from '../gateways/lightning/call.ts'
 import { rfc3339 } from '../lib/clock.ts'
-import { ok, type Result } from '../lib/result.ts'
-import type { LightningRpc, NodeName } from '../lightning/rpc.ts'
+import { err, ok, type Result } from '../lib/result.ts'
+import { GIVEN_MAX, type LightningRpc, type NodeName } from '../lightning/rpc.ts'
 import { formatDecimal } from '../money/amount.ts'
 import { lightningRailOf, registryOf } from '../money/registry.ts'
 import { type Answer, type Call, steadily } from './call.ts'
 import type { Problem } from './problems.ts'
+import { isOwnInvoice } from './wallet-access.ts'
 
-type StoreNode = { readonly id: string } & NodeName
+export type StoreNode = { readonly id: string } & NodeName
 
 /** The store's Lightning nodes among its wallets, as `GET /v1/wallets` lists them. */
 export function lightningWallets(call: Call): Promise<object[]> {
@@ -41,10 +44,14 @@ export function ownNode(call: Call): StoreNode | null {
 /** What the node has in its channels, asked now: there is no older reading to be shown. */
 export async function readNodeBalance(call: Call, node: StoreNode): Promise<Result<Answer, Problem>> {
   const { assetCode, name } = lightningRailOf(registryOf(call.env), node.chainId)
-  const answer = await askNode(call, node, (object) => object.balance())
+  const [answer, outgoing] = await Promise.all([
+    askNode(call, node, (object) => object.balance()),
+    askNode(call, node, (object) => object.outgoing()),
+  ])
   const { decimals } = registryOf(call.env).asset(assetCode)
   const confirmed = answer.ok ? formatDecimal(answer.value, decimals) : null
-  const nothing = answer.ok ? formatDecimal(0n, decimals) : null
+  const pending = answer.ok ? formatDecimal(0n, decimals) : null
+  const [leaving, reserved] = [outgoing.leaving, outgoing.reserved].map((units) => formatDecimal(units, decimals))
   const chain = {
     chain: node.chainId,
     name,
@@ -55,17 +62,69 @@ export async function readNodeBalance(call: Call, node: StoreNode): Promise<Resu
     refreshing: false,
     error: answer.ok ? null : { ...answer.error, at: rfc3339(call.nowMs) },
     payer: null,
-    assets: [{ asset: assetCode, confirmed, pending: nothing, leaving: nothing, reserved: formatDecimal(0n, decimals) }],
+    assets: [{ asset: assetCode, confirmed, pending, leaving, reserved }],
   }
   return ok({ status: 200, body: { object: 'wallet_balance', walletId: node.id, custody: 'self', chains: [chain] } })
 }
 
+/** A page of the node's invoices that were made for invoices of this store, the oldest first. */
+export async function listNodeInvoices(
+  call: Call,
+  node: StoreNode,
+  { from, limit }: { readonly from: number; readonly limit: number },
+): Promise<Result<Answer, Problem>> {
+  const most = Math.min(limit, GIVEN_MAX - 1)
+  const given = await askNode(call, node, (object) => object.given(from, most + 1))
+  const page = given.slice(0, most)
+  const own = await Promise.all(page.map(({ invoiceId }) => isOwnInvoice(call, invoiceId)))
+  const data = page
+    .filter((_one, at) => own[at])
+    .map((one) => {
+      const assets = one.paidUnits === null ? [] : [sumsOf(call, node, one.paidUnits)]
+      const chains = [{ chain: node.chainId, address: one.bolt11, assets }]
+      return { object: 'wallet_address', index: one.index, invoiceId: one.invoiceId, chains }
+    })
+  return ok({ status: 200, body: { data, nextCursor: given.length > most ? String(given[most]?.index) : null } })
+}
+
+/** What one invoice of the node was paid: named by itself, or by its payment hash. */
+export async function readNodeInvoice(call: Call, node: StoreNode): Promise<Result<Answer, Problem>> {
+  const text = call.param('address')
+  const read = isHash(text) ? null : decodeBolt11(text)
+  const hash = isHash(text) ? text : read?.ok ? read.value.paymentHash : null
+  const found = hash === null ? null : await askNode(call, node, (object) => object.find(hash))
+  if (!found || !(await isOwnInvoice(call, found.invoiceId)))
+    return err({ reason: 'address_not_found', detail: 'no invoice of this store has this address of the wallet' })
+  const { bolt11: address, index, invoiceId, paidUnits } = found
+  const { name } = lightningRailOf(registryOf(call.env), node.chainId)
+  const chain = {
+    chain: node.chainId,
+    name,
+    asOf: null,
+    readAt: rfc3339(call.nowMs),
+    addresses: 1,
+    stale: false,
+    refreshing: false,
+    error: null,
+    assets: [sumsOf(call, node, paidUnits ?? 0n)],
+  }
+  return ok({ status: 200, body: { object: 'address_balance', walletId: node.id, address, index, invoiceId, chains: [chain] } })
+}
+
+/** What was paid is final: nothing waits. */
+function sumsOf(call: Call, { chainId }: StoreNode, paidUnits: bigint) {
+  const registry = registryOf(call.env)
+  const { assetCode } = lightningRailOf(registry, chainId)
+  const decimal = (units: bigint) => formatDecimal(units, registry.asset(assetCode).decimals)
+  return { asset: assetCode, confirmed: decimal(paidUnits), pending: decimal(0n), leaving: decimal(0n) }
+}
+
 /** A network that is not configured any more has no node to be asked. */
-function nodesOf({ env, identity }: Call): readonly StoreNode[] {
+export function nodesOf({ env, identity }: Call): readonly StoreNode[] {
   const { lightning } = registryOf(env)
   return (identity.store.lightningNodes ?? []).filter(({ chainId }) => lightning.some(({ id }) => id === chainId))
 }
 
-function askNode<T>({ env }: Call, { id }: StoreNode, ask: (node: LightningRpc) => Promise<T>): Promise<T> {
+export function askNode<T>({ env }: Call, { id }: StoreNode, ask: (node: LightningRpc) => Promise<T>): Promise<T> {
   return steadily(() => ask(env.LIGHTNINGS.getByName(id)))
 }

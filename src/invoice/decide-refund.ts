@@ -1,8 +1,10 @@
 import { isBankRail, isLightning } from '../bank/receive.ts'
+import { bareInvoice } from '../gateways/lightning/destination.ts'
 import { err, ok, type Result } from '../lib/result.ts'
 import { divideDown } from '../money/amount.ts'
 import { type Rate, worthUnits } from '../money/rate.ts'
 import type { Registry } from '../money/registry.ts'
+import { type Sendings, sendingFault } from './lightning.ts'
 import { methodOf } from './positions.ts'
 import { ADDRESSES_MAX, isOpen, REFUNDS_MAX, type Refund, type RefundRule } from './refund.ts'
 import { addressFault } from './refund-address.ts'
@@ -24,6 +26,7 @@ export function requestRefund(
   rates: readonly Rate[],
   nowMs: number,
   debtors: Debtors = new Map(),
+  sendings: Sendings = new Map(),
 ): Result<InvoiceEventBody[], RequestRefusal> {
   const { refunds = [] } = invoice
   if (refunds.length >= REFUNDS_MAX) return err({ reason: 'too_many_refunds' })
@@ -35,13 +38,13 @@ export function requestRefund(
   const method = paid && methodOf(invoice, paid)
   if (!method || refundable === 0n) return err(nothing(invoice, asset))
   const rail = registry.rail(paid.chainId)
-  // The payer would have to bring an invoice of theirs, and a node's credential here cannot pay.
-  if (isLightning(rail.id)) return err({ reason: 'rail_cannot_refund', rail: rail.name })
   const amount = amountOf(invoice, asset, wish, registry, rates)
   if (!amount.ok) return amount
   const { units, rule } = amount.value
   if (units > refundable) return err({ reason: 'refund_over_limit', asset, wanted: units, refundable })
   if (rule.type === 'over' && units === 0n) return err(nothing(invoice, asset))
+  const unsendable = isLightning(rail.id) ? sendingFault(sendings.get(method.walletId) ?? null, units) : null
+  if (unsendable !== null) return err({ reason: 'rail_cannot_refund', rail: rail.name, detail: unsendable })
   const least = smallestPayment(rail)
   if (units < least) return err({ reason: 'refund_too_small', asset, least })
   const address = isBankRail(rail.id) ? debtorFor(invoice, asset, units, debtors) : null
@@ -82,18 +85,19 @@ export function requestRefund(
 export function claimRefund(
   invoice: Invoice,
   id: string,
-  address: string,
+  given: string,
   registry: Registry,
   nowMs: number,
 ): Result<InvoiceEventBody[], Exclude<ClaimRefusal, { reason: 'invoice_not_found' }>> {
   const refund = refundOf(invoice, id)
   if (!refund) return err({ reason: 'refund_not_found' })
+  const address = isLightning(refund.chainId) ? bareInvoice(given) : given
   if (refund.address === address) return ok([])
   const isClosed = !isOpen(refund) || refund.cancelledBy !== null
   // The bank has said who paid: nobody else is sent the money.
   if (isClosed || isBankRail(refund.chainId)) return err({ reason: 'refund_closed', status: refund.status })
   if (refund.claims >= ADDRESSES_MAX) return err({ reason: 'too_many_addresses' })
-  const fault = addressFault(invoice, refund, address, registry)
+  const fault = addressFault(invoice, refund, address, registry, nowMs)
   if (fault) return err(fault)
   const transfers = refund.transfers.map((transfer, at, all) => {
     return at === all.length - 1 ? { ...transfer, replaced: true } : transfer

@@ -1,5 +1,9 @@
+import { isLightning } from '../bank/receive.ts'
 import type { PaymentRequest } from '../gateways/gateway.ts'
-import { MEMO_MAX } from '../gateways/lightning/node.ts'
+import { MEMO_MAX, type SendingPolicy } from '../gateways/lightning/node.ts'
+import type { ObjectNamespace } from '../lib/objects.ts'
+import type { LightningRpc } from '../lightning/rpc.ts'
+import { lightningFeeMax } from '../money/lightning.ts'
 import type { Registry } from '../money/registry.ts'
 import type { Activation, Invoice, InvoiceTerms, MethodTerms } from './types.ts'
 import { activationOf } from './view.ts'
@@ -29,10 +33,29 @@ export function paymentRequestOf(
   return { address, assetCode: asset, units, ...(lightning && { lightning }) }
 }
 
+/** What the nodes that this invoice was paid to may be used to pay, by wallet id; null: nothing. */
+export type Sendings = ReadonlyMap<string, SendingPolicy | null>
+
+export async function sendingsOf(
+  { LIGHTNINGS }: { readonly LIGHTNINGS: ObjectNamespace<Pick<LightningRpc, 'sending'>> },
+  { payments }: Invoice,
+): Promise<Sendings> {
+  const walletIds = new Set(payments.filter(({ chainId }) => isLightning(chainId)).map(({ index }) => index))
+  return new Map(await Promise.all([...walletIds].map(async (id) => [id, await LIGHTNINGS.getByName(id).sending()] as const)))
+}
+
+/** Why a node is not to pay so much, in words; null when it may. */
+export function sendingFault(sending: SendingPolicy | null, units: bigint): string | null {
+  if (sending === null) return 'the configuration of your Lightning node does not let it send'
+  const limit = Math.min(sending.paymentMaxSats, sending.dayMaxSats)
+  if (units + lightningFeeMax(units) <= BigInt(limit)) return null
+  return `with fees it may be more than ${limit} satoshi, the limit of one payment of your Lightning node`
+}
+
 /** What the payer's wallet shows. Without what bech32 or a node might not take: control characters, half characters. */
 export function memoOf({ storeName, orderId }: InvoiceTerms): string {
   const text = (orderId === null ? storeName : `${storeName}: ${orderId}`).toWellFormed().replaceAll(/\p{Cc}/gu, ' ')
-  return [...text].slice(0, MEMO_MAX).join('')
+  return text.slice(0, MEMO_MAX).replace(/[\ud800-\udbff]$/, '')
 }
 
 /**

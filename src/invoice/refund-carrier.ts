@@ -1,4 +1,4 @@
-import { isBankRail } from '../bank/receive.ts'
+import { isBankRail, isLightning } from '../bank/receive.ts'
 import { logEvent, reasonOf } from '../lib/log.ts'
 import type { ObjectNamespace } from '../lib/objects.ts'
 import type { TransfersRpc } from '../wallet/transfers/rpc.ts'
@@ -28,9 +28,10 @@ export interface HeldInvoice {
 interface CarrierEnv {
   readonly WALLETS: ObjectNamespace<Sending>
   readonly BANKS: ObjectNamespace<Sending>
+  readonly LIGHTNINGS: ObjectNamespace<Sending>
 }
 
-/** The object that sends: a wallet, or a bank account. */
+/** The object that sends: a wallet, a bank account, or a Lightning node. */
 type Sending = Pick<TransfersRpc, 'createTransfer' | 'cancelTransfer' | 'transfer'>
 
 /**
@@ -101,7 +102,9 @@ export class RefundCarrier {
   }
 
   async #take(step: RefundStep, refund: Refund): Promise<void> {
-    const wallet = (isBankRail(refund.chainId) ? this.#env.BANKS : this.#env.WALLETS).getByName(refund.walletId)
+    const { WALLETS, BANKS, LIGHTNINGS } = this.#env
+    const homes = isLightning(refund.chainId) ? LIGHTNINGS : isBankRail(refund.chainId) ? BANKS : WALLETS
+    const wallet = homes.getByName(refund.walletId)
     const { transferId } = step
     if (step.do === 'cancel') {
       const ended = await wallet.cancelTransfer(transferId, refund.cancelledBy ?? 'payer')
@@ -111,9 +114,11 @@ export class RefundCarrier {
       this.#invoice.apply((invoice, nowMs) => transferGone(invoice, transferId, nowMs))
       return
     }
-    const { id: invoiceId, merchantId, shard, storeId } = this.#invoice.read().terms
+    const invoice = this.#invoice.read()
+    const { id: invoiceId, merchantId, shard, storeId } = invoice.terms
     const { custody, chainId, asset, units, transfers } = refund
     const address = transfers.find(({ id }) => id === transferId)?.address ?? ''
+    const insteadOf = homes === WALLETS ? endedBefore(invoice, refund, transferId) : []
     const made = await wallet.createTransfer({
       id: transferId,
       kind: 'refund',
@@ -128,6 +133,7 @@ export class RefundCarrier {
       reference: null,
       targetBlocks: TARGET_BLOCKS,
       feeMax: null,
+      ...(insteadOf.length > 0 && { insteadOf }),
     })
     if (made.ok) return this.#told(made.value)
     const { error } = made
@@ -138,6 +144,17 @@ export class RefundCarrier {
   #told(transfer: Transfer): void {
     this.#invoice.apply((invoice, nowMs) => transferTold(invoice, changeOf(transfer), nowMs))
   }
+}
+
+/**
+ * What was ended, for this refund or another of the invoice. Of some there may yet be a payment (the merchant signs what was
+ * prepared for them, or a person ended what was unknown), and then that must not be there beside what is made now.
+ */
+function endedBefore({ refunds = [] }: Invoice, { walletId, chainId }: Refund, transferId: string): string[] {
+  return refunds
+    .filter((refund) => refund.walletId === walletId && refund.chainId === chainId)
+    .flatMap(({ transfers }) => transfers.filter(({ id, status }) => id !== transferId && status === 'failed'))
+    .map(({ id }) => id)
 }
 
 /** What wallet objects are to be asked now. */

@@ -1,9 +1,10 @@
 import { sha256 } from '@noble/hashes/sha2.js'
+import { isLightning } from '../bank/receive.ts'
 import { base32, ID_BYTES } from '../lib/ids.ts'
 import { unreachable } from '../lib/result.ts'
 import type { TransferRefusal } from '../wallet/transfers/rpc.ts'
 import type { TransferStatus } from '../wallet/transfers/types.ts'
-import type { Refund, RefundTransfer } from './refund.ts'
+import { ADDRESSES_MAX, type Refund, type RefundTransfer } from './refund.ts'
 import type { RefundChange } from './refund-rpc.ts'
 import { isCovered } from './refundable.ts'
 import type { Invoice, InvoiceEventBody } from './types.ts'
@@ -32,7 +33,8 @@ export function nextStep(invoice: Invoice, refund: Refund): RefundStep | null {
 }
 
 /** What is signed may be paid: its address is the refund's for good. */
-function isSigned({ status }: RefundTransfer): boolean {
+function isSigned(transfer: RefundTransfer): transfer is RefundTransfer & { readonly status: TransferStatus } {
+  const { status } = transfer
   return status === 'broadcast' || status === 'unknown' || status === 'confirmed'
 }
 
@@ -81,6 +83,9 @@ function leading({ transfers }: Refund): RefundTransfer {
  */
 export function settle(refund: Refund, nowMs: number): Refund {
   const { transfers, address, cancelledBy } = refund
+  // Money that has moved has moved, whatever was given up meanwhile.
+  const first = transfers.findLast(isSigned)
+  if (first) return { ...refund, status: first.status, address: first.address, cancelledBy: null, updatedAtMs: nowMs }
   const ended = transfers.every(({ status }) => status === 'failed')
   if (ended && cancelledBy !== null) return { ...refund, status: 'cancelled', detail: null, challenge: null, updatedAtMs: nowMs }
   if (address === null) return { ...refund, updatedAtMs: nowMs }
@@ -89,10 +94,11 @@ export function settle(refund: Refund, nowMs: number): Refund {
     const next: RefundTransfer = { id, address, wantedAtMs: nowMs, replaced: false, version: 0, status: 'wanted' }
     return { ...refund, transfers: [...transfers, next], status: 'queued', detail: null, challenge: null, updatedAtMs: nowMs }
   }
-  const first = leading(refund)
-  const status: TransferStatus = first.status === 'wanted' ? 'queued' : first.status
-  if (!isSigned(first)) return { ...refund, status, updatedAtMs: nowMs }
-  return { ...refund, status, address: first.address, cancelledBy: null, updatedAtMs: nowMs }
+  // A Lightning invoice is short-lived and may not be reached: the payer gives another once it certainly is not paid.
+  if (ended && isLightning(refund.chainId) && refund.claims < ADDRESSES_MAX)
+    return { ...refund, address: null, status: 'awaiting_address', txid: null, updatedAtMs: nowMs }
+  const { status } = leading(refund)
+  return { ...refund, status: status === 'wanted' ? 'queued' : status, updatedAtMs: nowMs }
 }
 
 /** Nothing when only versions and times differ: it would tell nobody anything. */
@@ -133,6 +139,8 @@ function wordsOf(refusal: TransferRefusal): { readonly detail: string; readonly 
       return { detail: 'another transfer has the id of this one; a person must look', waitsMs: Number.POSITIVE_INFINITY }
     case 'wallet_not_configured':
     case 'bad_transfer':
+    case 'already_accelerated':
+    case 'already_in_block':
       return { detail: refusal.detail, waitsMs: 0 }
     default:
       return unreachable(refusal)

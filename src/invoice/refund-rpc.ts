@@ -66,7 +66,8 @@ export type RequestRefusal =
   /** The asset was not offered, so there was no rate then. */
   | { readonly reason: 'refund_rate_unknown'; readonly asset: string }
   | { readonly reason: 'rates_unavailable'; readonly pairs: readonly string[] }
-  | { readonly reason: 'rail_cannot_refund'; readonly rail: string }
+  /** `detail`: why, where it is not that nobody knows who paid. */
+  | { readonly reason: 'rail_cannot_refund'; readonly rail: string; readonly detail?: string }
   | { readonly reason: 'too_many_refunds' }
 
 export type ClaimRefusal =
@@ -81,6 +82,8 @@ export type CancelRefusal =
 
 /**
  * not_an_address: of this chain. own_address: one that this invoice was paid to. not_payable: what is sent there is lost, or
- * is too little to be passed on, or its letters say that it was mistyped (EIP-55).
+ * is too little to be passed on, or its letters say that it was mistyped (EIP-55). wrong_amount, expired: of a Lightning invoice.
  */
-export type AddressFault = { readonly reason: 'not_an_address' | 'own_address' | 'not_payable' }
+export type AddressFault = {
+  readonly reason: 'not_an_address' | 'own_address' | 'not_payable' | 'wrong_amount' | 'expired'
+}

@@ -4,6 +4,7 @@ import type { Sql } from '../lib/outbox.ts'
 import { assert, err, ok, type Result } from '../lib/result.ts'
 import { registryOf } from '../money/registry.ts'
 import { cancelRefund, claimRefund, refundOf, requestRefund } from './decide-refund.ts'
+import { sendingsOf } from './lightning.ts'
 import { type HeldInvoice, RefundCarrier } from './refund-carrier.ts'
 import { debtorsOf } from './refund-debtor.ts'
 import { transferTold } from './refund-progress.ts'
@@ -30,12 +31,15 @@ export class Refunds {
     if (before) return before
     const needsRates = request.rule.type === 'part' && request.rule.at === 'now'
     const rates = needsRates ? (await ratesSnapshot(this.#env, Date.now())).rates : []
-    const debtors = await debtorsOf(this.#env, this.#invoice.read())
+    const [debtors, sendings] = await Promise.all([
+      debtorsOf(this.#env, this.#invoice.read()),
+      sendingsOf(this.#env, this.#invoice.read()),
+    ])
     // Two requests under one id may both have waited for the rates: the second one replays.
     const meanwhile = this.#replay(request)
     if (meanwhile) return meanwhile
 
-    const bodies = requestRefund(this.#invoice.read(), request, registryOf(this.#env), rates, Date.now(), debtors)
+    const bodies = requestRefund(this.#invoice.read(), request, registryOf(this.#env), rates, Date.now(), debtors, sendings)
     if (!bodies.ok) return bodies
     this.#invoice.apply(() => bodies.value)
     const invoice = this.#invoice.read()

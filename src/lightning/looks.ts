@@ -40,6 +40,13 @@ export class Looks {
     this.#nextMs = nowMs + (canBePaid ? PAUSE_MS : IDLE_MS)
   }
 
+  /** After one that has told what was paid, and is to be asked once more: payments are not to wait. */
+  retry(nowMs: number): void {
+    this.#endsMs = null
+    this.#failures = 0
+    this.#nextMs = nowMs + RETRY_MS
+  }
+
   fail(nowMs: number): void {
     this.#endsMs = null
     this.#nextMs = nowMs + Math.min(RETRY_MS * 2 ** Math.min(this.#failures++, 10), RETRY_MAX_MS)

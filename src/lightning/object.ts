@@ -1,9 +1,8 @@
-import { DurableObject } from 'cloudflare:workers'
 import type { CoreEnv } from '../../workers/core/env.ts'
 import type { PaymentFact } from '../chain/rpc.ts'
 import { Teller } from '../chain/teller.ts'
 import type { NodeError } from '../gateways/gateway.ts'
-import type { SettledPayment } from '../gateways/lightning/node.ts'
+import type { SendingPolicy } from '../gateways/lightning/node.ts'
 import { logEvent, reasonOf } from '../lib/log.ts'
 import { nextDueMs } from '../lib/outbox.ts'
 import { err, ok, type Result } from '../lib/result.ts'
@@ -11,68 +10,74 @@ import type { LightningRail } from '../money/lightning.ts'
 import { lightningRailOf, registryOf } from '../money/registry.ts'
 import { noteNode, summarize } from './board.ts'
 import { Condition } from './condition.ts'
-import { Looks, WAIT_MAX_MS } from './looks.ts'
-import type {
-  Errands,
-  LightningHealth,
-  LightningMessage,
-  LightningRefusal,
-  LightningRpc,
-  LightningSummary,
-  LightningWish,
-  LookState,
-  NodeName,
-  PaymentsLook,
+import { Looking } from './looking.ts'
+import { Looks } from './looks.ts'
+import { ANSWER_MAX_MS, Making } from './making.ts'
+import {
+  type Errands,
+  GIVEN_MAX,
+  type GivenInvoice,
+  type LightningHealth,
+  type LightningRefusal,
+  type LightningRpc,
+  type LightningSummary,
+  type LightningWish,
+  type LookState,
+  type NodeName,
+  type PartialLook,
+  type PaymentsLook,
 } from './rpc.ts'
 import {
-  cancelInvoices,
-  closeForgotten,
-  closeInvoice,
-  closingInvoices,
   factOf,
   firstClosingMs,
-  indexed,
-  insertWanted,
+  givenOf,
   invoiceAt,
   invoiceByHash,
-  invoicesOf,
+  invoicesFrom,
   isMigrated,
-  labelOf,
-  markCancel,
   migrate,
   type NodeInvoice,
   type NodeRow,
   observationOf,
-  openInvoice,
-  openInvoices,
-  payInvoice,
   readNode,
   writeNode,
 } from './tables.ts'
+import { SendingObject } from './transfers/object.ts'
+import { TransfersRoom } from './transfers/room.ts'
 import { Waiters } from './waiters.ts'
 
-/** How long a shopper waits for the node before they are told that it is not there. */
-const ANSWER_MAX_MS = 8_000
-/** Invoices of the node for one of ours: each is for another amount. */
-const MADE_MAX = 50
-/** One look's share: a look-up is a request to the node each. */
-const CLOSING_MAX = 50
-const OPEN_MAX = 50
-const CANCEL_MAX = 20
 const LOOK_AFTER_FAILURE_MS = 5_000
-/** A node that has said nothing for so long after an invoice was over: that one need not stay open for it. */
-const GIVE_UP_MS = 7 * 86_400_000
 
 /**
  * One Lightning node, named by its wallet id. What the node has made is stored before anybody sees it; what it says is paid
  * is one transaction with the outbox that tells invoices. A look follows payments while something can be paid.
  */
-export class LightningObject extends DurableObject<CoreEnv> implements LightningRpc {
+export class LightningObject extends SendingObject implements LightningRpc {
   readonly #sql = this.ctx.storage.sql
   readonly #teller: Teller
-  readonly #made = new Waiters<number, Result<NodeInvoice, NodeError>>(ANSWER_MAX_MS)
+  readonly #looking: Looking
   readonly #balances = new Waiters<'balance', Result<bigint, NodeError>>(ANSWER_MAX_MS)
   readonly #looks = new Looks()
+  readonly #making = new Making({
+    sql: this.#sql,
+    transaction: (run) => this.ctx.storage.transactionSync(run),
+    transitMs: (chainId) => this.#rail(chainId).transitMs,
+    ask: () => this.#send('make'),
+    opened: () => {
+      this.#looks.hasten(Date.now())
+      this.#arm(Date.now())
+    },
+    failed: (error) => this.#fail(error),
+  })
+  protected override readonly transfers = new TransfersRoom({
+    sql: this.#sql,
+    env: () => this.env,
+    walletId: () => this.#walletId,
+    node: () => this.#node(),
+    transaction: (run) => this.ctx.storage.transactionSync(run),
+    balance: () => this.balance(),
+    arm: () => this.#arm(Date.now()),
+  })
   readonly #condition = new Condition(
     this.#sql,
     () => this.env.LIGHTNINGS,
@@ -89,6 +94,15 @@ export class LightningObject extends DurableObject<CoreEnv> implements Lightning
       observe: (invoiceId, observations) => this.env.INVOICES.getByName(invoiceId).observe(observations),
       heed: () => {},
       done: () => this.#arm(Date.now()),
+    })
+    this.#looking = new Looking({
+      sql: this.#sql,
+      transaction: (run) => ctx.storage.transactionSync(run),
+      looks: this.#looks,
+      teller: this.#teller,
+      condition: this.#condition,
+      observation: (node, invoice) => this.#observation(node, invoice),
+      heed: (sending) => this.transfers.heed(sending),
     })
   }
 
@@ -110,38 +124,25 @@ export class LightningObject extends DurableObject<CoreEnv> implements Lightning
 
   async allocate(wish: LightningWish): Promise<Result<{ address: string; index: number }, LightningRefusal>> {
     const node = this.#node()
-    if (!node) return err({ reason: 'not_configured', detail: 'there is no such Lightning node' })
-    if (wish.chainId !== node.chainId) return err({ reason: 'wrong_network', detail: `this node is not on ${wish.chainId}` })
-    const known = invoicesOf(this.#sql, wish.invoiceId, MADE_MAX)
-    // Of the newest alone: to what is older another amount has been shown since, and it may be cancelled.
-    const same = known[0]?.units === wish.units && known[0].expiresAtMs === wish.expiresAtMs ? known[0] : null
-    if (same?.bolt11 && same.state === 'open' && !same.isCancelled) return ok({ address: same.bolt11, index: same.index })
-    if (known.length >= MADE_MAX) return err({ reason: 'method_unavailable', detail: 'too many amounts were asked for' })
-    const wanted = same?.state === 'wanted' ? same : this.ctx.storage.transactionSync(() => this.#want(wish, known))
-    const answer = this.#made.wait(wanted.index)
-    await this.#send('make')
-    const made = await answer
-    if (made === null) {
-      this.#fail({ reason: 'node_unreachable', detail: 'no answer in time' })
-      return err({ reason: 'method_unavailable', detail: 'the Lightning node has not answered in time' })
-    }
-    if (!made.ok) return err({ reason: 'method_unavailable', detail: `the Lightning node: ${made.error.detail}` })
-    return ok({ address: made.value.bolt11 ?? '', index: made.value.index })
+    return node ? this.#making.allocate(node, wish) : err({ reason: 'not_configured', detail: 'there is no such Lightning node' })
   }
 
   async release(invoiceId: string): Promise<void> {
-    if (!this.#node()) return
-    const all = invoicesOf(this.#sql, invoiceId, MADE_MAX)
-    const open = all.filter(({ state, isCancelled }) => state === 'open' && !isCancelled)
-    if (open.length === 0) return
-    this.ctx.storage.transactionSync(() => {
-      for (const { index } of open) markCancel(this.#sql, index, 'wanted')
-    })
-    await this.#send('make')
+    if (this.#node()) await this.#making.release(invoiceId)
   }
 
   async ownerOf(index: number): Promise<string | null> {
     return this.#node() && (invoiceAt(this.#sql, index)?.invoiceId ?? null)
+  }
+
+  async given(fromIndex: number, limit: number): Promise<GivenInvoice[]> {
+    if (!this.#node()) return []
+    return invoicesFrom(this.#sql, fromIndex, Math.min(limit, GIVEN_MAX)).map(givenOf)
+  }
+
+  async find(paymentHash: string): Promise<GivenInvoice | null> {
+    const invoice = this.#node() && invoiceByHash(this.#sql, paymentHash)
+    return invoice && givenOf(invoice)
   }
 
   async readUntil(): Promise<number | null> {
@@ -185,43 +186,15 @@ export class LightningObject extends DurableObject<CoreEnv> implements Lightning
   async errands(): Promise<Errands | null> {
     const node = this.#node()
     if (!node) return null
-    // What nobody waits for any more nobody will see.
-    const make = this.#made.keys().flatMap((index) => {
-      const invoice = invoiceAt(this.#sql, index)
-      return invoice?.state === 'wanted' ? [invoice] : []
-    })
-    return {
-      chainId: node.chainId,
-      name: node.name,
-      make: make.map((invoice) => {
-        const { index, units, memo, expiresAtMs } = invoice
-        return { index, label: labelOf(invoice), units, memo, expiresAtMs }
-      }),
-      cancel: cancelInvoices(this.#sql, CANCEL_MAX).map(indexed),
-      balance: this.#balances.keys().length > 0,
-    }
+    return { chainId: node.chainId, name: node.name, ...this.#making.errands(), balance: this.#balances.keys().length > 0 }
   }
 
   async made(index: number, made: Result<{ bolt11: string; paymentHash: string }, NodeError>): Promise<void> {
-    if (!this.#node()) return
-    const nowMs = Date.now()
-    if (!made.ok) {
-      this.#fail(made.error)
-      return this.#made.answer(index, made)
-    }
-    const { bolt11, paymentHash } = made.value
-    openInvoice(this.#sql, index, bolt11, paymentHash)
-    const opened = invoiceAt(this.#sql, index)
-    this.#looks.hasten(nowMs)
-    this.#arm(nowMs)
-    if (opened?.state === 'open') this.#made.answer(index, ok(opened))
+    if (this.#node()) this.#making.made(index, made)
   }
 
   async cancelled(indices: readonly number[]): Promise<void> {
-    if (!this.#node()) return
-    this.ctx.storage.transactionSync(() => {
-      for (const index of indices) markCancel(this.#sql, index, 'asked')
-    })
+    if (this.#node()) this.#making.cancelled(indices)
   }
 
   async told(balance: Result<bigint, NodeError>): Promise<void> {
@@ -230,40 +203,22 @@ export class LightningObject extends DurableObject<CoreEnv> implements Lightning
 
   async begin(): Promise<LookState | null> {
     const node = this.#node()
-    if (!node) return null
-    const nowMs = Date.now()
-    const { chainId, name, cursor, sinceMs } = node
-    const closesMs = firstClosingMs(this.#sql)
-    const waitMs = closesMs === null ? 0 : Math.max(0, Math.min(WAIT_MAX_MS, closesMs - nowMs))
-    const closing = closingInvoices(this.#sql, nowMs, CLOSING_MAX).map(indexed)
-    return { chainId, name, cursor, sinceMs, waitMs, closing, open: openInvoices(this.#sql, OPEN_MAX).map(indexed) }
+    return node && this.#looking.begin(node, Date.now())
   }
 
-  async commit({ base, cursor, payments, closed }: PaymentsLook): Promise<void> {
+  async commit(look: PaymentsLook): Promise<void> {
     const node = this.#node()
     if (!node) return
     const nowMs = Date.now()
-    this.ctx.storage.transactionSync(() => {
-      for (const payment of payments) this.#take(node, payment, nowMs)
-      for (const { index, payment } of closed) {
-        if (payment) this.#take(node, payment, nowMs)
-        closeInvoice(this.#sql, index)
-      }
-      // Of two looks at once only the one that was first moves the cursor.
-      this.#condition.answered(node, node.cursor === base ? cursor : node.cursor, nowMs)
-    })
-    this.#looks.end(nowMs, firstClosingMs(this.#sql) !== null)
-    this.#teller.tellDue(nowMs)
+    this.#looking.commit(node, look, nowMs)
     this.#arm(nowMs)
   }
 
-  async failLook(error: NodeError): Promise<void> {
-    if (!this.#node()) return
+  async failLook(error: NodeError, sending: SendingPolicy | null, found?: PartialLook): Promise<void> {
+    const node = this.#node()
+    if (!node) return
     const nowMs = Date.now()
-    this.#condition.failed(error)
-    // Should it have been paid all the same, it is counted when the node is back: it was paid in time.
-    closeForgotten(this.#sql, nowMs - GIVE_UP_MS)
-    this.#looks.fail(nowMs)
+    this.#looking.fail(node, error, sending, found, nowMs)
     this.#arm(nowMs)
   }
 
@@ -275,21 +230,8 @@ export class LightningObject extends DurableObject<CoreEnv> implements Lightning
       this.#looks.begin(nowMs)
       await this.#send('look')
     }
+    await this.transfers.workDue(nowMs)
     this.#arm(nowMs)
-  }
-
-  /** The others of the same invoice are not to be paid beside it: the node cancels them where it can. */
-  #want(wish: LightningWish, known: readonly NodeInvoice[]): NodeInvoice {
-    for (const { index, state, isCancelled } of known) if (state === 'open' && !isCancelled) markCancel(this.#sql, index, 'wanted')
-    return insertWanted(this.#sql, wish, wish.expiresAtMs + this.#rail(wish.chainId).transitMs)
-  }
-
-  /** Part of a transaction. Payments of others, and those known, change nothing. */
-  #take(node: NodeRow, payment: SettledPayment, nowMs: number): void {
-    const invoice = invoiceByHash(this.#sql, payment.paymentHash)
-    if (!invoice || invoice.state === 'paid') return
-    const paid = payInvoice(this.#sql, invoice, payment)
-    this.#teller.keep(paid.invoiceId, this.#observation(node, paid), nowMs)
   }
 
   #observation({ chainId }: NodeName, invoice: NodeInvoice) {
@@ -310,7 +252,7 @@ export class LightningObject extends DurableObject<CoreEnv> implements Lightning
   }
 
   /** What is lost is asked for again: by the next request, or by the alarm. */
-  async #send(task: LightningMessage['task']): Promise<void> {
+  async #send(task: 'make' | 'look'): Promise<void> {
     try {
       await this.env.GATEWAY_LIGHTNING.send({ kind: 'lightning', walletId: this.#walletId, task })
     } catch (thrown) {
@@ -319,8 +261,8 @@ export class LightningObject extends DurableObject<CoreEnv> implements Lightning
   }
 
   #arm(nowMs: number): void {
-    const tellMs = this.#teller.busy ? null : nextDueMs(this.#sql)
-    this.ctx.storage.setAlarm(Math.min(this.#looks.dueAtMs(nowMs), tellMs ?? Number.POSITIVE_INFINITY))
+    const times = [this.#teller.busy ? null : nextDueMs(this.#sql), this.transfers.dueAtMs].filter((time) => time !== null)
+    this.ctx.storage.setAlarm(Math.min(this.#looks.dueAtMs(nowMs), ...times))
   }
 
   /** Asking for a node that does not exist writes nothing. */

@@ -1,14 +1,15 @@
 import type { PaymentFact } from '../chain/rpc.ts'
 import type { NodeError } from '../gateways/gateway.ts'
-import type { MadeInvoice, PaidAnswer, PaidQuestion, SettledPayment } from '../gateways/lightning/node.ts'
+import type { MadeInvoice, PaidAnswer, PaidQuestion, SendingPolicy, SettledPayment } from '../gateways/lightning/node.ts'
 import type { Result } from '../lib/result.ts'
 import type { AllocateRefusal } from '../wallet/rpc.ts'
+import type { LightningTransfersRpc } from './transfers/types.ts'
 
 /**
  * One Lightning node of a merchant, named by its wallet id: it keeps what the node was asked to make, knows which of it is
  * paid, and tells invoices. The node itself is reached by the gateways Worker alone, which is asked by queue messages.
  */
-export interface LightningRpc {
+export interface LightningRpc extends LightningTransfersRpc {
   /** The first merchant has the node for ever; the same again changes nothing. */
   configure(node: NodeName, merchantId: string): Promise<Result<null, { readonly reason: 'already_configured' }>>
   /** The BOLT 11 invoice that asks for so much; the same again answers the same. Waits for the node, not for long. */
@@ -17,6 +18,10 @@ export interface LightningRpc {
   release(invoiceId: string): Promise<void>
   /** The invoice of ours that a number was given to; null when nobody has it. */
   ownerOf(index: number): Promise<string | null>
+  /** Invoices of the node from this number on, the oldest first; at most `GIVEN_MAX`. */
+  given(fromIndex: number, limit: number): Promise<GivenInvoice[]>
+  /** One of them, by its payment hash. */
+  find(paymentHash: string): Promise<GivenInvoice | null>
   /** Everything that can have been paid up to this time is known; null without a node. */
   readUntil(): Promise<number | null>
   /** Payments by their keys, as `ChainRpc.paymentsAt` answers. Writes nothing. */
@@ -40,7 +45,20 @@ export interface LightningRpc {
   /** Where a look at payments begins; null when there is no node. */
   begin(): Promise<LookState | null>
   commit(look: PaymentsLook): Promise<void>
-  failLook(error: NodeError): Promise<void>
+  /** `found`: it has said what was paid, and not of each invoice whose time is over. */
+  failLook(error: NodeError, sending: SendingPolicy | null, found?: PartialLook): Promise<void>
+}
+
+/** In one answer. */
+export const GIVEN_MAX = 101
+
+/** An invoice of the node, as wallets show their addresses. */
+export interface GivenInvoice {
+  readonly index: number
+  readonly invoiceId: string
+  readonly bolt11: string
+  /** What was paid, in whole satoshi; null while nothing was. */
+  readonly paidUnits: bigint | null
 }
 
 export interface NodeName {
@@ -88,7 +106,12 @@ export interface PaymentsLook extends PaidAnswer {
   /** Of the state that it began with. */
   readonly base: string | null
   readonly closed: readonly { readonly index: number; readonly payment: SettledPayment | null }[]
+  /** What the node's configuration lets it pay; null: nothing. */
+  readonly sending: SendingPolicy | null
 }
+
+/** What a look found though something went wrong. */
+export type PartialLook = Pick<PaymentsLook, 'payments' | 'closed'>
 
 export interface LightningSummary {
   readonly nodes: number
@@ -104,9 +127,9 @@ export interface LightningHealth extends NodeName {
   readonly used: number
 }
 
-/** make: errands wait. look: see what was paid. */
-export interface LightningMessage {
-  readonly kind: 'lightning'
-  readonly walletId: string
-  readonly task: 'make' | 'look'
-}
+/** make: errands wait. look: see what was paid. send: carry a transfer as far as it goes. */
+export type LightningMessage = { readonly kind: 'lightning'; readonly walletId: string } & (
+  | { readonly task: 'make' }
+  | { readonly task: 'look' }
+  | { readonly task: 'send'; readonly transferId: string }
+)

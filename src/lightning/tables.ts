@@ -1,7 +1,8 @@
 import type { PaymentFact, PaymentObservation } from '../chain/rpc.ts'
 import type { SettledPayment } from '../gateways/lightning/node.ts'
 import { OUTBOX_TABLE, type Sql } from '../lib/outbox.ts'
-import type { IndexedInvoice, LightningWish, NodeName } from './rpc.ts'
+import type { GivenInvoice, IndexedInvoice, LightningWish, NodeName } from './rpc.ts'
+import { TRANSFER_TABLES } from './transfers/tables.ts'
 
 /**
  * The rows of one Lightning node. `invoices` are those of the node (BOLT 11); several may belong to one of ours, each for
@@ -21,6 +22,7 @@ const TABLES: readonly string[] = [
   'CREATE INDEX IF NOT EXISTS invoices_hash ON invoices (payment_hash) WHERE payment_hash IS NOT NULL',
   "CREATE INDEX IF NOT EXISTS invoices_open ON invoices (closes_ms) WHERE state = 'open'",
   OUTBOX_TABLE,
+  ...TRANSFER_TABLES,
 ]
 
 /**
@@ -102,6 +104,11 @@ export function invoicesOf(sql: Sql, invoiceId: string, limit: number): NodeInvo
   return select(sql, 'invoice_id = ? ORDER BY idx DESC', [invoiceId], limit)
 }
 
+/** Those from this number on that the node has made, the oldest first. */
+export function invoicesFrom(sql: Sql, fromIndex: number, limit: number): NodeInvoice[] {
+  return select(sql, "idx >= ? AND state != 'wanted' ORDER BY idx", [fromIndex], limit)
+}
+
 export function invoiceByHash(sql: Sql, paymentHash: string): NodeInvoice | null {
   return select(sql, 'payment_hash = ?', [paymentHash], 1)[0] ?? null
 }
@@ -159,6 +166,10 @@ export function closeForgotten(sql: Sql, beforeMs: number): void {
 
 export function labelOf({ invoiceId, index }: Pick<NodeInvoice, 'invoiceId' | 'index'>): string {
   return `${invoiceId}.${index}`
+}
+
+export function givenOf({ index, invoiceId, bolt11, paidUnits }: NodeInvoice): GivenInvoice {
+  return { index, invoiceId, bolt11: bolt11 ?? '', paidUnits }
 }
 
 export function indexed(invoice: NodeInvoice): IndexedInvoice {

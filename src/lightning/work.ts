@@ -1,17 +1,23 @@
 import type { NodeError } from '../gateways/gateway.ts'
 import { checkInvoice } from '../gateways/lightning/check.ts'
-import type { LightningNode } from '../gateways/lightning/node.ts'
+import type { LightningNode, SendingPolicy } from '../gateways/lightning/node.ts'
 import type { Clock } from '../lib/clock.ts'
-import { err, ok, type Result } from '../lib/result.ts'
+import { err, ok } from '../lib/result.ts'
 import type { LightningRail } from '../money/lightning.ts'
 import type { Errands, LightningRpc, LookState, NodeName, PaymentsLook } from './rpc.ts'
 
 export interface LightningPorts {
-  readonly object: LightningRpc
+  readonly object: Pick<LightningRpc, 'errands' | 'made' | 'cancelled' | 'told' | 'begin' | 'commit' | 'failLook'>
   readonly clock: Clock
-  /** The node of that name and its key; null when none is configured. */
-  readonly connect: (node: NodeName) => { readonly node: LightningNode; readonly nodeId: string | null } | null
+  /** The node of that name, its key, and what it may be used to pay; null when none is configured. */
+  readonly connect: (node: NodeName) => Connected | null
   readonly railOf: (chainId: string) => LightningRail
+}
+
+export interface Connected {
+  readonly node: LightningNode
+  readonly nodeId: string | null
+  readonly sending: SendingPolicy | null
 }
 
 /** Everything that waits for the node now: invoices to make, such as are not to be paid any more, its balance. */
@@ -44,22 +50,31 @@ export async function lookAtPayments({ object, connect }: LightningPorts): Promi
   const state = await object.begin()
   if (!state) return
   const connected = connect(state)
-  if (!connected) return object.failLook(notConfigured(state))
-  const found = await readPayments(connected.node, state)
-  return found.ok ? object.commit(found.value) : object.failLook(found.error)
+  if (!connected) return object.failLook(notConfigured(state), null)
+  const { sending, node } = connected
+  const { closed, error } = await readClosing(node, state)
+  if (error?.reason === 'node_unreachable') return object.failLook(error, sending)
+  // An invoice that waits to be closed is not kept waiting.
+  const paid = await node.paidAfter(state.closing.length > 0 ? { ...state, waitMs: 0 } : state)
+  if (!paid.ok) return object.failLook(paid.error, sending)
+  if (error) return object.failLook(error, sending, { payments: paid.value.payments, closed })
+  return object.commit({ ...paid.value, base: state.cursor, closed, sending })
 }
 
-async function readPayments(node: LightningNode, state: LookState): Promise<Result<PaymentsLook, NodeError>> {
+/** One that the node cannot tell of holds up neither the others nor payments; whoever is away is not asked for each. */
+async function readClosing(
+  node: LightningNode,
+  { closing }: LookState,
+): Promise<{ readonly closed: PaymentsLook['closed']; readonly error: NodeError | null }> {
   const closed: PaymentsLook['closed'][number][] = []
-  for (const invoice of state.closing) {
+  let error: NodeError | null = null
+  for (const invoice of closing) {
     const payment = await node.lookUp(invoice)
-    if (!payment.ok) return payment
-    closed.push({ index: invoice.index, payment: payment.value })
+    if (payment.ok) closed.push({ index: invoice.index, payment: payment.value })
+    else error = payment.error
+    if (error?.reason === 'node_unreachable') break
   }
-  // An invoice that waits to be closed is not kept waiting.
-  const waitMs = closed.length > 0 ? 0 : state.waitMs
-  const paid = await node.paidAfter({ ...state, waitMs })
-  return paid.ok ? ok({ ...paid.value, base: state.cursor, closed }) : paid
+  return { closed, error }
 }
 
 function notConfigured({ chainId, name }: NodeName): NodeError {

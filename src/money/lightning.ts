@@ -31,6 +31,12 @@ export const LIGHTNING: LightningRail = {
   explorer: null,
 }
 
+/** What the way of a payment may cost at most, in satoshi, whatever was asked for: 1 %, and of small payments 10 satoshi. */
+export function lightningFeeMax(units: bigint): bigint {
+  const part = units / 100n
+  return part > 10n ? part : 10n
+}
+
 export function testLightning(network: 'testnet' | 'regtest'): LightningRail {
   return { ...LIGHTNING, id: `lightning:${network}`, name: `Lightning ${network}`, network }
 }

@@ -1,12 +1,15 @@
 import { describe, expect, test } from 'vitest'
 import { BITCOIN_REGTEST, DEVELOPMENT_CHAINS } from '../../config/development.ts'
 import { lightningBeside, lightningToRelease, lightningToRenew, memoOf } from '../../src/invoice/lightning.ts'
+import { ADDRESSES_MAX, type Refund } from '../../src/invoice/refund.ts'
+import { transferTold } from '../../src/invoice/refund-progress.ts'
 import { buildTerms } from '../../src/invoice/terms.ts'
 import type { Invoice } from '../../src/invoice/types.ts'
 import { activationOf, deadlineOf } from '../../src/invoice/view.ts'
 import { LIGHTNING, testLightning } from '../../src/money/lightning.ts'
 import { createRegistry } from '../../src/money/registry.ts'
 import { createRequest, NOW_MS, newInvoice, RATES, run } from './builders.ts'
+import { REFUND_ID, refund } from './refund-fixture.ts'
 
 const registry = createRegistry(DEVELOPMENT_CHAINS, [testLightning('regtest')])
 
@@ -99,7 +102,9 @@ describe('a Lightning method', () => {
     expect(memoOf(terms)).toBe('Test store: order-1')
     expect(memoOf({ ...terms, orderId: null })).toBe('Test store')
     expect(memoOf({ ...terms, storeName: 'A\nB\u0000', orderId: null })).toBe('A B ')
-    expect([...memoOf({ ...terms, storeName: '☕'.repeat(150) })]).toHaveLength(100)
+    expect(memoOf({ ...terms, storeName: '☕'.repeat(150) })).toHaveLength(100)
+    // As phoenixd counts, and without half a sign.
+    expect(memoOf({ ...terms, storeName: `a${'🍕'.repeat(150)}` })).toBe(`a${'🍕'.repeat(49)}`)
     expect(memoOf({ ...terms, storeName: '\ud800', orderId: null }).isWellFormed()).toBe(true)
   })
 })
@@ -109,4 +114,33 @@ test('networks of Lightning are entries of CHAINS', () => {
   expect(lightning).toEqual([LIGHTNING])
   expect(payable.find(({ code }) => code === 'BTC-LN')).toMatchObject({ ticker: 'BTC', decimals: 8, chainId: 'lightning:mainnet' })
   expect(() => createRegistry(DEVELOPMENT_CHAINS, [LIGHTNING, testLightning('testnet')])).toThrow('BTC-LN is configured twice')
+})
+
+describe('a refund by Lightning whose invoice was not paid', () => {
+  const told = (claims: number, changes: Partial<Refund> = {}) => {
+    const transfer = { id: REFUND_ID, address: 'lnbcrt1', wantedAtMs: 0, replaced: false, version: 2, status: 'broadcast' } as const
+    const before = refund('broadcast', {
+      chainId: 'lightning:regtest',
+      claims,
+      address: 'lnbcrt1',
+      transfers: [transfer],
+      ...changes,
+    })
+    const change = { refundId: REFUND_ID, version: 3, status: 'failed', reason: 'no route', txid: 'aa', challenge: null } as const
+    const [event] = transferTold({ refunds: [before] } as unknown as Invoice, change, 1)
+    return event && 'refund' in event ? event.refund : null
+  }
+
+  test('waits for another one, and says why', () => {
+    expect(told(1)).toMatchObject({ status: 'awaiting_address', address: null, txid: null, detail: 'no route' })
+  })
+
+  test('has failed after as many as may be given, and on a chain at once', () => {
+    expect(told(ADDRESSES_MAX)).toMatchObject({ status: 'failed', address: 'lnbcrt1' })
+    expect(told(1, { chainId: 'bip122:000000000019d6689c085ae165831e93' })).toMatchObject({ status: 'failed' })
+  })
+
+  test('is ended when somebody wanted that meanwhile', () => {
+    expect(told(1, { cancelledBy: 'me' })).toMatchObject({ status: 'cancelled' })
+  })
 })

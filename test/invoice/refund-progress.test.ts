@@ -33,6 +33,14 @@ const refund = (invoice: Invoice) => {
 const step = (invoice: Invoice) => nextStep(invoice, refund(invoice))
 const second = (invoice: Invoice) => refund(invoice).transfers[1]?.id ?? ''
 
+test('a transfer that is paid after all ends its refund, though its payer was asked for another invoice', () => {
+  const given = told(claimed(asked(), 'a'), { refundId: A, status: 'failed', version: 2 })
+  const waiting = { ...given, refunds: [{ ...refund(given), status: 'awaiting_address', address: null } as const] }
+  const paid = told(waiting, { refundId: A, status: 'confirmed', version: 3 })
+  expect(refund(paid)).toMatchObject({ status: 'confirmed', address: ADDRESS })
+  expect(step(paid)).toBeNull()
+})
+
 describe('a claim', () => {
   test('makes the transfer that is to be created, under the refund’s own id', () => {
     expect(step(asked())).toBeNull()

@@ -1,7 +1,7 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { env as testEnv } from 'cloudflare:workers'
 import { HDKey } from '@scure/bip32'
-import { beforeAll, describe, expect, test, vi } from 'vitest'
+import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { RefundWish, RequestRefund } from '../../src/invoice/refund-rpc.ts'
 import type { StoreMethod } from '../../src/invoice/types.ts'
 import { randomId } from '../../src/lib/ids.ts'
@@ -110,7 +110,10 @@ class StandIn {
   async at(id: string): Promise<void> {
     await runInDurableObject(rawInvoice(id), (object) => {
       const own = (object as unknown as { env: { WALLETS: unknown } }).env
+      const { WALLETS } = own
       own.WALLETS = { getByName: () => this }
+      // The environment is one for all objects, of other tests too.
+      onTestFinished(() => void Object.assign(own, { WALLETS }))
     })
   }
 }
@@ -281,6 +284,11 @@ describe('another address', () => {
     expect(wallet.asked).toEqual([`create ${ADDRESS}`, 'cancel', `create ${OTHER_ADDRESS}`])
     expect([...wallet.transfers.values()].map(({ status }) => status)).toEqual(['failed', 'queued'])
     expect(await refund(id)).toMatchObject({ status: 'queued', address: OTHER_ADDRESS })
+    // A merchant may still sign what was prepared for the first, also when all of it is ended and asked for anew.
+    await object.cancelRefund(id, 'test')
+    await object.claimRefund(await asked(object), ADDRESS)
+    const made = [...wallet.transfers.values()] as unknown as CreateTransfer[]
+    expect(made.map(({ insteadOf }) => insteadOf)).toEqual([undefined, [id], [id, made[1]?.id]])
   })
 
   test('is not paid while nobody knows whether the first has ended', async () => {

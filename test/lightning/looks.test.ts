@@ -34,6 +34,15 @@ test('a node that fails is asked less and less often, a minute at most, and at o
   expect(looks.dueAtMs(AT)).toBe(AT + 2_000)
 })
 
+test('a node that tells payments, and not of one invoice, is asked again soon however often it does so', () => {
+  const looks = new Looks()
+  for (let count = 0; count < 3; count++) {
+    looks.begin(AT)
+    looks.retry(AT)
+    expect(looks.dueAtMs(AT)).toBe(AT + 2_000)
+  }
+})
+
 test('all who wait for one thing hear of it, and nobody waits for ever', async () => {
   const waiters = new Waiters<string, number>(50)
   const both = Promise.all([waiters.wait('a'), waiters.wait('a')])

@@ -4,6 +4,7 @@ import { BITCOIN_REGTEST } from '../../config/development.ts'
 import { decodeBolt11 } from '../../src/gateways/lightning/bolt11.ts'
 import { invoiceResource } from '../../src/invoice/resource.ts'
 import type { Invoice } from '../../src/invoice/types.ts'
+import { randomId } from '../../src/lib/ids.ts'
 import { registryOf } from '../../src/money/registry.ts'
 import { provisionStore } from '../../src/storage/provision.ts'
 import { auditor, project } from '../audit/system.ts'
@@ -235,11 +236,11 @@ describe('payments', () => {
     till.node.pay(paymentHash)
     const payment = { paymentHash, msat: 100_000_000n, atMs: Date.now() }
     const object = testEnv.LIGHTNINGS.getByName(till.walletId)
-    await object.commit({ base: null, cursor: '1', payments: [payment], closed: [] })
+    await object.commit({ base: null, cursor: '1', payments: [payment], closed: [], sending: null })
     await evictDurableObject(raw(till.walletId))
     await runDurableObjectAlarm(raw(till.walletId))
     await settled(status, 'settled')
-    await object.commit({ base: null, cursor: '1', payments: [payment, payment], closed: [] })
+    await object.commit({ base: null, cursor: '1', payments: [payment, payment], closed: [], sending: null })
     await till.look({ cursor: null })
     await till.look()
     expect((await read()).payments).toHaveLength(1)
@@ -266,9 +267,27 @@ describe('payments', () => {
       await till.serve(invoice.activate('BTC-LN'))
       const { paymentHash } = shownAt(till)
       const payment = { paymentHash, msat: 100_000_000n, atMs: (await read()).terms.expiresAtMs + afterMs }
-      await testEnv.LIGHTNINGS.getByName(till.walletId).commit({ base: null, cursor: '1', payments: [payment], closed: [] })
+      await testEnv.LIGHTNINGS.getByName(till.walletId).commit({
+        base: null,
+        cursor: '1',
+        payments: [payment],
+        closed: [],
+        sending: null,
+      })
       await expect.poll(async () => (await read()).payments).toMatchObject([{ late, decision }])
     }
+  })
+
+  test('at a time that cannot be are as of when they were told', async () => {
+    const till = await openTill()
+    const { invoice, read, status } = await newInvoice(till)
+    await till.serve(invoice.activate('BTC-LN'))
+    const payment = { paymentHash: shownAt(till).paymentHash, msat: 100_000_000n, atMs: 1e22 }
+    const object = testEnv.LIGHTNINGS.getByName(till.walletId)
+    await object.commit({ base: null, cursor: '1', payments: [payment], closed: [], sending: null })
+    await settled(status, 'settled')
+    expect(invoiceResource(await read(), registryOf(testEnv), '').facts).toBeDefined()
+    expect(Math.abs(((await read()).payments[0]?.seenAtMs ?? 0) - Date.now())).toBeLessThan(60_000)
   })
 
   test('of others at the same node are none of ours', async () => {
@@ -276,7 +295,13 @@ describe('payments', () => {
     const { invoice, read } = await newInvoice(till)
     await till.serve(invoice.activate('BTC-LN'))
     const payment = { paymentHash: 'ab'.repeat(32), msat: 5_000_000n, atMs: Date.now() }
-    await testEnv.LIGHTNINGS.getByName(till.walletId).commit({ base: null, cursor: '7', payments: [payment], closed: [] })
+    await testEnv.LIGHTNINGS.getByName(till.walletId).commit({
+      base: null,
+      cursor: '7',
+      payments: [payment],
+      closed: [],
+      sending: null,
+    })
     expect((await read()).payments).toEqual([])
     expect((await testEnv.LIGHTNINGS.getByName(till.walletId).begin())?.cursor).toBe('7')
   })
@@ -333,6 +358,31 @@ describe('payments', () => {
     await settled(status, 'settled')
   })
 
+  test('are found though the node cannot tell of an invoice that is over, and that one is asked for again', async () => {
+    const till = await openTill()
+    const [odd, over, paid] = [await newInvoice(till), await newInvoice(till), await newInvoice(till)]
+    const hashes: string[] = []
+    for (const { invoice } of [odd, over, paid]) {
+      await till.serve(invoice.activate('BTC-LN'))
+      hashes.push(shownAt(till).paymentHash)
+    }
+    const overMs = Date.now() - 1_000
+    await runInDurableObject(raw(till.walletId), (_object, state) => {
+      state.storage.sql.exec('UPDATE invoices SET closes_ms = ? WHERE idx < 2', overMs)
+    })
+    till.node.pay(hashes[2] ?? '')
+    till.node.refuseLabel(`${odd.id}.0`)
+    await till.look()
+    await settled(paid.status, 'settled')
+    const object = testEnv.LIGHTNINGS.getByName(till.walletId)
+    expect((await object.begin())?.closing).toMatchObject([{ index: 0 }])
+    expect(await object.health()).toMatchObject({ status: 'down', error: expect.stringContaining('node_refused') })
+    till.node.refuseLabel(null)
+    await till.look()
+    expect((await object.begin())?.closing).toEqual([])
+    expect(await object.health()).toMatchObject({ status: 'ok' })
+  })
+
   test('are not looked for by anybody who asks about a node that is not there', async () => {
     const nobody = testEnv.LIGHTNINGS.getByName('wal_nobody')
     expect(await nobody.readUntil()).toBeNull()
@@ -341,7 +391,7 @@ describe('payments', () => {
     expect(await nobody.health()).toBeNull()
     expect(await nobody.ownerOf(0)).toBeNull()
     expect(await nobody.paymentsAt(['lightning:regtest/00/wal_nobody'])).toEqual([])
-    await nobody.commit({ base: null, cursor: '1', payments: [], closed: [] })
+    await nobody.commit({ base: null, cursor: '1', payments: [], closed: [], sending: null })
     await nobody.release('inv_x')
     expect(
       await nobody.allocate({ chainId: 'lightning:regtest', invoiceId: 'inv_x', units: 1n, memo: '', expiresAtMs: 1 }),
@@ -356,6 +406,36 @@ describe('payments', () => {
 })
 
 describe('a node', () => {
+  test('is asked once for each invoice, however many shoppers wait and messages come', async () => {
+    const till = await openTill()
+    const object = testEnv.LIGHTNINGS.getByName(till.walletId)
+    const wish = { chainId: 'lightning:regtest', memo: '', expiresAtMs: Date.now() + 900_000, units: 1n }
+    const all = Array.from({ length: 30 }, () => object.allocate({ ...wish, invoiceId: randomId('inv') }))
+    const asked: number[] = []
+    await expect
+      .poll(async () => {
+        asked.push(...((await object.errands())?.make ?? []).map(({ index }) => index))
+        return asked.length
+      })
+      .toBe(30)
+    expect(await object.errands()).toMatchObject({ make: [] })
+    expect(new Set(asked).size).toBe(30)
+    await Promise.all(asked.map((index) => object.made(index, { ok: false, error: { reason: 'protocol', detail: 'away' } })))
+    expect((await Promise.all(all)).every(({ ok }) => !ok)).toBe(true)
+  })
+
+  test('that gives the invoice of another is not believed: it would be paid for that one', async () => {
+    const till = await openTill()
+    const [one, other] = [await newInvoice(till), await newInvoice(till)]
+    await till.serve(one.invoice.activate('BTC-LN'))
+    const { bolt11, paymentHash } = shownAt(till)
+    const object = testEnv.LIGHTNINGS.getByName(till.walletId)
+    const waiting = other.invoice.activate('BTC-LN')
+    await expect.poll(async () => (await object.errands())?.make).toHaveLength(1)
+    await object.made(1, { ok: true, value: { bolt11, paymentHash } })
+    expect(await waiting).toMatchObject({ ok: false, error: { reason: 'method_unavailable' } })
+  })
+
   test('belongs to the merchant who had it first, in all their stores', async () => {
     const till = await openTill()
     const name = till.store.lightningNodes?.[0]?.name ?? ''

@@ -1,11 +1,15 @@
 import { hashApiKey } from '../../src/auth/api-keys.ts'
 import { createCln } from '../../src/gateways/lightning/cln.ts'
 import { createLnd } from '../../src/gateways/lightning/lnd.ts'
-import type { LightningNode } from '../../src/gateways/lightning/node.ts'
+import type { LightningNode, SendingEndpoint, SendingPolicy } from '../../src/gateways/lightning/node.ts'
+import { createClnPayer } from '../../src/gateways/lightning/pay/cln.ts'
+import { createLndPayer } from '../../src/gateways/lightning/pay/lnd.ts'
+import { createPhoenixdPayer } from '../../src/gateways/lightning/pay/phoenixd.ts'
 import { createPhoenixd } from '../../src/gateways/lightning/phoenixd.ts'
 import type { StoreConfig } from '../../src/invoice/types.ts'
 import { randomId } from '../../src/lib/ids.ts'
 import type { LookState } from '../../src/lightning/rpc.ts'
+import { carryPayment } from '../../src/lightning/transfers/carry.ts'
 import { type LightningPorts, lookAtPayments, runErrands } from '../../src/lightning/work.ts'
 import { testLightning } from '../../src/money/lightning.ts'
 import { provisionStore } from '../../src/storage/provision.ts'
@@ -18,7 +22,11 @@ import { createRequest } from '../invoice/builders.ts'
 import { bitcoinAccount } from '../storage/accounts.ts'
 import { testEnv } from '../storage/databases.ts'
 
-const KINDS = { phoenixd: [phoenixd, createPhoenixd], lnd: [lnd, createLnd], cln: [cln, createCln] } as const
+const KINDS = {
+  phoenixd: [phoenixd, createPhoenixd, createPhoenixdPayer],
+  lnd: [lnd, createLnd, createLndPayer],
+  cln: [cln, createCln, createClnPayer],
+} as const
 let tills = 0
 
 /** A store that is paid on chain and by Lightning, its node, and the gateways Worker's part, which a test runs by hand. */
@@ -31,6 +39,10 @@ export interface Till {
   serve<T>(answer: Promise<T>): Promise<T>
   /** One look at payments, which waits for nothing. */
   look(changes?: Partial<LookState>): Promise<void>
+  /** Carries a transfer as far as it goes now. */
+  carry(transferId: string): Promise<void>
+  /** What the node's configuration lets it pay, from the next look on; nothing at first. */
+  allow(policy: SendingPolicy | null): void
 }
 
 export async function openTill(kind: keyof typeof KINDS = 'cln', changes: object = {}): Promise<Till> {
@@ -40,15 +52,19 @@ export async function openTill(kind: keyof typeof KINDS = 'cln', changes: object
   const found = await storeByKeyHash(testEnv.DIRECTORY, await hashApiKey(made.value.apiKey))
   const walletId = found?.store.lightningNodes?.[0]?.id
   if (!found || !walletId) throw new Error('the store was made, with its node')
-  const [create, connect] = KINDS[kind]
+  const [create, connect, connectPayer] = KINDS[kind]
   const node = create()
   const client: LightningNode = connect({ ...node.endpoint, name }, fetchOf(node))
+  const { paymentMaxSats: _payment, dayMaxSats: _day, ...credential } = node.sendingEndpoint().sending as SendingEndpoint
+  const { url } = node.endpoint
+  const payer = connectPayer({ url, ...credential }, fetchOf(node))
+  let policy: SendingPolicy | null = null
   const object = testEnv.LIGHTNINGS.getByName(walletId)
   const ports: LightningPorts = {
     object,
     clock: Date.now,
     railOf: () => testLightning('regtest'),
-    connect: (named) => (named.name === name ? { node: client, nodeId: null } : null),
+    connect: (named) => (named.name === name ? { node: client, nodeId: null, sending: policy } : null),
   }
   return {
     store: found.store,
@@ -67,6 +83,10 @@ export async function openTill(kind: keyof typeof KINDS = 'cln', changes: object
       }
       return answer
     },
+    allow(allowed) {
+      policy = allowed
+    },
+    carry: (transferId) => carryPayment({ object, paying: policy && { payer, policy } }, transferId),
     look: (changed = {}) =>
       lookAtPayments({
         ...ports,
@@ -76,7 +96,7 @@ export async function openTill(kind: keyof typeof KINDS = 'cln', changes: object
             return state && { ...state, waitMs: 0, ...changed }
           },
           commit: (look: Parameters<typeof object.commit>[0]) => object.commit(look),
-          failLook: (error: Parameters<typeof object.failLook>[0]) => object.failLook(error),
+          failLook: (...told: Parameters<typeof object.failLook>) => object.failLook(...told),
         } as typeof object,
       }),
   }

@@ -5,12 +5,13 @@ import { BOARD_NAME } from '../../src/exchange/cache.ts'
 import type { RatesMessage } from '../../src/exchange/rpc.ts'
 import { fetchQuotes } from '../../src/exchange/sources.ts'
 import { balanceReaderOf } from '../../src/gateways/balances.ts'
-import { lightningNodeOf } from '../../src/gateways/lightning/nodes.ts'
+import { lightningNodeOf, lightningPayerOf } from '../../src/gateways/lightning/nodes.ts'
 import { readerOf } from '../../src/gateways/readers.ts'
 import { senderOf } from '../../src/gateways/senders.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { logEvent, reasonOf } from '../../src/lib/log.ts'
 import type { LightningMessage, NodeName } from '../../src/lightning/rpc.ts'
+import { carryPayment } from '../../src/lightning/transfers/carry.ts'
 import { lookAtPayments, runErrands } from '../../src/lightning/work.ts'
 import { lightningRailOf, registryOf } from '../../src/money/registry.ts'
 import { readBalance } from '../../src/wallet/read-balance.ts'
@@ -88,16 +89,26 @@ async function carryOnce(env: GatewaysEnv, message: TransferMessage): Promise<vo
   await carryOut({ wallet: env.WALLETS.getByName(message.walletId), sender, signer: env.SIGNER }, message)
 }
 
-/** What a Lightning node is to do, or a look at what it was paid, which waits for payments. The node's object asks again. */
-function askLightning(env: GatewaysEnv, { walletId, task }: LightningMessage): Promise<void> {
+/**
+ * What a Lightning node is to do, a payment it is to make, or a look at what it was paid, which waits for payments. The
+ * node's object asks again.
+ */
+async function askLightning(env: GatewaysEnv, message: LightningMessage): Promise<void> {
   const railOf = (chainId: string) => lightningRailOf(registryOf(env), chainId)
   const ports = {
-    object: env.LIGHTNINGS.getByName(walletId),
+    object: env.LIGHTNINGS.getByName(message.walletId),
     clock: systemClock,
     railOf,
-    connect: ({ chainId, name }: NodeName) => lightningNodeOf(env, railOf(chainId), name),
+    connect: ({ chainId, name }: NodeName) => {
+      const connected = lightningNodeOf(env, railOf(chainId), name)
+      return connected && { ...connected, sending: lightningPayerOf(env, railOf(chainId), name)?.policy ?? null }
+    },
   }
-  return task === 'make' ? runErrands(ports) : lookAtPayments(ports)
+  if (message.task === 'make') return runErrands(ports)
+  if (message.task === 'look') return lookAtPayments(ports)
+  const node = await ports.object.health()
+  const paying = node && lightningPayerOf(env, railOf(node.chainId), node.name)
+  return carryPayment({ object: ports.object, paying }, message.transferId)
 }
 
 async function publishQuotes(env: GatewaysEnv, { pairs }: RatesMessage): Promise<void> {

@@ -47,9 +47,14 @@ export async function callNode(
 /** What a node answered that cannot be used, in words for a person. */
 export function refusalOf(endpoint: NodeEndpoint, { status, body }: NodeAnswer): NodeError {
   const said = typeof body === 'string' ? body : (textIn(body, 'message') ?? textIn(body, 'error') ?? '')
-  const words = withoutSecrets(endpoint, said).slice(0, DETAIL_MAX)
+  const words = wordsOf(endpoint, said)
   if (status >= 200 && status < 300) return { reason: 'protocol', detail: `${hostOf(endpoint)} answered what is no answer` }
   return { reason: 'node_refused', detail: `${hostOf(endpoint)}: HTTP ${status} ${words}`.trim() }
+}
+
+/** A node's own words, as people may read them. */
+export function wordsOf(endpoint: NodeEndpoint, said: string): string {
+  return withoutSecrets(endpoint, said).slice(0, DETAIL_MAX)
 }
 
 export function isOk({ status }: NodeAnswer): boolean {

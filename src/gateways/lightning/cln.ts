@@ -70,7 +70,10 @@ export function createCln(endpoint: LightningEndpoint, fetcher: typeof fetch): L
 
     async lookUp({ label }) {
       const found = await find(label)
-      return found.ok ? ok(readPaid(found.value)) : found
+      if (!found.ok) return found
+      const paid = readPaid(found.value)
+      const isUnread = paid === null && fieldOf(found.value, 'status') === 'paid'
+      return isUnread ? err(refusalOf(endpoint, { status: 200, body: null })) : ok(paid)
     },
 
     async cancel({ label }) {

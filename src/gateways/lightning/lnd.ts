@@ -26,7 +26,7 @@ export function createLnd(endpoint: LightningEndpoint, fetcher: typeof fetch): L
   async function find(paymentHash: string): Promise<Result<unknown, NodeError>> {
     const answer = await call({ path: `/v1/invoice/${paymentHash}` })
     if (!answer.ok) return answer
-    if (isOk(answer.value)) return ok(answer.value.body)
+    if (isOk(answer.value) && hexIn(answer.value.body, 'r_hash') === paymentHash) return ok(answer.value.body)
     return isUnknown(answer.value.body) ? ok(null) : err(refusalOf(endpoint, answer.value))
   }
 
@@ -63,14 +63,17 @@ export function createLnd(endpoint: LightningEndpoint, fetcher: typeof fetch): L
       // A stream without payments says nothing, not even that the node is there.
       const alive = await call({ path: '/v1/invoices?num_max_invoices=1&reversed=true' })
       if (!alive.ok) return alive
-      if (!isOk(alive.value)) return err(refusalOf(endpoint, alive.value))
+      if (!isOk(alive.value) || !Array.isArray(fieldOf(alive.value.body, 'invoices'))) return err(refusalOf(endpoint, alive.value))
       const settled = await readStream(endpoint, question.cursor ?? '0', question.waitMs, fetcher)
       return settled.ok ? ok(answerOf(settled.value, question.cursor)) : settled
     },
 
     async lookUp({ paymentHash }) {
       const found = await find(paymentHash)
-      return found.ok ? ok(readSettled(found.value)) : found
+      if (!found.ok) return found
+      const settled = readSettled(found.value)
+      const isUnread = settled === null && fieldOf(found.value, 'state') === 'SETTLED'
+      return isUnread ? err(refusalOf(endpoint, { status: 200, body: null })) : ok(settled)
     },
 
     async cancel({ paymentHash }) {

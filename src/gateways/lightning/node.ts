@@ -8,6 +8,19 @@ export interface LightningEndpoint extends NodeEndpoint {
   readonly kind: 'phoenixd' | 'lnd' | 'cln'
   /** Its public key in hexadecimal: invoices that another node signed are refused. Not known: any node's are taken. */
   readonly nodeId?: string
+  /** Absent: the node is never asked to pay. */
+  readonly sending?: SendingEndpoint
+}
+
+/** Leave to pay: a credential that can, in place of the one that receives, and how much it may be used for. */
+export interface SendingEndpoint extends SendingPolicy, Pick<NodeEndpoint, 'user' | 'password' | 'headers'> {}
+
+/** Whole satoshi, fees included. */
+export interface SendingPolicy {
+  /** Of one payment. */
+  readonly paymentMaxSats: number
+  /** Of all payments in any 24 hours. */
+  readonly dayMaxSats: number
 }
 
 /** An invoice that a node is to make. */
@@ -21,7 +34,7 @@ export interface InvoiceWish {
   readonly expirySeconds: number
 }
 
-/** phoenixd takes 128. */
+/** In UTF-16, as phoenixd counts, which takes 128. */
 export const MEMO_MAX = 100
 
 /** What an invoice is known by at its node. */
@@ -57,7 +70,7 @@ export interface PaidAnswer {
   readonly cursor: string | null
 }
 
-/** One Lightning node that payments are received by. It is never asked to pay. */
+/** One Lightning node that payments are received by. What pays is a `LightningPayer`, with a credential of its own. */
 export interface LightningNode {
   makeInvoice(wish: InvoiceWish): Promise<Result<{ readonly bolt11: string; readonly paymentHash: string }, NodeError>>
   /** What was paid after the cursor. What is told twice does no harm; what is left out is found by `lookUp`. */

@@ -9,6 +9,8 @@ const PAGES_MAX = 20
 /** A payment gets its time before its row is there: so far back is asked again. */
 const OVERLAP_MS = 60_000
 const POLL_MS = 1_000
+/** What it says of a payment hash that it does not know, in versions before 0.6 too; not what a proxy before it says. */
+const NOTHING = /^(Not found|Unknown endpoint)/
 
 /**
  * phoenixd's HTTP interface (phoenix.acinq.co/server/api), version 0.5 or newer. HTTP Basic without a user, forms in, JSON
@@ -40,7 +42,8 @@ export function createPhoenixd(endpoint: LightningEndpoint, fetcher: typeof fetc
       // An external id may be used twice there: one that is known has its invoice.
       const known = await list({ externalId: label, all: 'true', limit: '1' })
       if (!known.ok) return known
-      const answer = known.value[0] !== undefined ? ok(known.value[0]) : await make()
+      const row = known.value.find((one) => textIn(one, 'externalId') === label)
+      const answer = row !== undefined ? ok(row) : await make()
       if (!answer.ok) return answer
       const bolt11 = textIn(answer.value, 'serialized') ?? textIn(answer.value, 'invoice')
       const paymentHash = fieldOf(answer.value, 'paymentHash')
@@ -74,9 +77,13 @@ export function createPhoenixd(endpoint: LightningEndpoint, fetcher: typeof fetc
     async lookUp({ paymentHash }) {
       const answer = await call({ path: `/payments/incoming/${paymentHash}` })
       if (!answer.ok) return answer
-      if (answer.value.status === 404) return ok(null)
-      if (!isOk(answer.value) || !isHash(fieldOf(answer.value.body, 'paymentHash'))) return err(refusalOf(endpoint, answer.value))
-      return ok(readPayment(answer.value.body))
+      const { status, body } = answer.value
+      if (status === 404 && NOTHING.test(String(body))) return ok(null)
+      const payment = readPayment(body)
+      const isUnread = payment === null && fieldOf(body, 'isPaid') !== false
+      if (!isOk(answer.value) || fieldOf(body, 'paymentHash') !== paymentHash || isUnread)
+        return err(refusalOf(endpoint, answer.value))
+      return ok(payment)
     },
 
     // It has no call for that: what was shown stays payable until it expires.

@@ -1,13 +1,18 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { freePort } from '../../../scripts/stack/ports.ts'
 import { startWorkers, type Workers, type WorkersOptions } from '../../../scripts/stack/workers.ts'
+import type { RefundLine } from '../../../scripts/wallet/transfers.ts'
 import type { InvoiceResource } from '../../../src/invoice/resource.ts'
+import type { TransferDetail } from '../../../src/wallet/transfers/resource.ts'
 import { cln } from '../../gateways/lightning/cln.ts'
 import { lnd } from '../../gateways/lightning/lnd.ts'
 import { phoenixd } from '../../gateways/lightning/phoenixd.ts'
+import { foreignInvoice } from '../../gateways/lightning/purse.ts'
 import { serve } from '../../gateways/lightning/serve.ts'
 
 /**
@@ -21,6 +26,8 @@ let options: WorkersOptions
 let workers: Workers
 /** Of the store that has the node of this name. */
 const keys = new Map<string, string>()
+/** The invoice that was paid by the node of this name. */
+const paid = new Map<string, string>()
 
 beforeAll(async () => {
   served = await Promise.all(nodes.map(serve))
@@ -31,7 +38,7 @@ beforeAll(async () => {
     port,
     origin: `http://127.0.0.1:${port}`,
     chains: ['lightning-regtest'],
-    nodes: { 'lightning:regtest': served.map(({ endpoint }) => endpoint) },
+    nodes: { 'lightning:regtest': served.map((node) => node.sendingEndpoint()) },
     shards: 1,
     idSecret: 'test-only-id-secret',
     webhookSecret: 'test-only-webhook-secret',
@@ -84,6 +91,7 @@ describe.each([0, 1, 2])('node %i', (at) => {
     expect(await chosen.text()).toContain(`href="lightning:${bolt11}"`)
 
     const startedMs = Date.now()
+    paid.set(node.endpoint.name, invoice.id)
     node.pay(paymentHash)
     const read = async () => (await api<InvoiceResource>(key, 'GET', `/v1/invoices/${invoice.id}`)).body
     await expect.poll(async () => (await read()).status, { timeout: 20_000, interval: 100 }).toBe('settled')
@@ -93,6 +101,65 @@ describe.each([0, 1, 2])('node %i', (at) => {
     expect((await read()).payments).toMatchObject([{ asset: 'BTC-LN', txid: paymentHash, amount: '0.00100000', final: true }])
   })
 })
+
+test('a refund goes to the payer’s invoice while everything is killed, and a payout to anybody’s: each is paid once', async () => {
+  const node = served[1] as (typeof served)[number]
+  const key = keys.get(node.endpoint.name) ?? ''
+  const read = async <T>(path: string) => (await api<T>(key, 'GET', path)).body
+  const refundsOf = `/v1/invoices/${paid.get(node.endpoint.name)}/refunds`
+  const refund = await api<RefundLine>(key, 'POST', refundsOf, { type: 'full' })
+  expect([refund.status, refund.body.amount]).toEqual([201, '0.00100000'])
+  const claimUrl = refund.body.claimUrl ?? ''
+  expect(await (await fetch(claimUrl)).text()).toMatch(/Your Lightning invoice for 0.001.BTC .100.000.sat./)
+
+  // The node is away while the payer claims it, and then so is everything else.
+  node.behave('away')
+  const payer = foreignInvoice(100_000n)
+  const claimed = await fetch(claimUrl, {
+    method: 'POST',
+    body: new URLSearchParams({ address: payer.bolt11.toUpperCase(), step: 'check' }),
+    headers: { origin: options.origin },
+  })
+  expect(await claimed.text()).toContain('Your refund')
+  await workers.kill()
+  node.behave('well')
+  workers = await startWorkers(options)
+
+  const { bolt11, paymentHash } = foreignInvoice(null)
+  const sent = await api<TransferDetail>(key, 'POST', '/v1/transfers', { asset: 'BTC-LN', address: bolt11, amount: '0.00012345' })
+  expect(sent.status, JSON.stringify(sent.body)).toBe(201)
+  const transfer = () => read<TransferDetail>(`/v1/transfers/${sent.body.id}`)
+  await expect.poll(async () => (await transfer()).status, { timeout: 30_000, interval: 200 }).toBe('confirmed')
+  expect((await transfer()).lightning).toMatchObject({ paymentHash })
+  const refunded = async () => (await read<{ data: RefundLine[] }>(refundsOf)).data[0]
+  await expect.poll(async () => (await refunded())?.status, { timeout: 60_000, interval: 500 }).toBe('confirmed')
+  expect((await refunded())?.txid).toBe(payer.paymentHash)
+  expect(node.purse.payments.map(({ msat }) => msat).sort()).toEqual([100_000_000n, 12_345_000n])
+  expect(node.purse.orders).toBe(2)
+  // Both are in the list, which D1 has.
+  const listed = async () =>
+    (await read<{ data: TransferDetail[] }>('/v1/transfers')).data.map(({ kind, status }) => `${kind} ${status}`)
+  await expect.poll(async () => (await listed()).sort(), { timeout: 30_000 }).toEqual(['payout confirmed', 'refund confirmed'])
+}, 150_000)
+
+test('the command line sends, shows and lists by the same words as for every wallet', async () => {
+  const node = served[2] as (typeof served)[number]
+  writeFileSync(join(stateDir, 'dev.json'), JSON.stringify({ origin: options.origin, apiKey: keys.get(node.endpoint.name) }))
+  const wallet = async (...args: string[]) => {
+    const env = { ...process.env, PAYTOMAT_STATE: stateDir, PAYTOMAT_API_KEY: '' }
+    const run = promisify(execFile)(process.execPath, ['scripts/wallet.ts', ...args], { cwd: options.root, env })
+    return (await run.catch((failed: { stdout: string; stderr: string }) => failed)).stdout
+  }
+  const { bolt11, paymentHash } = foreignInvoice(12_345n)
+  const sent = await wallet('send', 'BTC-LN', bolt11, '0.00012345', '--reference', 'rent', '--wait')
+  expect(sent).toMatch(/payout of 0\.00012345 BTC-LN, rent\n {2}confirmed/)
+  expect(sent).toContain(`signed ${paymentHash}`)
+  expect(sent).toMatch(/paid, which this proves: [0-9a-f]{64}/)
+  expect(await wallet('list')).toContain('lightning, your own node')
+  // What the shopper paid, less this payout and a satoshi and a half.
+  expect(await wallet('balance', 'BTC-LN')).toMatch(/BTC-LN +0\.00337654 +0\.00000000 +0\.00000000 +0\.00000000/)
+  expect(await wallet('address', 'BTC-LN', node.invoices()[0]?.bolt11 ?? '')).toContain('0.00100000')
+}, 60_000)
 
 test('what is paid while everything is down is found when it is back, once', async () => {
   const node = served[2] as (typeof served)[number]

@@ -1,18 +1,80 @@
+import type { HeldPayment, Purse } from './purse.ts'
 import { type Asked, type Book, type HeldInvoice, type StandIn, standIn, type Told } from './stand-in.ts'
 
 /** clnrest of Core Lightning 25: POST for everything, 201 for an answer, lightningd's codes in its errors. */
 export function cln(): StandIn {
   const rune = 'tU-RLjMiDpY2U0o3W1oFowar36RFGpWloPbW9-RuZdo9MyZpZD0wMjRiOWEx'
+  const admin = 'mQf9o8o1cTgq5zYgWl1vF2c8m3Rk7Nq0JpXb4dUeSAs9MA=='
   const broken = { status: 500, body: { code: -32602, message: 'database is locked' } }
-  return standIn('cln', { headers: { Rune: rune } }, broken, (asked, book) => {
+  return standIn('cln', { headers: { Rune: rune } }, { headers: { Rune: admin } }, broken, (asked, book, purse) => {
     const given = asked.headers.rune
     if (given === undefined) return refused(403, 1501, 'Not authorized: Missing rune')
-    if (given !== rune) return refused(401, 1501, 'Not authorized: Not derived from master')
-    return answer(asked, book)
+    if (given !== rune && given !== admin) return refused(401, 1501, 'Not authorized: Not derived from master')
+    const isPaying = asked.path === '/v1/pay' || asked.path === '/v1/listpays'
+    // Runes are restricted to commands: one receives, the other pays.
+    if (isPaying !== (given === admin)) return refused(401, 1502, 'Not permitted: method not equal to any of the allowed')
+    return isPaying ? answerPaying(asked, purse) : answer(asked, book, purse)
   })
 }
 
-async function answer({ method, path, body }: Asked, book: Book): Promise<Told> {
+/** lightning-pay(7): no route, the amount is too much for our channels, permanent failure at destination. */
+const ERRORS = {
+  no_route: [205, 'Could not find a route'],
+  poor: [205, 'Insufficient funds in our channels'],
+  refused: [203, 'Destination said it doesn’t know invoice: WIRE_INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS'],
+} as const
+
+async function answerPaying({ path, body }: Asked, purse: Purse): Promise<Told | null> {
+  const given = JSON.parse(body)
+  if (path === '/v1/listpays') {
+    const all = purse.payments.filter(({ paymentHash }) => paymentHash === given.payment_hash)
+    // All attempts at one invoice are one pay: as the best of them is.
+    const best = all.find(({ state }) => state !== 'failed') ?? all.at(-1)
+    return { status: 201, body: { pays: best ? [shownPay(best)] : [] } }
+  }
+  const { bolt11, amount_msat, maxfee, retry_for } = given
+  if (!retry_for) return refused(500, -32602, 'this stand-in is asked otherwise')
+  const { before, payment } = purse.pay({
+    bolt11,
+    msat: amount_msat === undefined ? undefined : BigInt(amount_msat),
+    feeMaxMsat: BigInt(maxfee),
+  })
+  // "Once a payment has succeeded, calls to pay with the same bolt11 will succeed immediately."
+  const { state, failure } = before === 'paid' ? payment : await purse.ended(payment)
+  if (state === 'failed') {
+    const [code, message] = ERRORS[failure ?? 'no_route']
+    return refused(500, code, message)
+  }
+  return state === 'paid' ? { status: 201, body: shownPaid(payment) } : null
+}
+
+function shownPaid({ paymentHash, preimage, msat, feeMsat, createdAtMs }: HeldPayment) {
+  return {
+    destination: '02'.repeat(33),
+    payment_hash: paymentHash,
+    created_at: createdAtMs / 1_000,
+    parts: 1,
+    amount_msat: Number(msat),
+    amount_sent_msat: Number(msat + feeMsat),
+    payment_preimage: preimage,
+    status: 'complete',
+  }
+}
+
+function shownPay({ paymentHash, preimage, msat, feeMsat, bolt11, state, createdAtMs }: HeldPayment) {
+  return {
+    payment_hash: paymentHash,
+    status: { in_flight: 'pending', paid: 'complete', failed: 'failed' }[state],
+    created_at: Math.floor(createdAtMs / 1_000),
+    bolt11,
+    ...(state !== 'failed' && { amount_msat: Number(msat) }),
+    amount_sent_msat: state === 'failed' ? 0 : Number(msat + feeMsat),
+    ...(state === 'paid' && { preimage }),
+    created_index: 1,
+  }
+}
+
+async function answer({ method, path, body }: Asked, book: Book, { funds }: Purse): Promise<Told> {
   const command = /^\/v1\/([a-z]+)$/.exec(path)?.[1] ?? ''
   if (method !== 'POST') return refused(404, -32601, 'Unknown command')
   const given = JSON.parse(body)
@@ -52,7 +114,7 @@ async function answer({ method, path, body }: Asked, book: Book): Promise<Told> 
       })
       return {
         status: 201,
-        body: { outputs: [], channels: [channel('CHANNELD_NORMAL', 250_000_999), channel('ONCHAIN', 5_000_000)] },
+        body: { outputs: [], channels: [channel('CHANNELD_NORMAL', Number(funds)), channel('ONCHAIN', 5_000_000)] },
       }
     }
     default:

@@ -1,20 +1,94 @@
 import { fromBase64Url } from '../../../src/lib/base64.ts'
 import { fromHex, toHex } from '../../../src/lib/bytes.ts'
+import type { HeldPayment, Purse } from './purse.ts'
 import { type Asked, type Book, type HeldInvoice, type StandIn, standIn, type Told } from './stand-in.ts'
 
 /** LND 0.18: the macaroon in hexadecimal, bytes in base64, 64-bit numbers as texts, gRPC's codes in its errors. */
 export function lnd(): StandIn {
-  const macaroon = '0201036c6e64022f030a10b6a5'
+  const [macaroon, admin] = ['0201036c6e64022f030a10b6a5', '0201036c6e640258030a10ff01']
   const broken = { status: 500, body: { code: 2, message: 'rpc error: wallet locked', details: [] } }
-  return standIn('lnd', { headers: { 'Grpc-Metadata-macaroon': macaroon } }, broken, (asked, book) => {
+  const spending = { headers: { 'Grpc-Metadata-macaroon': admin } }
+  return standIn('lnd', { headers: { 'Grpc-Metadata-macaroon': macaroon } }, spending, broken, (asked, book, purse) => {
     const given = asked.headers['grpc-metadata-macaroon']
     if (given === undefined) return refused(500, 2, 'expected 1 macaroon, got 0')
-    if (given !== macaroon) return refused(500, 2, 'verification failed: signature mismatch after caveat verification')
-    return answer(asked, book)
+    if (given !== macaroon && given !== admin)
+      return refused(500, 2, 'verification failed: signature mismatch after caveat verification')
+    if (given === macaroon && asked.path.startsWith('/v2/router')) return refused(500, 2, 'permission denied')
+    return answerPaying(asked, purse) ?? answer(asked, book, purse)
   })
 }
 
-function answer({ method, path, query, body }: Asked, book: Book): Told {
+const REASONS = {
+  no_route: 'FAILURE_REASON_NO_ROUTE',
+  poor: 'FAILURE_REASON_INSUFFICIENT_BALANCE',
+  refused: 'FAILURE_REASON_INCORRECT_PAYMENT_DETAILS',
+} as const
+
+/** Streams of payments, one line an update. An error of a stream is in `error`. Null for what is no question about paying. */
+function answerPaying({ method, path, body }: Asked, purse: Purse): Told | null {
+  if (method === 'POST' && path === '/v2/router/send') {
+    const { payment_request: bolt11, amt, fee_limit_sat, timeout_seconds, no_inflight_updates } = JSON.parse(body)
+    if (!timeout_seconds || no_inflight_updates !== true) return failedStream(400, 3, 'this stand-in is asked otherwise')
+    const { before, payment } = purse.pay({
+      bolt11,
+      msat: amt === undefined ? undefined : BigInt(amt) * 1_000n,
+      feeMaxMsat: BigInt(fee_limit_sat ?? 0) * 1_000n,
+    })
+    if (before === 'paid') return failedStream(409, 6, 'invoice is already paid')
+    if (before === 'in_flight') return failedStream(409, 6, 'payment is in transition')
+    return streamOf(payment, purse, false)
+  }
+  const base64 = /^\/v2\/router\/track\/([A-Za-z0-9_=-]+)$/.exec(path)?.[1]
+  if (method !== 'GET' || base64 === undefined) return null
+  const payment = purse.of(hexOf(base64))
+  return payment ? streamOf(payment, purse, true) : failedStream(404, 5, "payment isn't initiated")
+}
+
+function failedStream(status: number, code: number, message: string): Told {
+  return { status, body: { error: { code, message, details: [] } } }
+}
+
+/** How it is now, and how it ends. */
+function streamOf(payment: HeldPayment, purse: Purse, tellsNow: boolean): Told {
+  return {
+    status: 200,
+    stream(write) {
+      let isOpen = true
+      const line = () => isOpen && write(`${JSON.stringify({ result: shownPayment(payment) })}\n`)
+      if (payment.state !== 'in_flight') line()
+      else {
+        if (tellsNow) line()
+        void purse.ended(payment, 60_000).then(line)
+      }
+      return () => {
+        isOpen = false
+      }
+    },
+  }
+}
+
+function shownPayment({ paymentHash, msat, feeMsat, state, failure, preimage, bolt11, createdAtMs }: HeldPayment) {
+  const fee = state === 'paid' ? feeMsat : 0n
+  return {
+    payment_hash: paymentHash,
+    value: String(msat / 1_000n),
+    creation_date: String(Math.floor(createdAtMs / 1_000)),
+    fee: String(fee / 1_000n),
+    payment_preimage: preimage ?? '00'.repeat(32),
+    value_sat: String(msat / 1_000n),
+    value_msat: String(msat),
+    payment_request: bolt11,
+    status: { in_flight: 'IN_FLIGHT', paid: 'SUCCEEDED', failed: 'FAILED' }[state],
+    fee_sat: String(fee / 1_000n),
+    fee_msat: String(fee),
+    creation_time_ns: String(BigInt(createdAtMs) * 1_000_000n),
+    htlcs: [],
+    payment_index: '1',
+    failure_reason: failure === null ? 'FAILURE_REASON_NONE' : REASONS[failure],
+  }
+}
+
+function answer({ method, path, query, body }: Asked, book: Book, { funds }: Purse): Told {
   if (method === 'POST' && path === '/v1/invoices') {
     const { memo = '', value, expiry = '86400', r_preimage } = JSON.parse(body)
     const preimage = hexOf(r_preimage ?? '')
@@ -60,7 +134,10 @@ function answer({ method, path, query, body }: Asked, book: Book): Told {
     return { status: 200, body: {} }
   }
   if (method === 'GET' && path === '/v1/balance/channels')
-    return { status: 200, body: { balance: '250000', local_balance: { sat: '250000', msat: '250000999' } } }
+    return {
+      status: 200,
+      body: { balance: String(funds / 1_000n), local_balance: { sat: String(funds / 1_000n), msat: String(funds) } },
+    }
   return refused(404, 5, 'Not Found')
 }
 

@@ -2,8 +2,11 @@ import { randomBytes } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { decodeBolt11 } from '../../../src/gateways/lightning/bolt11.ts'
 import { checkInvoice } from '../../../src/gateways/lightning/check.ts'
+import { createCln } from '../../../src/gateways/lightning/cln.ts'
+import { createLnd } from '../../../src/gateways/lightning/lnd.ts'
 import type { LightningEndpoint, LightningNode, PaidAnswer, PaidQuestion } from '../../../src/gateways/lightning/node.ts'
 import { lightningNodeOf } from '../../../src/gateways/lightning/nodes.ts'
+import { createPhoenixd } from '../../../src/gateways/lightning/phoenixd.ts'
 import { testLightning } from '../../../src/money/lightning.ts'
 import { cln } from './cln.ts'
 import { lnd } from './lnd.ts'
@@ -21,12 +24,28 @@ function connect(endpoint: LightningEndpoint): LightningNode {
   return found.node
 }
 
-/** Every kind of node: the same words, the same answers. */
-describe.each([
+const KINDS = [
   ['phoenixd', phoenixd],
   ['lnd', lnd],
   ['cln', cln],
-] as const)('a node of kind %s', (_kind, create) => {
+] as const
+
+// Each waits for seconds: all at once.
+test.concurrent.each(KINDS)(
+  'a node of kind %s that hangs is away, and not taken for one that has no news',
+  async (_kind, create) => {
+    const standIn = await serve(create())
+    const node = connect(standIn.endpoint)
+    standIn.behave('hang')
+    const question = { cursor: '1', sinceMs: 0, waitMs: 0, open: [] }
+    const answers = await Promise.all([node.makeInvoice(wish()), node.paidAfter(question)]).finally(() => standIn.close())
+    for (const answer of answers) expect(answer).toMatchObject({ ok: false, error: { reason: 'node_unreachable' } })
+  },
+  20_000,
+)
+
+/** Every kind of node: the same words, the same answers. */
+describe.each(KINDS)('a node of kind %s', (_kind, create) => {
   let standIn: StandIn & { close(): Promise<void> }
   let node: LightningNode
 
@@ -168,15 +187,6 @@ describe.each([
     expect(standIn.invoices()).toHaveLength(1)
   })
 
-  test('that hangs is away, and not taken for one that has no news', { timeout: 20_000 }, async () => {
-    standIn.behave('hang')
-    for (const answer of await Promise.all([
-      node.makeInvoice(wish()),
-      node.paidAfter({ cursor: '1', sinceMs: 0, waitMs: 0, open: [] }),
-    ]))
-      expect(answer).toMatchObject({ ok: false, error: { reason: 'node_unreachable' } })
-  })
-
   test('that lies about the amount is found out', async () => {
     standIn.behave('lying')
     const { bolt11, paymentHash } = await make()
@@ -186,6 +196,55 @@ describe.each([
       ok: false,
       error: { reason: 'node_lied', detail: /24690000 msat/ },
     })
+  })
+})
+
+describe('an answer that is none', () => {
+  const created = { phoenixd: createPhoenixd, lnd: createLnd, cln: createCln }
+  const always = (status: number, body: unknown) =>
+    (async () => new Response(typeof body === 'string' ? body : JSON.stringify(body), { status })) as typeof fetch
+  const paymentHash = 'ab'.repeat(32)
+  const made = { label: 'inv_x.0', paymentHash }
+
+  test.each(
+    KINDS.flatMap(([kind]) =>
+      [
+        [200, '<html>Sign in</html>'],
+        [404, '<html>Not Found</html>'],
+        [200, { error: 'no' }],
+      ].map(([status, body]) => [kind, status, body] as const),
+    ),
+  )('of %s says neither that nothing was paid nor that all is well: %i %j', async (kind, status, body) => {
+    const node = created[kind]({ name: 'till', kind, url: 'http://localhost' }, always(status as number, body))
+    expect(await node.lookUp(made)).toMatchObject({ ok: false })
+    expect(await node.paidAfter({ cursor: '1', sinceMs: 0, waitMs: 0, open: [] })).toMatchObject({ ok: false })
+    expect(await node.makeInvoice(wish())).toMatchObject({ ok: false })
+    expect(await node.balance()).toMatchObject({ ok: false })
+  })
+
+  test.each([
+    ['phoenixd', { paymentHash, isPaid: true, receivedSat: -5, completedAt: 1 }],
+    ['phoenixd', { paymentHash: 'cd'.repeat(32), isPaid: false, receivedSat: 0 }],
+    ['lnd', { r_hash: btoa('\xab'.repeat(32)), state: 'SETTLED', amt_paid_msat: 'all', settle_date: '1', settle_index: '1' }],
+    ['lnd', { r_hash: btoa('\xcd'.repeat(32)), state: 'OPEN' }],
+    ['cln', { invoices: [{ payment_hash: paymentHash, status: 'paid', amount_received_msat: 1.5, paid_at: 1 }] }],
+  ] as const)('of %s that it is paid, or of another invoice, is not taken for unpaid: %j', async (kind, body) => {
+    const node = created[kind]({ name: 'till', kind, url: 'http://localhost' }, always(200, body))
+    expect(await node.lookUp(made)).toMatchObject({ ok: false })
+  })
+
+  test('of phoenixd that does not know labels is no invoice of ours', async () => {
+    const row = { paymentHash, externalId: 'inv_other.0', invoice: 'lnbcrt1other', isPaid: false }
+    const asked: string[] = []
+    const fetcher = (async (_input: RequestInfo | URL, init?: RequestInit) => {
+      asked.push(init?.method ?? '')
+      return new Response(
+        JSON.stringify(init?.method === 'POST' ? { paymentHash: 'cd'.repeat(32), serialized: 'lnbcrt1ours' } : [row]),
+      )
+    }) as typeof fetch
+    const node = createPhoenixd({ name: 'till', kind: 'phoenixd', url: 'http://localhost' }, fetcher)
+    expect(await node.makeInvoice(wish())).toEqual({ ok: true, value: { bolt11: 'lnbcrt1ours', paymentHash: 'cd'.repeat(32) } })
+    expect(asked).toEqual(['GET', 'POST'])
   })
 })
 

@@ -1,17 +1,76 @@
+import type { Purse } from './purse.ts'
 import { type Asked, type Book, type HeldInvoice, type StandIn, standIn, type Told } from './stand-in.ts'
 
 /** phoenixd 0.6: Basic authentication, forms, bare texts where something is wrong. */
 export function phoenixd(): StandIn {
-  const password = 'limited-password-of-phoenixd'
-  const credentials = `Basic ${btoa(`:${password}`)}`
-  return standIn('phoenixd', { password }, { status: 500, body: 'java.lang.IllegalStateException' }, (asked, book) => {
-    if (asked.headers.authorization !== credentials)
+  const [password, full] = ['limited-password-of-phoenixd', 'full-password-of-phoenixd']
+  const broken = { status: 500, body: 'java.lang.IllegalStateException' }
+  return standIn('phoenixd', { password }, { password: full }, broken, (asked, book, purse) => {
+    const given = [password, full].find((one) => asked.headers.authorization === `Basic ${btoa(`:${one}`)}`)
+    if (given === undefined || (given === password && asked.path === '/payinvoice'))
       return { status: 401, body: 'Invalid authentication (use basic auth with the http password set in phoenix.conf)' }
-    return answer(asked, book)
+    return answerPaying(asked, purse) ?? answer(asked, book, purse)
   })
 }
 
-function answer({ method, path, query, headers, body }: Asked, book: Book): Told {
+/** Reasons as lightning-kmp words them (`FinalFailure`). */
+const REASONS = {
+  no_route: 'payment attempts exhausted without success',
+  poor: 'not enough funds in wallet to afford payment',
+  refused: 'the recipient was offline or did not have enough liquidity to receive the payment',
+} as const
+
+/** Null for what is no question about paying. */
+function answerPaying({ method, path, headers, body }: Asked, purse: Purse): Promise<Told | null> | Told | null {
+  if (method === 'POST' && path === '/payinvoice') {
+    if (headers['content-type'] !== 'application/x-www-form-urlencoded') return { status: 415, body: 'Unsupported Media Type' }
+    const form = new URLSearchParams(body)
+    const amountSat = form.get('amountSat')
+    const { before, payment } = purse.pay({
+      bolt11: form.get('invoice') ?? '',
+      msat: amountSat === null ? undefined : BigInt(amountSat) * 1_000n,
+      feeMaxMsat: null,
+    })
+    const { paymentHash } = payment
+    const words = { paid: 'this invoice has already been paid', in_flight: 'another payment is in progress for that invoice' }
+    if (before !== null) return { status: 200, body: { paymentHash, reason: words[before] } }
+    return purse.ended(payment).then(({ state, failure, preimage, msat, feeMsat }) => {
+      if (state === 'in_flight') return null
+      if (state === 'failed') return { status: 200, body: { paymentHash, reason: REASONS[failure ?? 'no_route'] } }
+      const [recipientAmountSat, routingFeeSat] = [Number(msat / 1_000n), Number(feeMsat / 1_000n)]
+      return {
+        status: 200,
+        body: { recipientAmountSat, routingFeeSat, paymentId: PAYMENT_ID, paymentHash, paymentPreimage: preimage },
+      }
+    })
+  }
+  const hash = /^\/payments\/outgoingbyhash\/([0-9a-f]{64})$/.exec(path)?.[1]
+  if (method !== 'GET' || !hash) return null
+  const payment = purse.of(hash)
+  if (!payment) return { status: 404, body: 'Not found' }
+  const { state, preimage, msat, feeMsat, bolt11, endedAtMs, createdAtMs } = payment
+  const isPaid = state === 'paid'
+  return {
+    status: 200,
+    body: {
+      type: 'outgoing_payment',
+      subType: 'lightning',
+      paymentId: PAYMENT_ID,
+      paymentHash: hash,
+      ...(isPaid && { preimage }),
+      isPaid,
+      sent: isPaid ? Number((msat + feeMsat) / 1_000n) : 0,
+      fees: isPaid ? Number(feeMsat) : 0,
+      invoice: bolt11,
+      ...(endedAtMs !== null && { completedAt: endedAtMs }),
+      createdAt: createdAtMs,
+    },
+  }
+}
+
+const PAYMENT_ID = '1b2d4c1e-7d4b-4a64-9f6e-0d7b3d5f9a11'
+
+function answer({ method, path, query, headers, body }: Asked, book: Book, purse: Purse): Told {
   if (method === 'POST' && path === '/createinvoice') {
     if (headers['content-type'] !== 'application/x-www-form-urlencoded') return { status: 415, body: 'Unsupported Media Type' }
     const form = new URLSearchParams(body)
@@ -44,7 +103,8 @@ function answer({ method, path, query, headers, body }: Asked, book: Book): Told
     const invoice = book.byHash(hash)
     return invoice ? { status: 200, body: shown(invoice) } : { status: 404, body: 'Unknown endpoint (check api doc)' }
   }
-  if (method === 'GET' && path === '/getbalance') return { status: 200, body: { balanceSat: 250_000, feeCreditSat: 10_000 } }
+  if (method === 'GET' && path === '/getbalance')
+    return { status: 200, body: { balanceSat: Number(purse.funds / 1_000n), feeCreditSat: 10_000 } }
   return { status: 404, body: 'Unknown endpoint (check api doc)' }
 }
 

@@ -31,6 +31,7 @@ export async function serve(node: StandIn): Promise<StandIn & { close(): Promise
   return {
     ...node,
     endpoint: { ...node.endpoint, url },
+    sendingEndpoint: (policy) => ({ ...node.sendingEndpoint(policy), url }),
     async close() {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))

@@ -1,7 +1,8 @@
 import { sha256 } from '@noble/hashes/sha2.js'
-import type { LightningEndpoint } from '../../../src/gateways/lightning/node.ts'
+import type { LightningEndpoint, SendingPolicy } from '../../../src/gateways/lightning/node.ts'
 import { fromHex, toHex } from '../../../src/lib/bytes.ts'
 import { writeBolt11 } from './encode.ts'
+import { Purse } from './purse.ts'
 
 /**
  * Stand-ins for Lightning nodes that keep to the documented shapes, headers and failures of phoenixd,
@@ -16,6 +17,12 @@ export interface StandIn {
   pay(paymentHash: string, options?: { readonly msat?: bigint; readonly atMs?: number }): void
   /** What the node does with the next requests. */
   behave(as: Behaviour): void
+  /** What is asked of this label fails, and nothing else; null: nothing fails. */
+  refuseLabel(label: string | null): void
+  /** What it has paid, and how the network treats what it pays. */
+  readonly purse: Purse
+  /** The endpoint with leave to pay. */
+  sendingEndpoint(policy?: SendingPolicy): LightningEndpoint
   /** `METHOD /path` of every request. */
   readonly asked: string[]
   /** Null: the connection breaks. */
@@ -84,12 +91,14 @@ export class Book {
     return invoice
   }
 
-  pay(paymentHash: string, { msat, atMs }: { msat?: bigint; atMs?: number }): void {
+  /** Millisatoshi that were paid. */
+  pay(paymentHash: string, { msat, atMs }: { msat?: bigint; atMs?: number }): bigint {
     const invoice = this.byHash(paymentHash)
     if (invoice?.state !== 'open') throw new Error(`the stand-in has no open invoice ${paymentHash}`)
     invoice.state = 'paid'
     invoice.paid = { msat: msat ?? invoice.msat, atMs: atMs ?? Date.now(), index: ++this.#paid }
     this.#tell(invoice)
+    return invoice.paid.msat
   }
 
   byHash(paymentHash: string): HeldInvoice | undefined {
@@ -115,31 +124,49 @@ export class Book {
   }
 }
 
+/** More than tests pay. */
+const POLICY: SendingPolicy = { paymentMaxSats: 1_000_000, dayMaxSats: 10_000_000 }
+
 /** A node without a server: what it does with a request. `serve.ts` puts it on loopback; in workerd it is called. */
 export function standIn(
   kind: LightningEndpoint['kind'],
   credentials: Partial<LightningEndpoint>,
+  /** Those that may pay too. */
+  spending: Pick<LightningEndpoint, 'password' | 'headers'>,
   broken: Told,
-  answer: (asked: Asked, book: Book) => Told | Promise<Told>,
+  answer: (asked: Asked, book: Book, purse: Purse) => Told | null | Promise<Told | null>,
 ): StandIn {
   const book = new Book()
+  const purse = new Purse()
+  const endpoint: LightningEndpoint = { name: `till-${kind}`, kind, url: 'http://localhost:1', ...credentials }
   const asked: string[] = []
   let behaviour: Behaviour = 'well'
+  let refused: string | null = null
   return {
     kind,
-    endpoint: { name: `till-${kind}`, kind, url: 'http://localhost:1', ...credentials },
+    endpoint,
+    purse,
+    sendingEndpoint: (policy = POLICY) => ({ ...endpoint, sending: { ...spending, ...policy } }),
     invoices: () => book.invoices,
-    pay: (paymentHash, options = {}) => book.pay(paymentHash, options),
+    pay(paymentHash, options = {}) {
+      purse.funds += book.pay(paymentHash, options)
+    },
     behave(as) {
       behaviour = as
       book.isLying = as === 'lying'
+    },
+    refuseLabel(label) {
+      refused = label
     },
     asked,
     async answer(request) {
       asked.push(`${request.method} ${request.path}`)
       if (behaviour === 'hang') return new Promise(() => {})
       if (behaviour === 'away') return null
-      const told = behaviour === 'broken' ? broken : await answer(request, book)
+      if (refused !== null && request.body.includes(refused)) return broken
+      const before = purse.orders
+      const told = behaviour === 'broken' ? broken : await answer(request, book, purse)
+      if (purse.losesAnswers && purse.orders > before) return null
       return behaviour === 'lost' ? null : told
     },
   }
