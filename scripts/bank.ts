@@ -23,6 +23,7 @@ const USAGE = `usage: npm run bank -- <command>
   accounts                            how far statements have come
   unmatched                           what fits no invoice
   assign <entry id> <invoice id>      says which invoice it is for
+  clear <difference>                  says that you have looked at what does not agree (accounts lists it)
 
   pay <iban> <amount> --name "…"      sends money to an account; [--text "…"] for the recipient to read
   file [--out <path>]                 puts what waits into a payment file (pain.001), and shows or writes it
@@ -42,6 +43,7 @@ const WORDS = {
   accounts: [0, 0],
   unmatched: [0, 0],
   assign: [2, 2],
+  clear: [1, 1],
   file: [0, 1],
   files: [0, 0],
   status: [1, 1],
@@ -88,6 +90,8 @@ async function main(): Promise<void> {
   if (command === 'import' && first !== undefined) return importFile(readFile(first))
   if (command === 'accounts') return show(await call('GET', '/v1/bank/accounts'))
   if (command === 'unmatched') return show(await call('GET', '/v1/bank/unmatched?limit=100'))
+  if (command === 'clear' && first !== undefined)
+    return show(await call('POST', `/v1/bank/differences/${encodeURIComponent(first)}/clear`))
   if (command === 'assign' && first !== undefined && second !== undefined) {
     const body = JSON.stringify({ invoiceId: second })
     return show(await call('POST', `/v1/bank/unmatched/${encodeURIComponent(first)}/assignment`, body))

@@ -1,11 +1,12 @@
 import type { UnmatchedEntry } from '../bank/rpc.ts'
 import { readCamt } from '../gateways/sepa/camt.ts'
+import { readText } from '../lib/body.ts'
 import { rfc3339 } from '../lib/clock.ts'
 import { isId, sha256Hex } from '../lib/ids.ts'
 import { err, ok, type Result } from '../lib/result.ts'
 import { formatDecimal } from '../money/amount.ts'
 import { SEPA } from '../money/bank.ts'
-import { readBody, readQuery, readText } from './body.ts'
+import { readBody, readNoBody, readQuery } from './body.ts'
 import { type Answer, type Call, steadily } from './call.ts'
 import { invoiceNotFound } from './invoice-access.ts'
 import type { Problem } from './problems.ts'
@@ -45,7 +46,7 @@ export async function listBankAccounts({ env, identity }: Call): Promise<Result<
     bankAccounts.map(async ({ id }) => {
       const standing = await steadily(() => env.BANKS.getByName(id).standing(merchantId))
       if (!standing) return []
-      const { iban, holder, balance, readUntilMs, gap, unmatched } = standing
+      const { iban, holder, balance, readUntilMs, gap, unmatched, differences } = standing
       return {
         id,
         object: 'bank_account',
@@ -55,6 +56,8 @@ export async function listBankAccounts({ env, identity }: Call): Promise<Result<
         statementsUntil: readUntilMs === null ? null : rfc3339(readUntilMs),
         gap,
         unmatched,
+        frozen: differences.length > 0,
+        differences: differences.map((one) => ({ id: one.id, detail: one.detail, since: rfc3339(one.sinceMs) })),
       }
     }),
   )
@@ -100,6 +103,20 @@ export async function assignEntry(call: Call): Promise<Result<Answer, Problem>> 
     reason: 'entry_not_open',
     detail: owner === null ? 'it takes money back' : `it is a payment of invoice ${owner}`,
   })
+}
+
+/** A person's word on something in the bank's files that does not agree: after the last, payment files are made again. */
+export async function clearDifference(call: Call): Promise<Result<Answer, Problem>> {
+  const body = await readNoBody(call.request)
+  if (!body.ok) return body
+  const walletId = accountOf(call)
+  const id = call.param('id')
+  const { store, keyId } = call.identity
+  const isCleared =
+    walletId !== null &&
+    (await steadily(() => call.env.BANKS.getByName(walletId).clearDifference(store.merchantId, id, `api_key:${keyId}`)))
+  if (!isCleared) return err({ reason: 'difference_not_found', detail: 'the store’s bank account has no such open difference' })
+  return ok({ status: 200, body: { object: 'bank_difference', id, cleared: true } })
 }
 
 /** A file of a bank, at most `STATEMENT_BYTES_MAX` bytes of UTF-8. */

@@ -40,8 +40,7 @@ export interface Standing {
  * numbers them. A number that falls begins a new year. Those of one day are put into the order in which they join.
  */
 export function standingOf(links: readonly StatementLink[]): Standing {
-  const newestMs = Math.max(...links.map(({ date }) => endOfDay(date)))
-  const waiting = links.filter(({ date }) => newestMs - endOfDay(date) <= GAP_DAYS_MAX * DAY_MS).sort(inOrder)
+  const waiting = recentOf(links)
   let last: StatementLink | null = null
   while (waiting.length > 0) {
     const day: string = (waiting[0] as StatementLink).date
@@ -53,6 +52,12 @@ export function standingOf(links: readonly StatementLink[]): Standing {
     last = next
   }
   return { last, gap: null }
+}
+
+/** Those that are not too old to be missed, by day and number. */
+export function recentOf(links: readonly StatementLink[]): StatementLink[] {
+  const newestMs = Math.max(...links.map(({ date }) => endOfDay(date)))
+  return links.filter(({ date }) => newestMs - endOfDay(date) <= GAP_DAYS_MAX * DAY_MS).sort(inOrder)
 }
 
 /** The end of the day, in milliseconds: everything booked by then is known. */

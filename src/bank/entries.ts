@@ -21,6 +21,8 @@ export interface Entry extends Movement {
   readonly transferId?: string
   /** It names a transfer of ours, but is of another amount, or the second of its kind. */
   readonly doubtful?: true
+  /** No statement with its balances has it yet. */
+  readonly unstated?: boolean
   /** Grows with each change. */
   readonly revision: number
 }
@@ -57,13 +59,17 @@ export function isSame(entry: Entry, movement: Movement): boolean {
   if (entry.bankReference !== null && movement.bankReference !== null && entry.bankReference !== movement.bankReference)
     return false
   if (entry.batch !== null && movement.batch !== null && entry.batch.bankReference !== movement.batch.bankReference) return false
-  if (entry.place === 'booked' && movement.status === 'booked') return entry.date === movement.date
+  const isBooked = entry.place === 'booked' && movement.status === 'booked'
+  if (isBooked && entry.date === movement.date) return true
+  // Booked on two days it is two, but where one message has no booking day and the bank's own reference says that it is one.
+  if (isBooked && !((entry.valueDated || movement.valueDated) && entry.bankReference !== null && movement.bankReference !== null))
+    return false
   return Math.abs(Date.parse(entry.date) - Date.parse(movement.date)) <= SAME_DAYS_MAX * DAY_MS
 }
 
-export function newEntry(id: string, movement: Movement): Entry {
+export function newEntry(id: string, movement: Movement, unstated: boolean): Entry {
   const place = movement.status
-  return { ...movement, id, place, invoiceId: null, assignedBy: null, returnedCents: 0n, returns: null, revision: 1 }
+  return { ...movement, id, place, invoiceId: null, assignedBy: null, returnedCents: 0n, returns: null, unstated, revision: 1 }
 }
 
 export function daysBefore(date: string, days: number): string {

@@ -7,45 +7,45 @@ import type { StatusReport } from '../gateways/sepa/pain002.ts'
 import { logEvent } from '../lib/log.ts'
 import { nextDueMs, OUTBOX_RETRY_MS } from '../lib/outbox.ts'
 import { err, ok, type Result } from '../lib/result.ts'
-import { formatDecimal } from '../money/amount.ts'
 import { SEPA } from '../money/bank.ts'
 import type { AllocateRefusal } from '../wallet/rpc.ts'
+import { HEARERS, told } from '../wallet/transfers/hearers.ts'
+import { HearersTeller } from '../wallet/transfers/hearers-teller.ts'
 import type { TransferRefusal, TransferStepRefusal } from '../wallet/transfers/rpc.ts'
-import { balanceFault, endOfDay, linkOf, standingOf } from './balances.ts'
+import { clearDifference } from './differences.ts'
 import { type Entry, observationOf, paymentKey } from './entries.ts'
-import type {
-  AccountStanding,
-  AssignRefusal,
-  BankRpc,
-  ImportRefusal,
-  ImportReport,
-  StatementFile,
-  StatementReport,
-  UnmatchedEntry,
-  UnmatchedPage,
-} from './rpc.ts'
 import {
-  countUnmatched,
-  entriesUnmatched,
+  type AccountStanding,
+  type AssignRefusal,
+  type BankRpc,
+  type GivenReference,
+  type ImportRefusal,
+  type ImportReport,
+  REFERENCES_PAGE_MAX,
+  type StatementFile,
+  type UnmatchedEntry,
+  type UnmatchedPage,
+} from './rpc.ts'
+import { readUntilMs, shown, standingAt, takeFile, unmatchedPage } from './statements.ts'
+import { withSums } from './sums.ts'
+import {
+  countReferences,
   entryAt,
   factsOf,
   invoiceAt,
   migrate,
   openBook,
-  putLink,
   readAccount,
-  readLinks,
-  readReport,
+  referenceAt,
   referenceFor,
+  referencesFrom,
   writeAccount,
-  writeReport,
 } from './tables.ts'
-import { assignEntry, isUnmatched, takeStatement } from './take.ts'
+import { assignEntry, isUnmatched } from './take.ts'
 import { cancelTransfer, createTransfer } from './transfers/create.ts'
 import { heedEntry, makePaymentFile, takeReport, withdrawPaymentFile } from './transfers/files.ts'
 import { type KeptTransfer, transferOf } from './transfers/state.ts'
-import { HEARERS, newestFiles, paymentFileAt, told, transferAt } from './transfers/tables.ts'
-import { TransferTeller } from './transfers/teller.ts'
+import { newestFiles, paymentFileAt, transferAt } from './transfers/tables.ts'
 import type {
   BankTransfer,
   CreateBankTransfer,
@@ -55,8 +55,6 @@ import type {
   ReportOutcome,
 } from './transfers/types.ts'
 
-export const UNMATCHED_PAGE_MAX = 100
-
 /**
  * One bank account, named by its wallet id. What a file brings is one transaction: entries, the answer to the same file
  * again, and in the outbox what invoices are to hear. They are told at once, and again by the alarm until they have heard.
@@ -64,11 +62,12 @@ export const UNMATCHED_PAGE_MAX = 100
 export class BankObject extends DurableObject<CoreEnv> implements BankRpc {
   readonly #sql = this.ctx.storage.sql
   readonly #teller: Teller
-  readonly #transferTeller = new TransferTeller(
-    this.#sql,
-    () => this.env,
-    () => this.#walletId,
-  )
+  readonly #transferTeller = new HearersTeller<KeptTransfer>({
+    sql: this.#sql,
+    env: () => this.env,
+    show: (kept) => this.#shown(kept),
+    home: { bank: true },
+  })
   #isReady = false
 
   constructor(ctx: DurableObjectState, env: CoreEnv) {
@@ -106,49 +105,52 @@ export class BankObject extends DurableObject<CoreEnv> implements BankRpc {
   }
 
   async readUntil(): Promise<number | null> {
-    return this.#account() && this.#readUntil()
+    return this.#account() && readUntilMs(this.#sql)
   }
 
   async paymentsAt(keys: readonly string[]): Promise<PaymentFact[]> {
     return this.#account() ? factsOf(this.#sql, this.#walletId, keys) : []
   }
 
+  async used(): Promise<number> {
+    return this.#account() ? countReferences(this.#sql) : 0
+  }
+
+  async given(fromIndex: number, limit: number): Promise<GivenReference[]> {
+    const account = this.#account()
+    if (!account) return []
+    const most = Math.min(Math.max(1, limit), REFERENCES_PAGE_MAX + 1)
+    return referencesFrom(this.#sql, fromIndex, most).map((reference) => withSums(this.#sql, account, reference))
+  }
+
+  async find(text: string): Promise<GivenReference | null> {
+    const account = this.#account()
+    const reference = account && referenceAt(this.#sql, text)
+    return reference && withSums(this.#sql, account, reference)
+  }
+
   async take(file: StatementFile): Promise<Result<ImportReport, ImportRefusal>> {
     const account = this.#account()
     if (account?.merchantId !== file.merchantId || file.statements.some(({ iban }) => iban !== account.iban))
       return err({ reason: 'account_not_found', detail: 'the statements are of another account' })
-    const before = readReport(this.#sql, file.hash)
-    if (before) return ok({ ...before, replayed: true })
-    for (const statement of file.statements) {
-      const fault = balanceFault(statement)
-      if (fault) return err({ reason: 'balance_mismatch', detail: `statement ${statement.id}: ${faultWords(fault)}` })
-    }
-    const nowMs = Date.now()
-    const report = this.ctx.storage.transactionSync(() => this.#take(file, nowMs))
-    this.#tell()
-    return ok(report)
+    return this.#commit((nowMs) => takeFile(this.#sql, this.#walletId, file, this.#book(nowMs), nowMs))
   }
 
   async standing(merchantId: string): Promise<AccountStanding | null> {
     const account = this.#account()
-    if (account?.merchantId !== merchantId) return null
-    const { last, gap } = standingOf(readLinks(this.#sql))
-    return {
-      iban: account.iban,
-      holder: account.holder,
-      balance: last && { cents: last.closingCents, date: last.date },
-      readUntilMs: last && endOfDay(last.date),
-      gap: gap?.detail ?? null,
-      unmatched: countUnmatched(this.#sql),
-    }
+    return account?.merchantId === merchantId ? standingAt(this.#sql, account) : null
+  }
+
+  async clearDifference(merchantId: string, id: string, by: string): Promise<boolean> {
+    if (this.#account()?.merchantId !== merchantId) return false
+    const isCleared = this.ctx.storage.transactionSync(() => clearDifference(this.#sql, id))
+    if (isCleared) logEvent('info', 'bank_difference_cleared', { walletId: this.#walletId, id, by })
+    return isCleared
   }
 
   async unmatched(merchantId: string, after: string | null, limit: number): Promise<UnmatchedPage> {
     if (this.#account()?.merchantId !== merchantId) return { entries: [], next: null }
-    const most = Math.min(Math.max(1, limit), UNMATCHED_PAGE_MAX)
-    const entries = entriesUnmatched(this.#sql, after, most)
-    const last = entries.length < most ? undefined : entries.at(-1)
-    return { entries: entries.map(shown), next: last ? `${last.date}/${last.id}` : null }
+    return unmatchedPage(this.#sql, after, limit)
   }
 
   async assign(merchantId: string, entryId: string, invoiceId: string, by: string): Promise<Result<UnmatchedEntry, AssignRefusal>> {
@@ -157,9 +159,8 @@ export class BankObject extends DurableObject<CoreEnv> implements BankRpc {
     if (entry.invoiceId === invoiceId) return ok(shown(entry))
     if (!isUnmatched(entry) || entry.direction === 'debit' || entry.takesBack)
       return err({ reason: 'entry_not_open', invoiceId: entry.invoiceId })
-    const assigned = this.ctx.storage.transactionSync(() => assignEntry(entry, invoiceId, by, this.#book(Date.now())))
+    const assigned = this.#commit((nowMs) => assignEntry(entry, invoiceId, by, this.#book(nowMs)))
     logEvent('info', 'bank_entry_assigned', { walletId: this.#walletId, entryId, invoiceId, by })
-    this.#tell()
     return ok(shown(assigned))
   }
 
@@ -226,34 +227,11 @@ export class BankObject extends DurableObject<CoreEnv> implements BankRpc {
     this.#arm()
   }
 
-  /** One decision about transfers, then whoever is concerned is told. */
+  /** One decision, then whoever is concerned is told. */
   #commit<T>(decide: (nowMs: number) => T): T {
     const decided = this.ctx.storage.transactionSync(() => decide(Date.now()))
     this.#tell()
     return decided
-  }
-
-  /** The one decision of a file. Runs in a transaction. */
-  #take({ hash, statements }: StatementFile, nowMs: number): ImportReport {
-    const book = this.#book(nowMs)
-    const taken = statements.map((statement) => {
-      const counts = takeStatement(statement, book)
-      const link = linkOf(statement)
-      if (link) putLink(this.#sql, link)
-      return { statement, link, counts }
-    })
-    const { gap } = standingOf(readLinks(this.#sql))
-    const report: ImportReport = {
-      replayed: false,
-      statements: taken.map(({ statement, link, counts }): StatementReport => {
-        const { id, kind, closing, opening } = statement
-        const isAfterGap = link !== null && gap !== null && link.date >= gap.before.date
-        return { id, kind, closing, balance: opening && closing ? 'ok' : 'none', gap: isAfterGap ? gap.detail : null, ...counts }
-      }),
-    }
-    if (gap) logEvent('warn', 'bank_statement_gap', { walletId: this.#walletId, date: gap.before.date })
-    writeReport(this.#sql, hash, nowMs, report)
-    return report
   }
 
   /** Whatever is put is told to its invoice: the outbox is written with it. */
@@ -284,11 +262,6 @@ export class BankObject extends DurableObject<CoreEnv> implements BankRpc {
     if (times.length > 0) this.ctx.storage.setAlarm(Math.min(...times))
   }
 
-  #readUntil(): number | null {
-    const { last } = standingOf(readLinks(this.#sql))
-    return last && endOfDay(last.date)
-  }
-
   /** Asking for an account that does not exist writes nothing. */
   #account() {
     if (!this.#isReady) {
@@ -304,17 +277,6 @@ export class BankObject extends DurableObject<CoreEnv> implements BankRpc {
   }
 }
 
-function shown(entry: Entry): UnmatchedEntry {
-  const { id, direction, cents, date, text, reference, endToEndId, counterparty, returnReason, invoiceId, place } = entry
-  const status = place === 'pending' ? 'pending' : 'booked'
-  return { id, direction, cents, date, status, text, reference, endToEndId, counterparty, returnReason, invoiceId }
-}
-
 function notOurs(): Result<never, PaymentFileRefusal> {
   return err({ reason: 'account_not_found', detail: 'there is no such bank account' })
-}
-
-function faultWords(cents: bigint): string {
-  const size = formatDecimal(cents < 0n ? -cents : cents, 2)
-  return `its booked entries are ${size} EUR ${cents > 0n ? 'more' : 'less'} than its closing balance less its opening balance`
 }

@@ -2,7 +2,7 @@ import type { PaymentFact } from '../chain/rpc.ts'
 import type { BankAccount } from '../gateways/sepa/address.ts'
 import type { Statement } from '../gateways/sepa/camt.ts'
 import type { Result } from '../lib/result.ts'
-import type { AllocateRefusal } from '../wallet/rpc.ts'
+import type { AllocateRefusal, GivenIndex } from '../wallet/rpc.ts'
 import type { BankTransfersRpc } from './transfers/types.ts'
 
 /**
@@ -16,6 +16,12 @@ export interface BankRpc extends BankTransfersRpc {
   allocate(chainId: string, invoiceId: string): Promise<Result<{ address: string; index: number }, AllocateRefusal>>
   /** The invoice that a reference was given to, by its number; null when nobody has it. */
   ownerOf(index: number): Promise<string | null>
+  /** How many references were given out: their numbers are 0 to one less. */
+  used(): Promise<number>
+  /** The references from this number on, at most `limit` and one more than `REFERENCES_PAGE_MAX`, and what came in on them. */
+  given(fromIndex: number, limit: number): Promise<GivenReference[]>
+  /** A reference in its electronic form, if it was given out. */
+  find(reference: string): Promise<GivenReference | null>
   /** Statements have come without a gap up to this time; null before the first. */
   readUntil(): Promise<number | null>
   /** Payments by their keys, as `ChainRpc.paymentsAt` answers. Writes nothing. */
@@ -27,11 +33,16 @@ export interface BankRpc extends BankTransfersRpc {
   take(file: StatementFile): Promise<Result<ImportReport, ImportRefusal>>
   /** Null when the account is not this merchant's. */
   standing(merchantId: string): Promise<AccountStanding | null>
+  /** A person has looked at what did not agree. False when no such difference is open. */
+  clearDifference(merchantId: string, id: string, by: string): Promise<boolean>
   /** Credits and returns that fit no invoice, oldest first: for a person. */
   unmatched(merchantId: string, after: string | null, limit: number): Promise<UnmatchedPage>
   /** A person says which invoice a credit is for. The same again changes nothing. Who calls has checked the invoice. */
   assign(merchantId: string, entryId: string, invoiceId: string, by: string): Promise<Result<UnmatchedEntry, AssignRefusal>>
 }
+
+/** References that are listed at one time. */
+export const REFERENCES_PAGE_MAX = 100
 
 export interface StatementFile {
   /** SHA-256 of its bytes, in hexadecimal. */
@@ -72,6 +83,7 @@ export interface StatementReport {
 
 export type ImportRefusal =
   | { readonly reason: 'account_not_found'; readonly detail: string }
+  | { readonly reason: 'date_in_future'; readonly detail: string }
   /** Opening balance and entries are not the closing balance: part of the statement is missing, or it was changed. */
   | { readonly reason: 'balance_mismatch'; readonly detail: string }
 
@@ -82,6 +94,36 @@ export interface AccountStanding {
   readonly readUntilMs: number | null
   readonly gap: string | null
   readonly unmatched: number
+  readonly sums: AccountSums
+  /** What does not agree, oldest first: while there is any, no payment file is made. */
+  readonly differences: readonly AccountDifference[]
+}
+
+/** Cents. Null: not known, or too many to be added up. */
+export interface AccountSums {
+  /** The closing balance of the newest statement that joins; below zero when the account is overdrawn. */
+  readonly confirmed: bigint | null
+  /** Credits that the bank announces, or has booked and put into no statement yet. */
+  readonly pending: bigint | null
+  /** Debits likewise, and transfers that the bank has taken. Other debits of the account are seen in statements only. */
+  readonly leaving: bigint | null
+  /** Transfers that are made, and that no statement has carried out. */
+  readonly reserved: bigint | null
+}
+
+/** Something in what the bank says does not agree, in words with both figures. */
+export interface AccountDifference {
+  readonly id: string
+  readonly detail: string
+  readonly sinceMs: number
+}
+
+/** A creditor reference that was given to an invoice, and the cents that came in on it less those that were taken back. */
+export interface GivenReference extends GivenIndex {
+  /** A payto URI. */
+  readonly address: string
+  readonly confirmed: bigint
+  readonly pending: bigint
 }
 
 export interface UnmatchedPage {

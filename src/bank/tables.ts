@@ -37,7 +37,10 @@ const TABLES: readonly string[] = [
   'CREATE INDEX IF NOT EXISTS entries_end ON entries (end_to_end_id) WHERE invoice_id IS NOT NULL AND end_to_end_id IS NOT NULL',
   'CREATE INDEX IF NOT EXISTS entries_bank ON entries (bank_reference) WHERE invoice_id IS NOT NULL AND bank_reference IS NOT NULL',
   'CREATE INDEX IF NOT EXISTS entries_pending ON entries (date) WHERE pending = 1',
+  'CREATE INDEX IF NOT EXISTS entries_unstated ON entries (date) WHERE pending = 2',
   'CREATE INDEX IF NOT EXISTS entries_unmatched ON entries (date, id) WHERE unmatched = 1',
+  `CREATE INDEX IF NOT EXISTS entries_returns ON entries (date) WHERE unmatched = 1 AND json_extract(body, '$.takesBack')`,
+  'CREATE TABLE IF NOT EXISTS differences (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID',
   OUTBOX_TABLE,
   ...TRANSFER_TABLES,
 ]
@@ -90,6 +93,31 @@ export function referenceKnown(sql: Sql, invoiceId: string): string | null {
   return (row?.reference as string | undefined) ?? null
 }
 
+/** A creditor reference that was given out. */
+export interface Reference {
+  readonly index: number
+  readonly reference: string
+  readonly invoiceId: string
+}
+
+export function countReferences(sql: Sql): number {
+  return sql.exec('SELECT COALESCE(MAX(idx) + 1, 0) AS n FROM refs').toArray()[0]?.n as number
+}
+
+/** From this number on. */
+export function referencesFrom(sql: Sql, index: number, limit: number): Reference[] {
+  return referencesOf(sql, 'idx >= ? ORDER BY idx', index, limit)
+}
+
+export function referenceAt(sql: Sql, reference: string): Reference | null {
+  return referencesOf(sql, 'reference = ?', reference, 1)[0] ?? null
+}
+
+function referencesOf(sql: Sql, where: string, value: string | number, limit: number): Reference[] {
+  const rows = sql.exec(`SELECT idx, reference, invoice_id FROM refs WHERE ${where} LIMIT ?`, value, limit).toArray()
+  return rows.map((row) => ({ index: row.idx as number, reference: row.reference as string, invoiceId: row.invoice_id as string }))
+}
+
 export function invoiceAt(sql: Sql, index: number): string | null {
   return (sql.exec('SELECT invoice_id FROM refs WHERE idx = ?', index).toArray()[0]?.invoice_id as string | undefined) ?? null
 }
@@ -104,7 +132,18 @@ export function writeReport(sql: Sql, hash: string, atMs: number, report: Import
 }
 
 export function putLink(sql: Sql, link: StatementLink): void {
-  sql.exec('INSERT OR REPLACE INTO statements (date, id, body) VALUES (?, ?, ?)', link.date, link.id, encodeJson(link))
+  sql.exec('INSERT OR REPLACE INTO statements (date, id, body) VALUES (?, ?, ?)', link.date, nameOf(link), encodeJson(link))
+}
+
+/** As the same statement was when it came before. */
+export function linkAt(sql: Sql, link: StatementLink): StatementLink | null {
+  const row = sql.exec('SELECT body FROM statements WHERE date = ? AND id = ?', link.date, nameOf(link)).toArray()[0]
+  return row ? decodeJson<StatementLink>(row.body as string) : null
+}
+
+/** Some banks give the statements of a day one id. */
+function nameOf({ id, sequence }: StatementLink): string {
+  return sequence === null ? id : `${id} ${sequence}`
 }
 
 export function readLinks(sql: Sql): StatementLink[] {
@@ -121,6 +160,17 @@ export function entriesUnmatched(sql: Sql, after: string | null, limit: number):
   return entriesOf(sql, 'unmatched = 1 AND (date, id) > (?, ?) ORDER BY date, id', [date, id], limit)
 }
 
+/** Booked by the bank's notice between two days, neither included, and in no statement. */
+export function entriesUnstated(sql: Sql, after: string, before: string, limit: number): Entry[] {
+  return entriesOf(sql, 'pending = 2 AND date > ? AND date < ? ORDER BY date', [after, before], limit)
+}
+
+/** Money that no statement has yet, in and out: announced, or booked by the bank's notice on this day or later. */
+export function entriesUnsettled(sql: Sql, from: string | null, limit: number): Entry[] {
+  const noticed = from === null ? [] : entriesOf(sql, 'pending = 2 AND date >= ?', [from], limit)
+  return [...entriesOf(sql, 'pending = 1', [], limit), ...noticed]
+}
+
 export function countUnmatched(sql: Sql): number {
   return sql.exec('SELECT COUNT(*) AS n FROM entries WHERE unmatched = 1').toArray()[0]?.n as number
 }
@@ -133,6 +183,11 @@ export function factsOf(sql: Sql, walletId: string, keys: readonly string[]): Pa
     const { key: own, assetCode, units, status, confirmations } = observationOf({ ...entry, invoiceId }, walletId)
     return own === key ? [{ key, invoiceId, assetCode, units, status, confirmations }] : []
   })
+}
+
+/** At most `LIKE_MAX`. */
+export function entriesOfInvoice(sql: Sql, invoiceId: string): Entry[] {
+  return entriesOf(sql, 'invoice_id = ?', [invoiceId], LIKE_MAX)
 }
 
 /** What came in for an invoice and is booked, oldest first. */
@@ -150,6 +205,7 @@ export function openBook(sql: Sql, changed: (entry: Entry) => void): Book {
         ...entriesOf(sql, 'facts_key = ? ORDER BY date DESC', [key], LIKE_MAX),
         ...entriesOf(sql, 'reference_key = ? ORDER BY date DESC', [key], LIKE_MAX),
       ].slice(0, LIKE_MAX),
+    countLike: (key) => sql.exec('SELECT COUNT(*) AS n FROM entries WHERE facts_key = ?', key).toArray()[0]?.n as number,
     partsOf: (key) => entriesOf(sql, 'batch_key = ?', [key], LIKE_MAX),
     invoiceOf: (reference) => {
       const row = sql.exec('SELECT invoice_id FROM refs WHERE reference = ?', reference).toArray()[0]
@@ -160,6 +216,10 @@ export function openBook(sql: Sql, changed: (entry: Entry) => void): Book {
       return endToEndId === undefined ? credits('bank_reference', bankReference ?? '') : credits('end_to_end_id', endToEndId)
     },
     countOf: (invoiceId) => sql.exec('SELECT COUNT(*) AS n FROM entries WHERE invoice_id = ?', invoiceId).toArray()[0]?.n as number,
+    openReturns: () =>
+      entriesOf(sql, `unmatched = 1 AND json_extract(body, '$.takesBack') ORDER BY date DESC`, [], LIKE_MAX).filter(
+        ({ direction, place, doubtful }) => direction === 'debit' && place === 'booked' && !doubtful,
+      ),
     pendingBefore: (date) => entriesOf(sql, 'pending = 1 AND date < ?', [date], PENDING_MAX),
     transferNamed: (endToEndId) => {
       const id = idOfName('tr', endToEndId)
@@ -173,6 +233,7 @@ export function openBook(sql: Sql, changed: (entry: Entry) => void): Book {
       putEntry(sql, entry)
       changed(entry)
     },
+    keep: (entry) => putEntry(sql, entry),
   }
 }
 
@@ -189,7 +250,7 @@ export function putEntry(sql: Sql, entry: Entry): void {
     entry.invoiceId,
     entry.endToEndId,
     entry.bankReference,
-    entry.place === 'pending' ? 1 : 0,
+    entry.place === 'pending' ? 1 : entry.place === 'booked' && entry.unstated ? 2 : 0,
     isUnmatched(entry) ? 1 : 0,
     encodeJson(entry),
   )

@@ -1,4 +1,5 @@
 import type { Movement, Statement } from '../gateways/sepa/camt.ts'
+import { linkOf } from './balances.ts'
 import { batchKey, daysBefore, type Entry, factsKey, isSame, nameOf, newEntry, referenceKey, SAME_DAYS_MAX } from './entries.ts'
 import type { StatementReport } from './rpc.ts'
 
@@ -7,6 +8,8 @@ export interface Book {
   at(id: string): Entry | null
   /** Entries with this key, whichever of theirs it is, newest first. At most `LIKE_MAX` (tables.ts). */
   like(key: string): readonly Entry[]
+  /** How many entries have this key of facts. */
+  countLike(key: string): number
   /** Transactions that came as parts of the batch with this key. */
   partsOf(key: string): readonly Entry[]
   /** The invoice that was given a creditor reference. */
@@ -15,11 +18,15 @@ export interface Book {
   countOf(invoiceId: string): number
   /** Booked credits of invoices that a return may mean: by invoice, end-to-end id or the bank's reference. */
   creditsOf(clue: { invoiceId?: string; endToEndId?: string; bankReference?: string }): readonly Entry[]
+  /** Booked entries that take something back of which nothing has been found yet. */
+  openReturns(): readonly Entry[]
   /** Pending entries of days before this one: they were never booked. */
   pendingBefore(date: string): readonly Entry[]
   /** The transfer of ours that has this name at banks, and the entries that it has. */
   transferNamed(endToEndId: string): OwnTransfer | null
   put(entry: Entry): void
+  /** The same, and nobody is told: to them it is what it was. */
+  keep(entry: Entry): void
 }
 
 export interface OwnTransfer {
@@ -38,7 +45,9 @@ type Outcome = Exclude<keyof Counts, 'entries'>
  * Takes the movements of one statement in. Pure but for the book. Each entry of the book stands for one movement of a
  * statement at most, so that two equal transfers in it are two.
  */
-export function takeStatement({ kind, closing, movements, announced }: Statement, book: Book): Counts {
+export function takeStatement(statement: Statement, book: Book): Counts {
+  const { kind, closing, movements, announced } = statement
+  const isStated = linkOf(statement) !== null
   const known = findKnown(movements, book)
   const counts = {
     entries: movements.length + announced,
@@ -49,11 +58,14 @@ export function takeStatement({ kind, closing, movements, announced }: Statement
     duplicates: 0,
     other: announced,
   }
-  for (const movement of movements) {
+  // What takes back comes after what it takes back, wherever it stands in the statement.
+  const inOrder = [...movements].sort((one, other) => Number(one.direction === 'debit') - Number(other.direction === 'debit'))
+  for (const movement of inOrder) {
     // Read anew: what came before it in the statement may have changed it.
     const id = known.get(movement)
-    counts[takeMovement(movement, id === undefined ? null : book.at(id), book)]++
+    counts[takeMovement(movement, id === undefined ? null : book.at(id), book, isStated)]++
   }
+  counts.returned += takeBackOpen(book)
   if (kind === 'camt.053' && closing !== null) {
     const lost = book.pendingBefore(daysBefore(closing.date, SAME_DAYS_MAX))
     for (const entry of lost) book.put({ ...entry, place: 'gone', revision: entry.revision + 1 })
@@ -65,6 +77,7 @@ export function takeStatement({ kind, closing, movements, announced }: Statement
 export function assignEntry(entry: Entry, invoiceId: string, by: string, book: Book): Entry {
   const assigned = { ...of(entry, invoiceId, book), assignedBy: by, revision: entry.revision + 1 }
   book.put(assigned)
+  takeBackOpen(book)
   return assigned
 }
 
@@ -75,43 +88,69 @@ export function isUnmatched({ direction, takesBack, invoiceId, returns, place, t
   return direction === 'credit' ? invoiceId === null && !takesBack : takesBack && returns === null
 }
 
-function takeMovement(movement: Movement, known: Entry | null, book: Book): Outcome {
+function takeMovement(movement: Movement, known: Entry | null, book: Book, isStated: boolean): Outcome {
   const key = referenceKey(movement)
-  if (movement.bare && key !== null && book.partsOf(key).some(({ date }) => date === movement.date)) return 'duplicates'
-  if (known) return takeAgain(known, movement, book)
-  if (isPartOfAssigned(movement, book)) return 'duplicates'
-  const own = takeOwn(movement, book)
+  const parts = movement.bare && key !== null ? book.partsOf(key).filter(({ date }) => date === movement.date) : []
+  const isSettled = isStated && movement.status === 'booked'
+  for (const part of parts) if (isSettled && part.unstated) book.keep({ ...part, unstated: false })
+  const sharper = known && sharpened(known, movement, isSettled)
+  if (sharper) book.keep(sharper)
+  if (parts.length > 0) return 'duplicates'
+  if (known) return takeAgain(sharper ?? known, movement, book, isStated)
+  if (isPartOfAssigned(movement, book, isStated)) return 'duplicates'
+  const own = takeOwn(movement, book, isStated)
   if (own !== null) return own
   // Money out is none of ours, unless it takes back what an invoice had.
   if (movement.direction === 'debit' && !movement.takesBack) return 'other'
   // A transfer of the merchant's own that came back is no payment.
   if (movement.direction === 'credit' && movement.takesBack) return 'other'
-  const entry = newEntry(freeName(movement, book), movement)
+  const entry = newEntry(freeName(movement, book), movement, isUnstated(movement, isStated))
   if (movement.direction === 'debit') return takeReturn(entry, book)
   return putMatched(entry, book) ?? 'unmatched'
+}
+
+/** Whether a statement is still to have it; of what could not be found there again it is not asked. */
+function isUnstated({ loose }: Movement, isStated: boolean): boolean {
+  return !isStated && loose !== true
+}
+
+/** What a message says of a booked entry that nobody has to be told; null when it is nothing new. */
+function sharpened(known: Entry, movement: Movement, isSettled: boolean): Entry | null {
+  if (known.place !== 'booked' || movement.status !== 'booked') return null
+  const { valueDated, ...dated } = known
+  const isDated = valueDated === true && movement.valueDated !== true
+  if (!isDated && !(isSettled && known.unstated)) return null
+  return { ...(isDated ? { ...dated, date: movement.date } : known), unstated: known.unstated === true && !isSettled }
 }
 
 /**
  * What carries out a transfer of ours, or takes it back, by the name that the transfer has at banks. Only a bank says that
  * money came back: a payer can write any name. A second debit under one name means that the bank did it twice.
  */
-function takeOwn(movement: Movement, book: Book): Outcome | null {
+function takeOwn(movement: Movement, book: Book, isStated: boolean): Outcome | null {
   const { direction, endToEndId, takesBack, cents } = movement
   const own = endToEndId !== null && takesBack === (direction === 'credit') ? book.transferNamed(endToEndId) : null
   if (own === null) return null
   const isFirst = direction === 'debit' ? !own.hasDebit : !own.hasCredit
   const fits = isFirst && (direction === 'debit' ? cents === own.cents : cents <= own.cents)
-  const entry = newEntry(freeName(movement, book), movement)
+  const entry = newEntry(freeName(movement, book), movement, isUnstated(movement, isStated))
   book.put(fits ? { ...entry, transferId: own.id } : { ...entry, doubtful: true })
   return fits ? 'transfers' : 'unmatched'
 }
 
 /** The entries that movements of a statement are, by their names: those of one reference first, then those of one kind. */
 function findKnown(movements: readonly Movement[], book: Book): Map<Movement, string> {
+  // Thousands of equal ones are asked for once.
+  const asked = new Map<string, readonly Entry[]>()
+  const like = (key: string) => {
+    const entries = asked.get(key) ?? book.like(key)
+    asked.set(key, entries)
+    return entries
+  }
   const likely = movements.map((movement) => {
     const key = referenceKey(movement)
-    const like = [...(key ? book.like(key) : []), ...book.like(factsKey(movement))]
-    return { movement, like: like.filter((entry) => isSame(entry, movement)) }
+    const entries = [...(key ? like(key) : []), ...like(factsKey(movement))]
+    return { movement, like: entries.filter((entry) => isSame(entry, movement)) }
   })
   const known = new Map<Movement, string>()
   const used = new Set<string>()
@@ -133,17 +172,24 @@ function findKnown(movements: readonly Movement[], book: Book): Map<Movement, st
 
 /** A name is made of what was said first, and an entry keeps its own when more is said. */
 function freeName(movement: Movement, book: Book): string {
-  for (let equals = book.like(factsKey(movement)).length; ; equals++) {
+  for (let equals = book.countLike(factsKey(movement)); ; equals++) {
     const name = nameOf(movement, equals)
     if (book.at(name) === null) return name
   }
 }
 
 /** What is pending is booked now, or a message says more about an entry than the one before did. */
-function takeAgain(known: Entry, movement: Movement, book: Book): Outcome {
+function takeAgain(known: Entry, movement: Movement, book: Book, isStated: boolean): Outcome {
   if (movement.status === 'booked' && known.place !== 'booked') {
     const { atMs } = known
-    const booked: Entry = { ...known, ...movement, atMs, place: 'booked', revision: known.revision + 1 }
+    const booked: Entry = {
+      ...known,
+      ...movement,
+      atMs,
+      place: 'booked',
+      unstated: isUnstated(movement, isStated),
+      revision: known.revision + 1,
+    }
     if (known.transferId !== undefined || known.doubtful) {
       book.put(booked)
       return known.doubtful ? 'duplicates' : 'transfers'
@@ -173,11 +219,14 @@ function of(entry: Entry, invoiceId: string, book: Book): Entry {
  * A batch comes as one entry in one message and taken apart in another; whichever came first counts. A whole that no
  * person has assigned makes way for its parts.
  */
-function isPartOfAssigned(movement: Movement, book: Book): boolean {
+function isPartOfAssigned(movement: Movement, book: Book, isStated: boolean): boolean {
   const key = batchKey(movement)
   const whole = key && book.like(key).find((entry) => entry.bare && entry.date === movement.date)
   if (!whole) return false
-  if (whole.invoiceId !== null) return true
+  if (whole.invoiceId !== null) {
+    if (isStated && whole.unstated) book.keep({ ...whole, unstated: false })
+    return true
+  }
   if (whole.place !== 'gone') book.put({ ...whole, place: 'gone', revision: whole.revision + 1 })
   return false
 }
@@ -185,10 +234,24 @@ function isPartOfAssigned(movement: Movement, book: Book): boolean {
 /** Only what is booked is taken back: a pending return is heard of again. */
 function takeReturn(entry: Entry, book: Book): Outcome {
   const original = entry.place === 'booked' ? originalOf(entry, book) : undefined
-  book.put({ ...entry, returns: original?.id ?? null })
-  if (!original) return 'unmatched'
+  if (original) putReturn(entry, original, book)
+  else book.put({ ...entry, returns: null })
+  return original ? 'returned' : 'unmatched'
+}
+
+/** Files come in any order: what takes back may have come before what it takes back. Answers how many found it now. */
+function takeBackOpen(book: Book): number {
+  const found = book.openReturns().filter((entry) => {
+    const original = originalOf(entry, book)
+    if (original) putReturn({ ...entry, revision: entry.revision + 1 }, original, book)
+    return original !== undefined
+  })
+  return found.length
+}
+
+function putReturn(entry: Entry, original: Entry, book: Book): void {
+  book.put({ ...entry, returns: original.id })
   book.put({ ...original, returnedCents: original.returnedCents + entry.cents, revision: original.revision + 1 })
-  return 'returned'
 }
 
 /** The payment that is taken back: found by exact words only, whole before in part, and only when it is the one. */

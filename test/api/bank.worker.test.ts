@@ -212,3 +212,124 @@ describe('what no invoice is found for', () => {
     expect((await bank.call('GET', `/v1/bank/unmatched${query}`)).status).toBe(400)
   })
 })
+
+describe('the account is a wallet as others are', () => {
+  const wallets = async (shop: Bank) =>
+    (await shop.call('GET', '/v1/wallets')).json as unknown as { data: { id: string; script: string }[] }
+  const closing = (cents: bigint) => ({ cents, date: DAY })
+
+  test('its balance has the same words: confirmed, pending, leaving, reserved; its addresses are references', async () => {
+    const shop = await newBank()
+    const listed = await wallets(shop)
+    expect(violations('WalletList', listed)).toEqual([])
+    const wallet = listed.data.find(({ script }) => script === 'sepa')
+    expect(wallet).toMatchObject({
+      object: 'wallet',
+      custody: 'self',
+      addressesUsed: 0,
+      chains: [{ chain: 'sepa:eur', name: 'SEPA', assets: ['EUR'], firstAddresses: [shop.iban], payer: null }],
+      node: null,
+    })
+    const path = `/v1/wallets/${wallet?.id}`
+    const balance = async (query = '') =>
+      (await shop.call('GET', `${path}/balance${query}`)).json as unknown as { chains: object[] }
+    expect(await balance()).toMatchObject({
+      chains: [{ readAt: null, stale: true, assets: [{ confirmed: null, pending: '0.00', leaving: '0.00', reserved: '0.00' }] }],
+    })
+
+    const [paid, waiting, unpaid] = [await shop.invoice(), await shop.invoice(), await shop.invoice()]
+    await shop.send({
+      id: 'S1',
+      opening: closing(-5_00n),
+      closing: closing(55_00n),
+      entries: [{ cents: 60_00n, date: DAY, reference: paid.reference }],
+    })
+    await shop.send({
+      kind: 'camt.052',
+      id: 'R',
+      entries: [{ cents: 7_00n, date: DAY, status: 'PDNG', reference: waiting.reference }],
+    })
+    const transfer = { iban: 'NL91ABNA0417164300', amount: '12.34', name: 'Ana' }
+    await shop.call('POST', '/v1/bank/transfers', transfer, { 'idempotency-key': 'w1' })
+    const after = await balance('?refresh=true')
+    expect(violations('WalletBalance', after)).toEqual([])
+    expect(after).toMatchObject({
+      object: 'wallet_balance',
+      custody: 'self',
+      chains: [
+        {
+          chain: 'sepa:eur',
+          asOf: null,
+          addresses: 3,
+          stale: false,
+          refreshing: false,
+          error: null,
+          assets: [{ asset: 'EUR', confirmed: '55.00', pending: '7.00', leaving: '0.00', reserved: '12.34' }],
+        },
+      ],
+    })
+
+    const first = (await shop.call('GET', `${path}/addresses?limit=2`)).json
+    expect(violations('WalletAddressList', first)).toEqual([])
+    expect(first.data).toMatchObject([
+      {
+        index: 0,
+        invoiceId: paid.id,
+        chains: [{ chain: 'sepa:eur', assets: [{ asset: 'EUR', confirmed: '60.00', pending: '0.00' }] }],
+      },
+      { index: 1, invoiceId: waiting.id, chains: [{ assets: [{ asset: 'EUR', confirmed: '0.00', pending: '7.00' }] }] },
+    ])
+    const rest = (await shop.call('GET', `${path}/addresses?limit=2&cursor=${first.nextCursor}`)).json
+    expect(rest).toMatchObject({ data: [{ index: 2, invoiceId: unpaid.id, chains: [{ assets: [] }] }], nextCursor: null })
+
+    const [{ chains }] = first.data as unknown as [{ chains: { address: string }[] }]
+    for (const address of [chains[0]?.address ?? '', paid.reference, paid.reference.replace(/(.{4})/g, '$1 ').trim()]) {
+      const one = (await shop.call('GET', `${path}/addresses/${encodeURIComponent(address)}/balance`)).json
+      expect(violations('AddressBalance', one)).toEqual([])
+      expect(one).toMatchObject({
+        object: 'address_balance',
+        index: 0,
+        invoiceId: paid.id,
+        chains: [{ assets: [{ asset: 'EUR', confirmed: '60.00', pending: '0.00', leaving: '0.00' }] }],
+      })
+    }
+
+    const other = await newBank()
+    const foreign = await other.invoice()
+    for (const address of [foreign.reference, 'RF00', chains[0]?.address.replace(shop.iban, other.iban) ?? ''])
+      expect((await shop.call('GET', `${path}/addresses/${encodeURIComponent(address)}/balance`)).json.code).toBe(
+        'address_not_found',
+      )
+    for (const rest of ['/balance', '/addresses', `/addresses/${paid.reference}/balance`])
+      expect((await other.call('GET', path + rest)).json.code).toBe('wallet_not_found')
+  })
+
+  test('a difference is shown and stops payment files until a person has looked', async () => {
+    const shop = await newBank()
+    const [wallet] = (await wallets(shop)).data.filter(({ script }) => script === 'sepa')
+    await shop.send({ id: 'S1', opening: closing(0n), closing: closing(10n), entries: [{ cents: 10n, date: DAY, text: 'x' }] })
+    const key = { 'idempotency-key': 'd1' }
+    await shop.call('POST', '/v1/bank/transfers', { iban: 'NL91ABNA0417164300', amount: '0.01', name: 'Ana' }, key)
+    expect((await shop.send({ id: 'S2', opening: closing(10n), closing: closing(20n), entries: [] })).json.code).toBe(
+      'balance_mismatch',
+    )
+
+    const accounts = (await shop.call('GET', '/v1/bank/accounts')).json
+    expect(violations('BankAccountList', accounts)).toEqual([])
+    expect(accounts.data).toMatchObject([{ frozen: true, differences: [{ detail: expect.stringContaining('S2') }] }])
+    const balance = (await shop.call('GET', `/v1/wallets/${wallet?.id}/balance`)).json
+    expect(violations('WalletBalance', balance)).toEqual([])
+    expect(balance).toMatchObject({ chains: [{ error: { reason: 'balance_difference' } }] })
+    const refused = await shop.call('POST', '/v1/bank/payment_files', {})
+    expect([refused.status, refused.json.code]).toEqual([409, 'sending_frozen'])
+
+    const [{ differences }] = accounts.data as unknown as [{ differences: { id: string }[] }]
+    const path = `/v1/bank/differences/${differences[0]?.id}/clear`
+    expect((await bank.call('POST', path)).json.code).toBe('difference_not_found')
+    const cleared = await shop.call('POST', path)
+    expect(violations('BankDifference', cleared.json)).toEqual([])
+    expect((await shop.call('POST', path)).json.code).toBe('difference_not_found')
+    expect((await shop.call('GET', '/v1/bank/accounts')).json.data).toMatchObject([{ frozen: false, differences: [] }])
+    expect((await shop.call('POST', '/v1/bank/payment_files', {})).status).toBe(201)
+  })
+})

@@ -1,10 +1,13 @@
 import { type WrittenStatement, writeCamt } from '../../scripts/bank/statement.ts'
+import { hashApiKey } from '../../src/auth/api-keys.ts'
 import type { ImportReport, StatementFile } from '../../src/bank/rpc.ts'
 import { readBankAddress } from '../../src/gateways/sepa/address.ts'
 import { readCamt } from '../../src/gateways/sepa/camt.ts'
 import { checkDigits } from '../../src/gateways/sepa/iban.ts'
 import type { StoreConfig } from '../../src/invoice/types.ts'
 import { sha256Hex } from '../../src/lib/ids.ts'
+import { provisionStore } from '../../src/storage/provision.ts'
+import { storeByKeyHash } from '../../src/storage/stores.ts'
 import { testEnv } from '../storage/databases.ts'
 
 let accounts = 0
@@ -17,6 +20,15 @@ export function newIban(): string {
 
 export function bankWallet(iban: string) {
   return { account: { iban, holder: 'Northwind Coffee GmbH' }, assets: ['EUR'] }
+}
+
+/** A store that takes euro on an account of its own. */
+export async function newStore(changes: object = {}): Promise<StoreConfig> {
+  const made = await provisionStore(testEnv, { name: 'Shop', wallets: [bankWallet(newIban())], ...changes }, Date.now())
+  if (!made.ok) throw new Error(made.error.detail)
+  const found = await storeByKeyHash(testEnv.DIRECTORY, await hashApiKey(made.value.apiKey))
+  if (!found) throw new Error('the store was made')
+  return found.store
 }
 
 export async function fileOf(store: StoreConfig, ...statements: WrittenStatement[]): Promise<StatementFile> {

@@ -1,15 +1,13 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { beforeAll, describe, expect, test, vi } from 'vitest'
-import { hashApiKey } from '../../src/auth/api-keys.ts'
 import type { StoreConfig } from '../../src/invoice/types.ts'
 import { randomId } from '../../src/lib/ids.ts'
 import { provisionStore } from '../../src/storage/provision.ts'
-import { storeByKeyHash } from '../../src/storage/stores.ts'
 import { auditor, project } from '../audit/system.ts'
 import { createRequest } from '../invoice/builders.ts'
 import { bitcoinAccount } from '../storage/accounts.ts'
 import { migrateDatabases, testEnv } from '../storage/databases.ts'
-import { accountOf, bankWallet, fileOf, newIban, referenceIn } from './builders.ts'
+import { accountOf, bankWallet, fileOf, newIban, newStore, referenceIn } from './builders.ts'
 
 const DAY = new Date().toISOString().slice(0, 10)
 const DAY_MS = 86_400_000
@@ -17,14 +15,6 @@ const later = (days: number) => new Date(Date.parse(DAY) + days * DAY_MS).toISOS
 const raw = (name: string) => (testEnv as unknown as { BANKS: DurableObjectNamespace }).BANKS.getByName(name)
 
 beforeAll(migrateDatabases)
-
-async function newStore(changes: object = {}): Promise<StoreConfig> {
-  const made = await provisionStore(testEnv, { name: 'Shop', wallets: [bankWallet(newIban())], ...changes }, Date.now())
-  if (!made.ok) throw new Error(made.error.detail)
-  const found = await storeByKeyHash(testEnv.DIRECTORY, await hashApiKey(made.value.apiKey))
-  if (!found) throw new Error('the store was made')
-  return found.store
-}
 
 /** An invoice over 60.00 EUR with its bank details shown. */
 async function newInvoice(store: StoreConfig, changes: object = {}) {

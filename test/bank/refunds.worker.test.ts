@@ -1,15 +1,12 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { writePain002 } from '../../scripts/bank/status-report.ts'
-import { hashApiKey } from '../../src/auth/api-keys.ts'
 import { nameAtBanks } from '../../src/gateways/sepa/pain001.ts'
 import { readPain002 } from '../../src/gateways/sepa/pain002.ts'
 import type { RequestRefund } from '../../src/invoice/refund-rpc.ts'
 import { randomId } from '../../src/lib/ids.ts'
-import { provisionStore } from '../../src/storage/provision.ts'
-import { storeByKeyHash } from '../../src/storage/stores.ts'
 import { createRequest } from '../invoice/builders.ts'
 import { migrateDatabases, testEnv } from '../storage/databases.ts'
-import { accountOf, bankWallet, newIban, referenceIn } from './builders.ts'
+import { accountOf, newStore, referenceIn } from './builders.ts'
 
 /** The same refund as on chains, of an invoice that was paid by bank. */
 
@@ -21,11 +18,7 @@ beforeAll(migrateDatabases)
 
 /** An invoice over 60.00 EUR, paid by these, each so many cents. */
 async function paidInvoice(...payers: { cents: bigint; iban?: string; name?: string }[]) {
-  const made = await provisionStore(testEnv, { name: 'Shop', wallets: [bankWallet(newIban())] }, Date.now())
-  if (!made.ok) throw new Error(made.error.detail)
-  const found = await storeByKeyHash(testEnv.DIRECTORY, await hashApiKey(made.value.apiKey))
-  if (!found) throw new Error('the store was made')
-  const { store } = found
+  const store = await newStore()
   const account = accountOf(store)
   const id = randomId('inv')
   const invoice = testEnv.INVOICES.getByName(id)

@@ -4,7 +4,7 @@ import { type WrittenEntry, type WrittenStatement, writeCamt } from '../../scrip
 import { type Entry, observationOf } from '../../src/bank/entries.ts'
 import { entriesUnmatched, migrate, openBook, referenceFor } from '../../src/bank/tables.ts'
 import { assignEntry, type Counts, takeStatement } from '../../src/bank/take.ts'
-import { readCamt } from '../../src/gateways/sepa/camt.ts'
+import { readCamt, type Statement } from '../../src/gateways/sepa/camt.ts'
 import { referenceOf as hashedReference } from '../../src/gateways/sepa/reference.ts'
 import type { Sql } from '../../src/lib/outbox.ts'
 import { openRows, PowerCut } from '../ledger/sqlite.ts'
@@ -115,6 +115,39 @@ describe('an entry counts once', () => {
     expect(has('inv_1')).toEqual({ cents: 10n, states: ['confirmed'] })
   })
 
+  test('told by its value day first, and by its booking day in the statement', () => {
+    const entry = { cents: 10n, reference: referenceOf('inv_1'), bankReference: 'BR' }
+    const bare = (date: string) => {
+      const text = writeCamt({ kind: 'camt.054', id: 'N', iban: IBAN, entries: [{ ...entry, date }] })
+      const read = readCamt(text.replace(/<BookgDt>.*?<\/BookgDt>/, ''))
+      if (!read.ok) throw new Error(read.error.detail)
+      return takeStatement(read.value[0] as Statement, book())
+    }
+    expect(bare(NEXT)).toEqual(counted({ entries: 1, matched: 1 }))
+    expect(take('camt.053', [{ ...entry, date: DAY }])).toEqual(counted({ entries: 1, duplicates: 1 }))
+    expect(has('inv_1').cents).toBe(10n)
+    // With booking days, a bank may use its references again.
+    expect(take('camt.053', [{ ...entry, date: '2026-11-25' }])).toEqual(counted({ entries: 1, matched: 1 }))
+  })
+
+  test('a thousand equal ones are taken by reading few rows for each', () => {
+    const count = 1_000
+    const { sql: rows } = openRows()
+    migrate(rows)
+    let read = 0
+    sql = {
+      exec(statement, ...bindings) {
+        const answer = rows.exec(statement, ...bindings).toArray()
+        read += answer.length
+        return { toArray: () => answer }
+      },
+    }
+    const equal = Array.from({ length: count }, (_, at) => ({ cents: 5n, date: DAY, text: 'donation', bankReference: `D${at}` }))
+    expect(take('camt.053', equal)).toEqual(counted({ entries: count, unmatched: count }))
+    expect(take('camt.054', equal)).toEqual(counted({ entries: count, duplicates: count }))
+    expect(read).toBeLessThan(20 * count)
+  })
+
   test('two equal ones in one statement are two; on another day it is another', () => {
     const entry = { cents: 10n, reference: referenceOf('inv_1') }
     take('camt.053', [
@@ -217,6 +250,36 @@ describe('what is taken back', () => {
     const reference = referenceOf('inv_1')
     take('camt.053', [paid(), { cents: 10n, date: DAY, direction: 'DBIT', reversal: true, reference }])
     expect(has('inv_1').states).toEqual(['returned'])
+  })
+
+  test('before it came, in the file or in one that is brought later', () => {
+    const [one, two] = ['inv_1', 'inv_2'].map((invoice) => ({ cents: 10n, date: DAY, reference: referenceOf(invoice) }))
+    const back = { direction: 'DBIT', reversal: true } as const
+    expect(take('camt.053', [{ ...one, ...back } as WrittenEntry, one as WrittenEntry])).toMatchObject({
+      matched: 1,
+      returned: 1,
+      unmatched: 0,
+    })
+    expect(has('inv_1')).toEqual({ cents: 0n, states: ['returned'] })
+    expect(take('camt.054', [{ ...two, ...back } as WrittenEntry])).toMatchObject({ unmatched: 1 })
+    take('camt.052', [{ ...two, status: 'PDNG' } as WrittenEntry])
+    expect(has('inv_2')).toEqual({ cents: 10n, states: ['unconfirmed'] })
+    expect(take('camt.053', [two as WrittenEntry])).toMatchObject({ returned: 1 })
+    expect(has('inv_2')).toEqual({ cents: 0n, states: ['returned'] })
+    expect(entriesUnmatched(sql, null, 10)).toEqual([])
+    expect(take('camt.053', [one, two, { ...one, ...back }, { ...two, ...back }] as WrittenEntry[])).toMatchObject({
+      duplicates: 4,
+    })
+    expect([has('inv_1').cents, has('inv_2').cents]).toEqual([0n, 0n])
+  })
+
+  test('of a credit that a person assigns afterwards', () => {
+    take('camt.053', [{ cents: 10n, date: DAY, text: 'thanks', endToEndId: 'E2E' }])
+    take('camt.053', [{ cents: 10n, date: NEXT, endToEndId: 'E2E', direction: 'DBIT', reversal: true }])
+    const [credit] = entriesUnmatched(sql, null, 10)
+    if (!credit) throw new Error('the credit is listed')
+    assignEntry(credit, 'inv_1', 'ada', book())
+    expect(has('inv_1')).toEqual({ cents: 0n, states: ['returned'] })
   })
 
   test('more than there was, or of two invoices at once, is for a person', () => {

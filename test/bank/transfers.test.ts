@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { readPain001 } from '../../scripts/bank/payment-file.ts'
 import { type WrittenEntry, writeCamt } from '../../scripts/bank/statement.ts'
 import { writePain002 } from '../../scripts/bank/status-report.ts'
-import { migrate, openBook } from '../../src/bank/tables.ts'
+import { migrate, openBook, referenceFor } from '../../src/bank/tables.ts'
 import { takeStatement } from '../../src/bank/take.ts'
 import { cancelTransfer, createTransfer } from '../../src/bank/transfers/create.ts'
 import { heedEntry, makePaymentFile, takeReport, withdrawPaymentFile } from '../../src/bank/transfers/files.ts'
@@ -15,6 +15,7 @@ import { readPain002 } from '../../src/gateways/sepa/pain002.ts'
 import { base32 } from '../../src/lib/ids.ts'
 import type { TransferStatus } from '../../src/wallet/transfers/types.ts'
 import { openRows, PowerCut, type Rows } from '../ledger/sqlite.ts'
+import { bankWish } from './wish.ts'
 
 const IBAN = 'DE89370400440532013000'
 const DAY = '2026-11-20'
@@ -41,22 +42,8 @@ class Bank {
   }
 
   create(number: number): void {
-    const request = {
-      id: idOf(number),
-      kind: 'payout',
-      merchantId: 'mer_1',
-      shard: 0,
-      storeId: 'st_1',
-      custody: 'self',
-      chainId: 'sepa:eur',
-      asset: 'EUR',
-      outputs: [{ address: 'NL91ABNA0417164300', units: centsOf(number) }],
-      invoiceId: null,
-      reference: null,
-      targetBlocks: 1,
-      feeMax: null,
-      recipientName: 'Ana',
-    } as const
+    const outputs = [{ address: 'NL91ABNA0417164300', units: centsOf(number) }]
+    const request = bankWish({ id: idOf(number), outputs })
     expect(createTransfer(this.rows.sql, ACCOUNT, request, 1)).toMatchObject({ ok: true })
   }
 
@@ -188,26 +175,43 @@ test('a file of more transfers than one may have leaves the rest for the next', 
   const bank = new Bank()
   for (let number = 0; number < 1_001; number++) {
     const id = `tr_${base32(Uint8Array.from({ length: 20 }, (_, at) => (at === 0 ? number & 255 : at === 1 ? number >> 8 : 0)))}`
-    const request = {
-      id,
-      kind: 'payout',
-      merchantId: 'mer_1',
-      shard: 0,
-      storeId: 'st_1',
-      custody: 'self',
-      chainId: 'sepa:eur',
-      asset: 'EUR',
-      outputs: [{ address: 'NL91ABNA0417164300', units: 1n }],
-      invoiceId: null,
-      reference: null,
-      targetBlocks: 1,
-      feeMax: null,
-      recipientName: 'Ana',
-    } as const
+    const request = bankWish({ id, outputs: [{ address: 'NL91ABNA0417164300', units: 1n }] })
     createTransfer(bank.rows.sql, ACCOUNT, request, number)
   }
   bank.file()
   bank.file()
   bank.file()
   expect([...bank.files.values()].map(({ length }) => length)).toEqual([1_000, 1])
+})
+
+test('of a refund that came back less what the banks kept, only what came back may be sent again', () => {
+  const { sql } = openRows()
+  migrate(sql)
+  const { reference } = referenceFor(sql, 'inv_1')
+  const payer = 'NL91ABNA0417164300'
+  const take = (...entries: WrittenEntry[]) => {
+    const read = readCamt(writeCamt({ id: 'S', iban: IBAN, entries }))
+    if (!read.ok) throw new Error(read.error.detail)
+    for (const statement of read.value)
+      takeStatement(
+        statement,
+        openBook(sql, (entry) => heedEntry(sql, entry, 1)),
+      )
+  }
+  const refund = (number: number, units: bigint) =>
+    createTransfer(
+      sql,
+      ACCOUNT,
+      bankWish({ id: idOf(number), kind: 'refund', invoiceId: 'inv_1', outputs: [{ address: payer, units }] }),
+      1,
+    )
+
+  take({ cents: 60_00n, date: DAY, reference, iban: payer, name: 'Ana' })
+  expect(refund(1, 60_00n).ok).toBe(true)
+  makePaymentFile(sql, ACCOUNT, 1)
+  const endToEndId = nameAtBanks(idOf(1))
+  take({ cents: 60_00n, date: DAY, direction: 'DBIT', endToEndId }, { cents: 55_00n, date: DAY, endToEndId, returnReason: 'FOCR' })
+  expect(transferAt(sql, idOf(1))?.facts).toMatchObject({ credit: { cents: 55_00n } })
+  expect(refund(2, 60_00n)).toMatchObject({ ok: false, error: { reason: 'insufficient_funds', available: 55_00n } })
+  expect(refund(3, 55_00n).ok).toBe(true)
 })

@@ -2,19 +2,17 @@ import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'c
 import { beforeAll, describe, expect, test, vi } from 'vitest'
 import { readPain001 } from '../../scripts/bank/payment-file.ts'
 import { type WrittenReport, writePain002 } from '../../scripts/bank/status-report.ts'
-import { hashApiKey } from '../../src/auth/api-keys.ts'
-import { HEARERS } from '../../src/bank/transfers/tables.ts'
 import type { CreateBankTransfer } from '../../src/bank/transfers/types.ts'
 import { nameAtBanks } from '../../src/gateways/sepa/pain001.ts'
 import { readPain002 } from '../../src/gateways/sepa/pain002.ts'
 import type { StoreConfig } from '../../src/invoice/types.ts'
 import { randomId } from '../../src/lib/ids.ts'
-import { provisionStore } from '../../src/storage/provision.ts'
-import { storeByKeyHash } from '../../src/storage/stores.ts'
+import { HEARERS } from '../../src/wallet/transfers/hearers.ts'
 import { faultsOf } from '../gateways/sepa/pain001-form.ts'
 import { createRequest } from '../invoice/builders.ts'
 import { migrateDatabases, testEnv } from '../storage/databases.ts'
-import { accountOf, bankWallet, newIban, referenceIn } from './builders.ts'
+import { accountOf, newStore, referenceIn } from './builders.ts'
+import { bankWish } from './wish.ts'
 
 const DAY = new Date().toISOString().slice(0, 10)
 const PAYER = { iban: 'NL91ABNA0417164300', name: 'Ana Müller' }
@@ -23,31 +21,12 @@ const raw = (name: string) => (testEnv as unknown as { BANKS: DurableObjectNames
 beforeAll(migrateDatabases)
 
 async function newAccount() {
-  const made = await provisionStore(testEnv, { name: 'Shop', wallets: [bankWallet(newIban())] }, Date.now())
-  if (!made.ok) throw new Error(made.error.detail)
-  const found = await storeByKeyHash(testEnv.DIRECTORY, await hashApiKey(made.value.apiKey))
-  if (!found) throw new Error('the store was made')
-  const { store } = found
+  const store = await newStore()
   const account = accountOf(store)
   const { object } = account
 
-  const wish = (changes: Partial<CreateBankTransfer> = {}): CreateBankTransfer => ({
-    id: randomId('tr'),
-    kind: 'payout',
-    merchantId: store.merchantId,
-    shard: store.shard,
-    storeId: store.storeId,
-    custody: 'self',
-    chainId: 'sepa:eur',
-    asset: 'EUR',
-    outputs: [{ address: PAYER.iban, units: 12_34n }],
-    invoiceId: null,
-    reference: null,
-    targetBlocks: 1,
-    feeMax: null,
-    recipientName: PAYER.name,
-    ...changes,
-  })
+  const { merchantId, shard, storeId } = store
+  const wish = (changes: Partial<CreateBankTransfer> = {}) => bankWish({ merchantId, shard, storeId, ...changes })
   return {
     ...account,
     store,

@@ -2,7 +2,7 @@ import type { Sql } from '../../lib/outbox.ts'
 import { err, ok, type Result } from '../../lib/result.ts'
 import type { TransferRefusal, TransferStepRefusal } from '../../wallet/transfers/rpc.ts'
 import { type AccountRow, creditsOfInvoice, referenceKnown } from '../tables.ts'
-import { type KeptTransfer, NO_FACTS, statusOf } from './state.ts'
+import { type KeptTransfer, NO_FACTS, statusOf, type TransferFacts, type Wish } from './state.ts'
 import { countQueued, putFacts, putTransfer, transferAt, transfersOfInvoice } from './tables.ts'
 import type { CreateBankTransfer } from './types.ts'
 import { askedFor, type DebtorAccount, type Received, readWish } from './wish.ts'
@@ -67,7 +67,13 @@ function receivedFor(sql: Sql, invoiceId: string): Received {
   }
   for (const { wish, facts } of transfersOfInvoice(sql, invoiceId)) {
     const debtor = debtors.get(wish.iban)
-    if (debtor && statusOf(facts) !== 'failed') debtors.set(wish.iban, { ...debtor, left: debtor.left - wish.units })
+    if (debtor) debtors.set(wish.iban, { ...debtor, left: debtor.left - goneWith(wish, facts) })
   }
   return { debtors: [...debtors.values()], reference: referenceKnown(sql, invoiceId) }
+}
+
+/** What a transfer has taken, or may yet take: of one that came back, what the banks have kept. */
+function goneWith({ units }: Wish, facts: TransferFacts): bigint {
+  if (statusOf(facts) !== 'failed') return units
+  return facts.credit?.place === 'booked' ? units - facts.credit.cents : 0n
 }

@@ -2,6 +2,7 @@ import { FILE_TRANSFERS_MAX, idOfName, nameAtBanks, writePain001 } from '../../g
 import { type BankWord, type StatusReport, wordOn } from '../../gateways/sepa/pain002.ts'
 import type { Sql } from '../../lib/outbox.ts'
 import { err, ok, type Result } from '../../lib/result.ts'
+import { openDifferences } from '../differences.ts'
 import { digest, type Entry } from '../entries.ts'
 import type { AccountRow } from '../tables.ts'
 import { isCovered, QUEUED_MAX } from './create.ts'
@@ -10,10 +11,13 @@ import { addFile, paymentFileAt, putFacts, putWithdrawn, putWord, queuedTransfer
 import type { PaymentFileInfo, PaymentFileRefusal, ReportOutcome } from './types.ts'
 
 /**
- * Puts what waits into one file, but refunds of money that was taken back since. Its name follows from the transfers, each of which is in one file only: it is unique for
- * ever. Runs in a transaction, as all below.
+ * Puts what waits into one file, but refunds of money that was taken back since, and nothing while the bank's files do not
+ * agree. Its name follows from the transfers, each of which is in one file only: it is unique for ever. Runs in a
+ * transaction, as all below.
  */
 export function makePaymentFile(sql: Sql, account: AccountRow, nowMs: number): Result<PaymentFileInfo, PaymentFileRefusal> {
+  const [difference] = openDifferences(sql)
+  if (difference) return err({ reason: 'sending_frozen', detail: difference.detail })
   const waiting = queuedTransfers(sql, QUEUED_MAX)
   const queued = waiting.filter((transfer) => isCovered(sql, transfer)).slice(0, FILE_TRANSFERS_MAX)
   if (queued.length === 0) return err({ reason: 'nothing_to_send', detail: 'no transfer waits for a payment file' })

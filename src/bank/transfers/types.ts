@@ -93,5 +93,7 @@ export interface ReportOutcome {
 export type PaymentFileRefusal =
   | { readonly reason: 'account_not_found' | 'payment_file_not_found'; readonly detail: string }
   | { readonly reason: 'nothing_to_send'; readonly detail: string }
+  /** What the bank says of the account does not agree, and no person has looked. */
+  | { readonly reason: 'sending_frozen'; readonly detail: string }
   /** The bank has it already, by its own word. */
   | { readonly reason: 'payment_file_taken'; readonly detail: string }

@@ -26,7 +26,7 @@ export interface Received {
 export interface DebtorAccount {
   readonly iban: string
   readonly name: string | null
-  /** What came from it and is booked, less what was taken back and less refunds to it that have not failed; cents. */
+  /** What came from it and is booked, less what was taken back and less what refunds to it take; cents. */
   readonly left: bigint
 }
 

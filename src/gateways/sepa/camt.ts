@@ -44,6 +44,8 @@ export interface Movement {
   readonly cents: bigint
   /** Booking day, else value day; `YYYY-MM-DD`. */
   readonly date: string
+  /** The bank gives no booking day: `date` is the value day. */
+  readonly valueDated?: true
   /** When it was booked, as exactly as the bank says; the first moment of the day else. */
   readonly atMs: number
   /** What the bank calls it (`AcctSvcrRef`); null when it says nothing, or says that it has none. */
@@ -58,6 +60,8 @@ export interface Movement {
   readonly counterparty: { readonly name: string | null; readonly iban: string | null }
   /** The batch entry that this is one transaction of; null for an entry of its own. */
   readonly batch: Batch | null
+  /** One of several in an entry without a reference: nobody can tell which entry that is in another message. */
+  readonly loose?: true
   /** The entry comes without any word about its transactions, which another message may have. */
   readonly bare: boolean
   /** It takes back an earlier movement of the other direction. */
@@ -161,9 +165,11 @@ function readBalance(item: XmlElement, codes: readonly string[]): Result<Balance
     if (!found) continue
     const cents = readAmount(childAt(found, 'Amt'))
     const date = readDate(childAt(found, 'Dt'))
+    const side = readDirection(found)
     if (!cents.ok) return err({ ...cents.error, detail: `balance ${code}: ${cents.error.detail}` })
-    if (date === null) return err({ reason: 'not_a_statement', detail: `balance ${code} has no date` })
-    return ok({ cents: textAt(found, 'CdtDbtInd') === 'DBIT' ? -cents.value : cents.value, date: date.date })
+    if (date === null || side === null)
+      return err({ reason: 'not_a_statement', detail: `balance ${code} has no date, or is neither credit nor debit` })
+    return ok({ cents: side === 'debit' ? -cents.value : cents.value, date: date.date })
   }
   return ok(null)
 }
@@ -175,22 +181,27 @@ function readEntry(entry: XmlElement): Result<Movement[] | null, CamtRefusal> {
   const cents = readAmount(childAt(entry, 'Amt'))
   if (!cents.ok) return cents
   const direction = readDirection(entry)
-  const date = readDate(childAt(entry, 'BookgDt')) ?? readDate(childAt(entry, 'ValDt'))
+  const booked = readDate(childAt(entry, 'BookgDt'))
+  const date = booked ?? readDate(childAt(entry, 'ValDt'))
   if (direction === null || date === null)
     return err({ reason: 'not_a_statement', detail: `the entry of ${cents.value} cents has no direction or no date` })
   if (cents.value === 0n) return ok(null)
-  const whole: Whole = { direction, cents: cents.value, ...date, status: state === 'BOOK' ? 'booked' : 'pending' }
+  const status = state === 'BOOK' ? 'booked' : 'pending'
+  const whole: Whole = { direction, cents: cents.value, ...date, ...(booked ? {} : { valueDated: true }), status }
   const transactions = entry.children
     .filter(({ name }) => name === 'NtryDtls')
     .flatMap(({ children }) => children.filter(({ name }) => name === 'TxDtls'))
+  if (transactions.length > MOVEMENTS_MAX)
+    return err({ reason: 'too_many_entries', detail: `more than ${MOVEMENTS_MAX} transactions in one entry` })
   const [only] = transactions
-  if (transactions.length <= 1) return ok([movementOf(entry, only ?? null, whole)])
+  if (transactions.length <= 1) return ok([movementOf(entry, only ?? null, whole, true)])
   const parts = partsOf(transactions, whole)
   // Details that do not add up (charges, other currencies) are not counted one by one: a person has to look.
-  return ok(parts ? parts.map(({ transaction, part }) => movementOf(entry, transaction, part)) : [movementOf(entry, null, whole)])
+  if (!parts) return ok([movementOf(entry, null, whole, true)])
+  return ok(parts.map(({ transaction, part }) => movementOf(entry, transaction, part, false)))
 }
 
-type Whole = Pick<Movement, 'direction' | 'status' | 'cents' | 'date' | 'atMs'>
+type Whole = Pick<Movement, 'direction' | 'status' | 'cents' | 'date' | 'atMs' | 'valueDated'>
 
 /** The transactions of a batch, each with its own amount; null when they are not the entry's together. */
 function partsOf(transactions: readonly XmlElement[], whole: Whole): { transaction: XmlElement; part: Whole }[] | null {
@@ -206,10 +217,9 @@ function partsOf(transactions: readonly XmlElement[], whole: Whole): { transacti
   return sum === whole.cents ? parts : null
 }
 
-function movementOf(entry: XmlElement, transaction: XmlElement | null, whole: Whole): Movement {
+/** `isOnly`: it is all of the entry, not one transaction of several. */
+function movementOf(entry: XmlElement, transaction: XmlElement | null, whole: Whole, isOnly: boolean): Movement {
   const { direction } = whole
-  const isOnly =
-    transaction === null || entry.children.filter(({ name }) => name === 'NtryDtls').flatMap(transactionsIn).length === 1
   const own = transaction && known(textAt(transaction, 'Refs/AcctSvcrRef'))
   const information = transaction && childAt(transaction, 'RmtInf')
   const text = information ? textsAt(information, 'Ustrd').join('') : ''
@@ -228,6 +238,7 @@ function movementOf(entry: XmlElement, transaction: XmlElement | null, whole: Wh
       isOnly || batchReference === null || !batchCents.ok
         ? null
         : { direction: readDirection(entry) ?? direction, bankReference: batchReference, cents: batchCents.value },
+    ...(isOnly || batchReference !== null ? {} : { loose: true as const }),
     bare: transaction === null,
     bankReference: own ?? (isOnly ? known(textAt(entry, 'AcctSvcrRef')) : null),
     endToEndId: transaction && known(textAt(transaction, 'Refs/EndToEndId')),
@@ -241,10 +252,6 @@ function movementOf(entry: XmlElement, transaction: XmlElement | null, whole: Wh
     takesBack: textAt(entry, 'RvslInd') === 'true' || textAt(entry, 'RvslInd') === '1' || returned !== null,
     returnReason: returnReason.slice(0, REFERENCE_MAX) || null,
   }
-}
-
-function transactionsIn({ children }: XmlElement): XmlElement[] {
-  return children.filter(({ name }) => name === 'TxDtls')
 }
 
 function readDirection(element: XmlElement): Movement['direction'] | null {
@@ -270,6 +277,8 @@ function readDate(element: XmlElement | null): Pick<Movement, 'date' | 'atMs'> |
   const date = text.slice(0, 10)
   const dayMs = Date.parse(`${date}T00:00:00Z`)
   if (!/^\d{4}-\d{2}-\d{2}$/.test(date) || Number.isNaN(dayMs)) return null
+  // JavaScript takes the 30th of February for the 2nd of March.
+  if (new Date(dayMs).toISOString().slice(0, 10) !== date) return null
   const atMs = /T.*(Z|[+-]\d{2}:\d{2})$/.test(text) ? Date.parse(text) : Date.parse(`${text}Z`)
   return { date, atMs: text.length > 10 && !Number.isNaN(atMs) ? atMs : dayMs }
 }

@@ -35,7 +35,8 @@ afterAll(async () => {
   const errors = shop ? errorsLogged(shop) : []
   await shop?.receiver.stop()
   await endScene(scene)
-  expect(errors).toEqual([])
+  // The balances that did not join, for a while.
+  expect(errors.map((line) => /bank_difference/.exec(line)?.[0] ?? line)).toEqual(['bank_difference'])
 })
 
 /** Statements follow one another day by day, from some days ago. */
@@ -129,11 +130,14 @@ it('tells a gap, and goes on when it is filled', async () => {
   const { invoice, reference } = await openByBank()
   const late = await send(writeCamt(nextStatement([{ cents: 20_00n, reference }])))
   expect(late.statements[0]?.gap).toContain('the next statement')
-  // What a statement says is true whatever is missing before it.
+  // What a statement says is true whatever is missing before it; but no money goes out.
   await untilStatus(invoice.id, 'settled')
+  const standing = () => shop.stack.api<{ data: object[] }>('GET', '/v1/bank/accounts').then(({ body }) => body.data)
+  expect(await standing()).toMatchObject([{ frozen: true, differences: [{ detail: late.statements[0]?.gap }] }])
+  const refused = await shop.stack.api<{ code: string }>('POST', '/v1/bank/payment_files')
+  expect([refused.status, refused.body.code]).toEqual([409, 'sending_frozen'])
   expect(await send(missing)).toMatchObject({ statements: [{ unmatched: 1, gap: null }] })
-  const accounts = await shop.stack.api<{ data: { gap: string | null; balance: { amount: string } }[] }>('GET', '/v1/bank/accounts')
-  expect(accounts.body.data).toMatchObject([{ gap: null, unmatched: 1 }])
+  expect(await standing()).toMatchObject([{ gap: null, unmatched: 1, frozen: false, differences: [] }])
 })
 
 interface Payout {
@@ -208,10 +212,11 @@ it('refunds to the account that paid, and not a cent more', async () => {
 it('is worked from the command line', async () => {
   const root = join(import.meta.dirname, '../../..')
   const env = { ...process.env, PAYTOMAT_STATE: shop.stack.stateDir }
-  const bank = async (...words: string[]) => {
-    const { stdout } = await promisify(execFile)(process.execPath, ['scripts/bank.ts', ...words], { cwd: root, env })
+  const run = async (script: string, words: readonly string[], more: object = {}) => {
+    const { stdout } = await promisify(execFile)(process.execPath, [script, ...words], { cwd: root, env: { ...env, ...more } })
     return stdout
   }
+  const bank = (...words: string[]) => run('scripts/bank.ts', words)
   await expect(bank('accounts')).rejects.toThrow('There is no store with a bank account yet')
   const apiKey = /API key: (\S+)/.exec(await bank('store', '--iban', 'NL91 ABNA 0417 1643 00'))?.[1] ?? ''
   const merchant = shop.stack.as(apiKey)
@@ -245,6 +250,23 @@ it('is worked from the command line', async () => {
   await bank('book', '--return')
   expect(await status()).toBe('failed')
   expect(JSON.parse(await bank('files'))).toMatchObject({ data: [{ transfers: 1, word: { code: 'RCVD' } }] })
+
+  // The same account in the words of every wallet.
+  const wallet = (...words: string[]) => run('scripts/wallet.ts', words, { PAYTOMAT_API_KEY: apiKey })
+  expect(await wallet('list')).toMatch(
+    /sepa, your own account, 1 of its addresses given out\n {2}SEPA: EUR\n {4}NL91ABNA0417164300/,
+  )
+  expect(await wallet('balance', 'EUR', '--refresh')).toMatch(
+    /SEPA: as of .*\n.*confirmed +pending +leaving +reserved\n +EUR +-?\d+\.\d\d/,
+  )
+  const given = await wallet('addresses', 'EUR')
+  const address = /payto:\S+/.exec(given)?.[0] ?? ''
+  expect(given).toContain(`${id}  12.39 EUR`)
+  expect(await wallet('address', 'EUR', address)).toMatch(/EUR +12\.39 +2\.34/)
+  expect(await wallet('receive', 'EUR', '--amount', '5')).toContain('payto://iban/NL91ABNA0417164300')
+  expect(await wallet('send', 'EUR', 'DE89 3704 0044 0532 0130 00', '2.50', '--name', 'Kiosk')).toContain('payout of 2.50 EUR')
+  expect(await wallet('balance', 'EUR')).toMatch(/EUR .* 2\.50\n/)
+  await expect(bank('clear', 'nothing')).rejects.toThrow('no such open difference')
 })
 
 it('loses nothing to kill -9 while files come in', async () => {

@@ -1,18 +1,17 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { RawTx, Transaction } from '@scure/btc-signer'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, vi } from 'vitest'
 import { BITCOIN_REGTEST, DEVELOPMENT_CHAINS } from '../../../config/development.ts'
 import { createDemoWallet, type DemoWallet, findBitcoind, startBitcoinNode } from '../../../scripts/stack/bitcoin/index.ts'
-import { bitcoinAddresses } from '../../../src/gateways/bitcoin/address.ts'
-import { planChild } from '../../../src/gateways/bitcoin/plan-child.ts'
+import { createBitcoinBalances } from '../../../src/gateways/bitcoin/balance.ts'
 import { createBitcoinReader } from '../../../src/gateways/bitcoin/reader.ts'
-import { equalBytes, fromHex } from '../../../src/lib/bytes.ts'
-import type { Result } from '../../../src/lib/result.ts'
 import { createRegistry } from '../../../src/money/registry.ts'
+import { runAccelerations } from './acceleration.ts'
+import { chainWorld } from './chain-world.ts'
 import { coinsWorld } from './coins-world.ts'
 import { type MoneyOutWorld, runMoneyOut } from './money-out.ts'
+import { runContract } from './suite.ts'
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
@@ -47,30 +46,24 @@ describe('Bitcoin, on the node that is there: bitcoind, else bcoin', () => {
     return world
   })
 
-  test('a child that spends what waits pays for its parent, and both are mined', async () => {
-    const { chain, signer, seed, sender } = world
-    const account = signer.account(chain, seed, 'p2wpkh')
-    const own = must(bitcoinAddresses.derive(chain, account, 190))
-    const parent = await wallet.send({ address: own.address, units: 80_000n, feeRate: 1n })
-    const { outputs } = RawTx.decode(fromHex(parent.hex))
-    const vout = outputs.findIndex(({ script }) => equalBytes(script, own.watchKey))
-    const parentVsize = Transaction.fromRaw(fromHex(parent.hex)).vsize
-    const height = await wallet.height()
-    const waiting = {
-      coin: { txid: parent.txid, vout, units: 80_000n, index: 190 },
-      parentFee: BigInt(parentVsize),
-      parentVsize,
-    }
-    const plan = must(planChild(chain, account, waiting, { satsPerKvb: 20_000n, toIndex: 191, height, feeMax: 100_000n }))
-    const child = signer.sign(chain, seed, 'p2wpkh', plan)
-    expect(must(await sender.broadcast(child.raw))).toEqual({ answer: 'taken' })
-    await wallet.mine(1)
-    const question = { txids: [child.txid], plan, payer: '', searchedHeight: height }
-    expect(must(await sender.look(question))).toMatchObject({ status: 'included', txid: child.txid, fee: plan.fee })
+  runContract('bitcoin', async () => {
+    const { chain, endpoint } = world
+    return chainWorld(world, {
+      script: 'p2wpkh',
+      reader: createBitcoinReader(chain, [endpoint], fetch),
+      balancesOver: (endpoints) => createBitcoinBalances(chain, endpoints, fetch),
+      pay: (address, _asset, units) => wallet.send({ address, units }),
+      unreachable: [
+        'bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu',
+        'bcrt1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu',
+        '0x70997970C51812dc3A010C7d01b50e0d17dc79C8',
+      ],
+    })
   })
-})
 
-function must<T>(result: Result<T, unknown>): T {
-  if (!result.ok) throw new Error(JSON.stringify(result.error, (_key, value) => (typeof value === 'bigint' ? `${value}` : value)))
-  return result.value
-}
+  runAccelerations(() => ({
+    world,
+    payCheaply: async (address, units) => (await wallet.send({ address, units, feeRate: 1n })).txid,
+    replace: async (txid) => (await wallet.doubleSpend(txid)).txid,
+  }))
+})

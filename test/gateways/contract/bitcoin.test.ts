@@ -9,7 +9,7 @@ import { createDemoWallet, startBitcoinNode } from '../../../scripts/stack/bitco
 import { createBitcoinBalances } from '../../../src/gateways/bitcoin/balance.ts'
 import { createBitcoinReader } from '../../../src/gateways/bitcoin/reader.ts'
 import { createRegistry } from '../../../src/money/registry.ts'
-import { runContract } from './suite.ts'
+import { runChain } from './chain.ts'
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
@@ -18,7 +18,7 @@ const ZPUB = 'zpub6rFR7y4Q2AijBEqTUquhVz398htDFrtymD9xYYfG1m4wAcvPhXNfE3EfH1r1AD
 const RECEIVING = ['bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu', 'bc1qnjg0jd8228aq7egyzacy8cys3knf9xvrerkf9g']
 
 describe('Bitcoin, on the node that is there: bitcoind, else bcoin', () => {
-  runContract(async () => {
+  runChain(async () => {
     const stateDir = mkdtempSync(join(tmpdir(), 'paytomat-contract-'))
     const node = await startBitcoinNode({ stateDir })
     const wallet = createDemoWallet(node, stateDir)

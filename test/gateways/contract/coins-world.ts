@@ -10,6 +10,7 @@ import type { AccountKey, NodeEndpoint } from '../../../src/gateways/gateway.ts'
 import type { OwnCoin } from '../../../src/gateways/spend.ts'
 import type { Result } from '../../../src/lib/result.ts'
 import type { ChainConfig } from '../../../src/money/chain.ts'
+import { INDICES } from './chain-world.ts'
 import type { MoneyOutWorld } from './money-out.ts'
 
 /** What there is to a node of Bitcoin's family, for a world of coins. */
@@ -26,8 +27,6 @@ export interface CoinsNode {
 }
 
 const TEST_VERSIONS = { public: 0x043587cf, private: 0x04358394 }
-/** Of each account: what it is paid on, and where its change goes. */
-const USED_INDICES = 200
 
 export function coinsWorld(node: CoinsNode): MoneyOutWorld {
   const { chain, endpoint } = node
@@ -40,12 +39,12 @@ export function coinsWorld(node: CoinsNode): MoneyOutWorld {
   let nextStranger = 0
   let nextIndex = 0
   const derive = (account: AccountKey, index: number) => must(bitcoinAddresses.derive(chain, account, index))
-  const keys = new Map<AccountKey['script'], Uint8Array[]>()
+  const keys = new Map<string, Uint8Array[]>()
 
   /** What the account has, less what waiting transactions spend. */
   async function coinsOf(account: AccountKey): Promise<OwnCoin[]> {
-    const own = keys.get(account.script) ?? Array.from({ length: USED_INDICES }, (_, index) => derive(account, index).watchKey)
-    keys.set(account.script, own)
+    const own = keys.get(account.xpub) ?? Array.from({ length: INDICES }, (_, index) => derive(account, index).watchKey)
+    keys.set(account.xpub, own)
     const sight = must(await balances.read(own, null))
     return sight.balances.flatMap(({ position, coins }) =>
       coins.filter((coin) => coin.leaving === false).map(({ txid, vout, units }) => ({ txid, vout, units, index: position })),

@@ -2,14 +2,18 @@ import type { Hex } from 'viem'
 import { HDKey, hdKeyToAccount } from 'viem/accounts'
 import { describe, vi } from 'vitest'
 import { payerOf } from '../../../src/gateways/evm/address.ts'
+import { createEvmBalances } from '../../../src/gateways/evm/balance.ts'
+import { createEvmReader } from '../../../src/gateways/evm/reader.ts'
 import { createEvmSender } from '../../../src/gateways/evm/sender.ts'
 import { evmSigner } from '../../../src/gateways/evm/sign.ts'
 import { evmSpender } from '../../../src/gateways/evm/spend.ts'
 import { toHex } from '../../../src/lib/bytes.ts'
 import type { Result } from '../../../src/lib/result.ts'
-import { startAnvil } from '../evm/anvil.ts'
+import { type Anvil, startAnvil } from '../evm/anvil.ts'
 import { chain, ETHER, USDC } from '../evm/money-out.ts'
-import { runMoneyOut } from './money-out.ts'
+import { chainWorld } from './chain-world.ts'
+import { type MoneyOutWorld, runMoneyOut } from './money-out.ts'
+import { runContract } from './suite.ts'
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 /** What the paying address is given for gas each time. */
@@ -17,13 +21,16 @@ const GAS_MONEY = ETHER / 100n
 const TREASURY = 2
 
 describe('an EVM chain, on anvil', () => {
+  let anvil: Anvil
+  let world: MoneyOutWorld
+
   runMoneyOut(['evm'], async () => {
-    const anvil = await startAnvil()
+    anvil = await startAnvil()
     const endpoint = { url: anvil.node.rpcUrl }
     const senderOver = (endpoints: Parameters<typeof createEvmSender>[1]) => createEvmSender(chain, endpoints, fetch)
     const sender = senderOver([endpoint])
     const seed = new Uint8Array(32).fill(43)
-    return {
+    world = {
       chain,
       spender: evmSpender,
       signer: evmSigner,
@@ -68,7 +75,19 @@ describe('an EVM chain, on anvil', () => {
       takeBack: () => anvil.miner.reorg(1),
       stop: () => anvil.stop(),
     }
+    return world
   })
+
+  runContract('evm', async () =>
+    chainWorld(world, {
+      script: 'evm',
+      reader: createEvmReader(chain, [{ ...world.endpoint, pending: true }], fetch),
+      balancesOver: (endpoints) => createEvmBalances(chain, endpoints, fetch),
+      pay: (to, asset, units) => (asset === 'ETH' ? anvil.miner.sendNative({ to, units }) : anvil.miner.sendToken({ to, units })),
+      // No address of another kind, and one with a letter of the wrong case (EIP-55).
+      unreachable: ['bcrt1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu', '0x70997970c51812dc3A010C7d01b50e0d17dc79C8'],
+    }),
+  )
 })
 
 function must<T>(result: Result<T, { detail: string }>): T {

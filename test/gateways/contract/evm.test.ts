@@ -7,7 +7,7 @@ import { createEvmDemoWallet, startEvmNode } from '../../../scripts/stack/evm/in
 import { createEvmBalances } from '../../../src/gateways/evm/balance.ts'
 import { createEvmReader } from '../../../src/gateways/evm/reader.ts'
 import { createRegistry } from '../../../src/money/registry.ts'
-import { runContract } from './suite.ts'
+import { runChain } from './chain.ts'
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
@@ -20,7 +20,7 @@ const ACCOUNTS = [
 ]
 
 describe('an EVM chain, on anvil', () => {
-  runContract(async () => {
+  runChain(async () => {
     const stateDir = mkdtempSync(join(tmpdir(), 'paytomat-contract-'))
     const node = await startEvmNode({ stateDir, chainId: 31337, blockTimeSeconds: 0, log: () => {} })
     const wallet = createEvmDemoWallet(node)

@@ -3,11 +3,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { WIF } from '@scure/btc-signer'
 import { describe, vi } from 'vitest'
+import { createBitcoinBalances } from '../../../src/gateways/bitcoin/balance.ts'
+import { createBitcoinReader } from '../../../src/gateways/bitcoin/reader.ts'
 import { formatDecimal } from '../../../src/money/amount.ts'
 import { litecoinRegtest as chain } from '../litecoin/chain.ts'
-import { findLitecoind, startLitecoind } from '../litecoin/litecoind.ts'
+import { findLitecoind, type Litecoind, startLitecoind } from '../litecoin/litecoind.ts'
+import { runAccelerations } from './acceleration.ts'
+import { chainWorld } from './chain-world.ts'
 import { coinsWorld } from './coins-world.ts'
-import { runMoneyOut } from './money-out.ts'
+import { type MoneyOutWorld, runMoneyOut } from './money-out.ts'
+import { runContract } from './suite.ts'
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
@@ -20,9 +25,13 @@ const MERCHANT = 'merchant'
 const REGTEST_WIF = { bech32: 'rltc', pubKeyHash: 0x6f, scriptHash: 0x3a, wif: 0xef }
 
 describe.skipIf(program === null)('Litecoin, on litecoind with MWEB active (skipped where there is none)', () => {
+  let node: Litecoind
+  let world: MoneyOutWorld
+  const pay = (address: string, units: bigint) => node.call('sendtoaddress', [address, formatDecimal(units, 8)], MINER)
+
   runMoneyOut(['p2wpkh', 'p2tr'], async () => {
     const folder = mkdtempSync(join(tmpdir(), 'paytomat-money-out-'))
-    const node = await startLitecoind(program as string, folder)
+    node = await startLitecoind(program as string, folder)
     await node.call('createwallet', [MINER])
     await node.call('createwallet', [MERCHANT])
     const mine = async (blocks: number) =>
@@ -31,10 +40,10 @@ describe.skipIf(program === null)('Litecoin, on litecoind with MWEB active (skip
     // The first such block is made of what goes in.
     await node.call('sendtoaddress', [await node.call('getnewaddress', ['', 'mweb'], MINER), '5'], MINER)
     await mine(1)
-    return coinsWorld({
+    world = coinsWorld({
       chain,
       endpoint: node.endpoint,
-      pay: (address, units) => node.call('sendtoaddress', [address, formatDecimal(units, 8)], MINER),
+      pay,
       mine,
       async takeBack() {
         await node.call('invalidateblock', [await node.call('getbestblockhash')])
@@ -52,5 +61,28 @@ describe.skipIf(program === null)('Litecoin, on litecoind with MWEB active (skip
         rmSync(folder, { recursive: true, force: true })
       },
     })
+    return world
   })
+
+  runAccelerations(() => ({
+    world,
+    async payCheaply(address, units) {
+      // For 1,000 virtual bytes; 0 is the wallet's own again.
+      await node.call('settxfee', ['0.00001'], MINER)
+      const txid = await pay(address, units)
+      await node.call('settxfee', ['0'], MINER)
+      return txid
+    },
+    replace: null,
+  }))
+
+  runContract('litecoin', async () =>
+    chainWorld(world, {
+      script: 'p2wpkh',
+      reader: createBitcoinReader(chain, [world.endpoint], fetch),
+      balancesOver: (endpoints) => createBitcoinBalances(chain, endpoints, fetch),
+      pay: (address, _asset, units) => pay(address, units),
+      unreachable: ['bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu', 'rltc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu'],
+    }),
+  )
 })

@@ -8,7 +8,7 @@ import { createBitcoinReader } from '../../../src/gateways/bitcoin/reader.ts'
 import { formatDecimal } from '../../../src/money/amount.ts'
 import { litecoinRegtest as chain } from '../litecoin/chain.ts'
 import { findLitecoind, startLitecoind } from '../litecoin/litecoind.ts'
-import { runContract } from './suite.ts'
+import { runChain } from './chain.ts'
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
@@ -18,7 +18,7 @@ const MWEB_HEIGHT = 432
 const MINER = 'miner'
 
 describe.skipIf(program === null)('Litecoin, on litecoind with MWEB active (skipped where there is none)', () => {
-  runContract(async () => {
+  runChain(async () => {
     const folder = mkdtempSync(join(tmpdir(), 'paytomat-contract-'))
     const node = await startLitecoind(program as string, folder)
     await node.call('createwallet', [MINER])

@@ -158,6 +158,43 @@ export function runMoneyOut(scripts: readonly AccountKey['script'][], open: () =
       }
     })
 
+    test('what calls a payment back takes its place and pays nobody', async () => {
+      for (const assetCode of world.assets) {
+        const { account, outputs, request, plan, signed, height } = await prepare(assetCode)
+        must(await world.sender.broadcast(signed.raw))
+        const dearer = { ...request, fees: world.dearer(request.fees) }
+        const empty = must(world.spender.callBack(world.chain, account, plan, dearer))
+        must(world.spender.check(world.chain, account, empty, assetCode, []))
+        expect(world.spender.check(world.chain, account, empty, assetCode, outputs).ok).toBe(false)
+        const again = world.signer.sign(world.chain, world.seed, script, empty)
+        expect(must(await world.sender.broadcast(again.raw))).toEqual({ answer: 'taken' })
+        expect(await look(plan, [signed, again], height)).toEqual({ status: 'waiting', txid: again.txid })
+        await world.mine(1)
+        expect(await look(plan, [signed, again], height)).toMatchObject({ status: 'included', txid: again.txid })
+        for (const { address } of outputs) expect(await world.balanceOf(address, assetCode)).toBe(0n)
+      }
+    })
+
+    test('what somebody signed by themselves is known by its id, or found to pay the same at another fee', async () => {
+      for (const assetCode of world.assets) {
+        const { account, outputs, request, plan, signed, height } = await prepare(assetCode)
+        const txid = world.spender.txidOf(world.chain, account, plan)
+        expect([signed.txid, null]).toContain(txid)
+        const unsigned = txid === null ? [] : [signed]
+        expect(await look(plan, unsigned, height)).toMatchObject({ status: 'absent' })
+        const bumped = must(world.spender.bump(world.chain, account, plan, { ...request, fees: world.dearer(request.fees) }))
+        const again = world.signer.sign(world.chain, world.seed, script, bumped)
+        must(await world.sender.broadcast(again.raw))
+        expect(await look(plan, unsigned, height)).toMatchObject({ status: 'conflict', final: false })
+        await world.mine(1)
+        const seen = { status: 'conflict', byTxid: again.txid, pays: true }
+        expect(await look(plan, unsigned, height)).toMatchObject({ ...seen, final: false })
+        await world.mine(world.chain.confirmations - 1)
+        expect(await look(plan, unsigned, height)).toMatchObject({ ...seen, final: true })
+        await expectPaid(outputs, assetCode)
+      }
+    })
+
     test('the first transaction may be mined though a bump was signed; it is found', async () => {
       const [assetCode] = world.assets
       const { account, outputs, request, plan, signed, height } = await prepare(assetCode)

@@ -149,6 +149,23 @@ test('the pages of one statement are one', () => {
   expect(read({ ...page, kind: 'camt.054' }, { ...page, kind: 'camt.054', id: 'other' })).toHaveLength(2)
 })
 
+test('a batch of a hundred thousand parts is refused at once', () => {
+  const parts = '<TxDtls><Amt Ccy="EUR">1</Amt></TxDtls>'.repeat(90_000)
+  const text = writeCamt({ ...full, entries: [{ cents: 90_000_00n, date: DAY, bare: true }] })
+  const startedMs = performance.now()
+  const result = readCamt(text.replace('</Ntry>', `<NtryDtls>${parts}</NtryDtls></Ntry>`))
+  expect(result).toMatchObject({ ok: false, error: { reason: 'too_many_entries' } })
+  expect(performance.now() - startedMs).toBeLessThan(5_000)
+})
+
+test('a balance without a side, or of a day that there is not, is refused', () => {
+  const text = writeCamt(full)
+  const withoutSide = text.replace('<CdtDbtInd>CRDT</CdtDbtInd><Dt>', '<Dt>')
+  expect(withoutSide).not.toBe(text)
+  for (const broken of [withoutSide, text.replaceAll('2026-11-19', '2026-02-30')])
+    expect(readCamt(broken)).toMatchObject({ ok: false, error: { reason: 'not_a_statement' } })
+})
+
 test('a debit balance is below zero', () => {
   expect(read({ ...full, opening: { cents: -5n, date: DAY } })[0]?.opening).toEqual({ cents: -5n, date: DAY })
 })
