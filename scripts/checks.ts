@@ -14,8 +14,9 @@ export interface Tally {
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
 const STATIC_CHECKS: readonly (readonly [name: string, ...args: string[]])[] = [
-  ['tsc', '--noEmit'],
-  // Browser code has types of its own: the DOM's, and none of Node.js or Workers.
+  // What has not changed since is known from the last time: a fifth of the work.
+  ['tsc', '--noEmit', '--incremental', '--tsBuildInfoFile', 'node_modules/.cache/tsc/project.tsbuildinfo'],
+  // Browser code has types of its own: the DOM's, and none of Node.js or Workers. What they share is in both.
   ['tsc', '--noEmit', '-p', 'src/checkout/client/tsconfig.json'],
   ['tsc', '--noEmit', '-p', 'src/approve/client/tsconfig.json'],
   ['biome', 'check', '.'],

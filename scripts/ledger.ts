@@ -33,6 +33,13 @@ async function main(): Promise<number> {
       say.line(open === 0 ? 'Cleared. Money can go out again.' : `Cleared. ${open} more keep money out frozen.`)
       return 0
     }
+    case 'settle': {
+      const { wallet, id, by, reason } = order
+      const settled = await admin.settle(wallet, id, { by, reason })
+      say.line(`${id}: ${settled.status}, ${settled.reason}`)
+      say.line('It has failed when no node has anything of it: npm run wallet -- transfer <id>')
+      return 0
+    }
     case 'adjust': {
       const key = order.key ?? randomUUID()
       // Shown before it is sent: with the same key it can be sent again, whatever became of the first time.

@@ -51,6 +51,10 @@ async function main(): Promise<number> {
       const sent = await transfers.send(key, order.wish)
       return shown(order.wait, sent.id)
     }
+    case 'bank': {
+      const key = keyFor(order.key)
+      return shown(false, (await transfers.sendByBank(key, order.wish)).id)
+    }
     case 'payout': {
       const key = keyFor(order.key)
       return showPayout(await transfers.payout(key, readText(order.file)), say)
@@ -59,6 +63,11 @@ async function main(): Promise<number> {
       const { id } = await wallets.find(order.asset)
       const key = keyFor(order.key)
       return shown(order.wait, (await transfers.sweep(key, id, order.asset)).id)
+    }
+    case 'accelerate': {
+      const { id } = await (order.wallet === null ? wallets.ofCoins() : wallets.find(order.wallet))
+      const key = keyFor(order.key)
+      return shown(order.wait, (await transfers.accelerate(key, id, order.wish)).id)
     }
     case 'refund':
       showRefund(await transfers.refund(keyFor(order.key), order.invoice, order.wish), say)
@@ -81,9 +90,13 @@ async function main(): Promise<number> {
     case 'bump':
       await transfers.bump(order.id, order.targetBlocks)
       return shown(false, order.id)
-    case 'cancel':
-      showTransfer(await transfers.cancel(order.id), say)
-      return 0
+    case 'cancel': {
+      const asked = await transfers.cancel(order.id)
+      const ended = order.wait ? await follow(() => transfers.read(order.id), say) : asked
+      showTransfer(ended, say)
+      // What was wanted is that it fails.
+      return ended.status === 'confirmed' ? 1 : ended.status === 'failed' ? 0 : exitCodeOf(ended)
+    }
   }
 
   async function shown(wait: boolean, id: string): Promise<number> {

@@ -42,6 +42,7 @@ export interface Admin {
   rebuild(merchantId: string, after: LedgerPosition | null): Promise<RebuiltPage>
   suspects(): Promise<readonly SuspectLine[]>
   clear(merchantId: string, id: string, word: { by: string; reason: string }): Promise<{ open: number }>
+  settle(walletId: string, id: string, word: { by: string; reason: string }): Promise<{ status: string; reason: string | null }>
   adjust(merchantId: string, order: Order): Promise<{ no: number; hash: string }>
 }
 
@@ -72,6 +73,10 @@ export function openAdmin(door: Door): Admin {
       return (await call<{ suspects: SuspectLine[] } | null>('GET', '/admin/audit'))?.suspects ?? []
     },
     clear: (merchantId, id, word) => call('POST', of(merchantId, `differences/${encodeURIComponent(id)}/clear`), word),
+    settle: (walletId, id, word) => {
+      const path = `/admin/wallets/${encodeURIComponent(walletId)}/transfers/${encodeURIComponent(id)}/settle`
+      return call('POST', path, word)
+    },
     adjust: (merchantId, order) => call('POST', of(merchantId, 'adjustments'), order),
   }
 }

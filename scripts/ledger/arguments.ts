@@ -13,6 +13,8 @@ export const USAGE = `usage: npm run ledger -- <command>
   differences                    what the audit found, and whose money out is frozen. Exit code 1 when there is anything.
   clear <merchant> <id> --by <you> --reason <why>
                                  you have looked at a difference: money can go out again
+  settle <wallet> <transfer> --by <you> --reason <why>
+                                 ends a transfer that is unknown, or hurries what is gone, and of which no node has anything
   adjust <merchant> --store <id> --asset <code> --amount <decimal> --from <account> --to <account>
          --by <you> --reason <why> [--key <key>]
                                  posts a correction; sent again with the same key it is made once`
@@ -21,6 +23,7 @@ export type Command =
   | { readonly command: 'verify' | 'rebuild' | 'balances'; readonly merchant: string | null }
   | { readonly command: 'differences' }
   | { readonly command: 'clear'; readonly merchant: string; readonly id: string; readonly by: string; readonly reason: string }
+  | { readonly command: 'settle'; readonly wallet: string; readonly id: string; readonly by: string; readonly reason: string }
   | ({
       readonly command: 'adjust'
       readonly merchant: string
@@ -34,8 +37,15 @@ const OPTIONS = {
   balances: ['merchant'],
   differences: [],
   clear: ['by', 'reason'],
+  settle: ['by', 'reason'],
   adjust: ['store', 'asset', 'amount', 'from', 'to', 'by', 'reason', 'key'],
 } as const
+
+const WANTED: Partial<Record<keyof typeof OPTIONS, readonly string[]>> = {
+  clear: ['<merchant>', '<id>'],
+  settle: ['<wallet>', '<transfer>'],
+  adjust: ['<merchant>'],
+}
 
 /** What was asked for, or what is wrong with it. */
 export function parseArguments(args: readonly string[]): Result<Command, string> {
@@ -57,7 +67,7 @@ function commandOf(
   values: Readonly<Record<string, string | undefined>>,
   positionals: readonly string[],
 ): Result<Command, string> {
-  const wanted = name === 'clear' ? ['<merchant>', '<id>'] : name === 'adjust' ? ['<merchant>'] : []
+  const wanted = WANTED[name] ?? []
   if (positionals.length > wanted.length) return err(`"${positionals[wanted.length]}" is one too many.`)
   const missing = wanted[positionals.length] ?? OPTIONS[name].find((option) => isNeeded(option) && !values[option]?.trim())
   if (missing !== undefined) return err(missing.startsWith('<') ? `${missing} is missing.` : `--${missing} is missing.`)
@@ -66,6 +76,7 @@ function commandOf(
   const word = { by: text('by'), reason: text('reason') }
   if (name === 'differences') return ok({ command: name })
   if (name === 'clear') return ok({ command: name, merchant, id, ...word })
+  if (name === 'settle') return ok({ command: name, wallet: merchant, id, ...word })
   if (name !== 'adjust') return ok({ command: name, merchant: values.merchant ?? null })
   const asset = text('asset').toUpperCase()
   const decimals = decimalsOf(asset)

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { err, ok, type Result } from '../../src/lib/result.ts'
 import { parseDecimal } from '../../src/money/amount.ts'
+import { SEPA } from '../../src/money/bank.ts'
 import { decimalsOf } from '../stack/say.ts'
 
 export const USAGE = `usage: npm run wallet -- <command>
@@ -13,8 +14,12 @@ export const USAGE = `usage: npm run wallet -- <command>
 
   send <asset> <address> <amount>        sends money: [--reference <text>] [--target <blocks>] [--fee-max <decimal>]
                                          [--wallet <id>] [--wait]; with --key <key> of before it is done once
+  send EUR <iban> <amount> --name <name> the same by bank, with the next payment file: [--text <text>] [--reference <text>]
+                                         [--bic <bic>] [--key <key>]
   payout <file.csv> [--key <key>]        sends to everybody in a file (address,amount,asset,reference)
   sweep <asset> [--key <key>] [--wait]   brings what lies at deposit addresses to where an EVM hot wallet pays from
+  accelerate <txid> [--wallet <wallet>]  hurries a waiting transaction that pays a wallet of coins: [--target <blocks>]
+                                         [--fee-max <decimal>] [--key <key>] [--wait]
   refund <invoice> <full, over, amount>  promises money back, and shows the link for its payer: [--asset <asset>] of several;
                                          [--currency <code>] of the amount [--rate then or now] [--reason <text>] [--key <key>]
   refunds <invoice>                      what was promised back, and what can still be
@@ -23,7 +28,7 @@ export const USAGE = `usage: npm run wallet -- <command>
   psbt <id> [--v2] [--out <file>]        what your own wallet has to sign; with --out as a file
   submit <id> <file or text> [--wait]    what your own wallet has signed: a PSBT, or a raw transaction in hexadecimal
   bump <id> [--target <blocks>]          the same payment at a higher fee
-  cancel <id>                            ends a transfer that is not signed
+  cancel <id> [--wait]                   ends a transfer, or calls it back as long as it waits for a block
 
 A wallet is named by its id, or by an asset it takes (BTC). Balances are as of the newest reading; --refresh has the wallet
 read and waits for it. --wait follows a transfer until it is over or somebody has to do something. Exit code 1 when it
@@ -37,8 +42,16 @@ export type Command =
   | { readonly command: 'addresses'; readonly wallet: string }
   | { readonly command: 'address'; readonly wallet: string; readonly address: string; readonly refresh: boolean }
   | { readonly command: 'send'; readonly wish: SendWish; readonly key: string | null; readonly wait: boolean }
+  | { readonly command: 'bank'; readonly wish: BankWish; readonly key: string | null }
   | { readonly command: 'payout'; readonly file: string; readonly key: string | null }
   | { readonly command: 'sweep'; readonly asset: string; readonly key: string | null; readonly wait: boolean }
+  | {
+      readonly command: 'accelerate'
+      readonly wish: AccelerateWish
+      readonly wallet: string | null
+      readonly key: string | null
+      readonly wait: boolean
+    }
   | { readonly command: 'refund'; readonly invoice: string; readonly wish: RefundOrder; readonly key: string | null }
   | { readonly command: 'refunds'; readonly invoice: string }
   | { readonly command: 'transfers'; readonly status: string | null; readonly kind: string | null }
@@ -46,7 +59,7 @@ export type Command =
   | { readonly command: 'psbt'; readonly id: string; readonly version: '0' | '2'; readonly out: string | null }
   | { readonly command: 'submit'; readonly id: string; readonly signed: string; readonly wait: boolean }
   | { readonly command: 'bump'; readonly id: string; readonly targetBlocks: number | null }
-  | { readonly command: 'cancel'; readonly id: string }
+  | { readonly command: 'cancel'; readonly id: string; readonly wait: boolean }
 
 /** The body of `POST /v1/transfers`. */
 export interface SendWish {
@@ -55,6 +68,23 @@ export interface SendWish {
   readonly amount: string
   readonly reference: string | null
   readonly walletId: string | null
+  readonly targetBlocks: number | null
+  readonly feeMax: string | null
+}
+
+/** The body of `POST /v1/bank/transfers`. */
+export interface BankWish {
+  readonly iban: string
+  readonly amount: string
+  readonly name: string
+  readonly bic: string | null
+  readonly text: string | null
+  readonly reference: string | null
+}
+
+/** The body of `POST /v1/wallets/:id/accelerations`. */
+export interface AccelerateWish {
+  readonly txid: string
   readonly targetBlocks: number | null
   readonly feeMax: string | null
 }
@@ -84,10 +114,21 @@ const COMMANDS = {
   address: { wanted: ['<wallet>', '<address>'], options: { refresh: FLAG } },
   send: {
     wanted: ['<asset>', '<address>', '<amount>'],
-    options: { reference: TEXT, target: TEXT, 'fee-max': TEXT, wallet: TEXT, key: TEXT, wait: FLAG },
+    options: {
+      reference: TEXT,
+      target: TEXT,
+      'fee-max': TEXT,
+      wallet: TEXT,
+      key: TEXT,
+      wait: FLAG,
+      name: TEXT,
+      bic: TEXT,
+      text: TEXT,
+    },
   },
   payout: { wanted: ['<file.csv>'], options: { key: TEXT } },
   sweep: { wanted: ['<asset>'], options: { key: TEXT, wait: FLAG } },
+  accelerate: { wanted: ['<txid>'], options: { target: TEXT, 'fee-max': TEXT, wallet: TEXT, key: TEXT, wait: FLAG } },
   refund: {
     wanted: ['<invoice>', '<full, over, amount>'],
     options: { asset: TEXT, currency: TEXT, rate: TEXT, reason: TEXT, key: TEXT },
@@ -98,7 +139,7 @@ const COMMANDS = {
   psbt: { wanted: ['<id>'], options: { v2: FLAG, out: TEXT } },
   submit: { wanted: ['<id>', '<file or text>'], options: { wait: FLAG } },
   bump: { wanted: ['<id>'], options: { target: TEXT } },
-  cancel: { wanted: ['<id>'], options: {} },
+  cancel: { wanted: ['<id>'], options: { wait: FLAG } },
 } as const
 
 type Values = Readonly<Record<string, string | boolean | undefined>>
@@ -147,6 +188,7 @@ function commandOf(name: keyof typeof COMMANDS, given: readonly string[], values
       const asset = first.toUpperCase()
       const amount = readAmount('<amount>', asset, third)
       if (!amount.ok) return amount
+      if (asset === SEPA.assetCode) return readBankWish(second, third, text)
       const more = { reference: text('reference'), walletId: text('wallet'), targetBlocks: target.value, feeMax: text('fee-max') }
       return ok({ command: name, wish: { asset, address: second, amount: third, ...more }, key: text('key'), wait })
     }
@@ -155,6 +197,11 @@ function commandOf(name: keyof typeof COMMANDS, given: readonly string[], values
     case 'sweep': {
       const asset = first.toUpperCase()
       return decimalsOf(asset) === null ? noAsset(asset) : ok({ command: name, asset, key: text('key'), wait })
+    }
+    case 'accelerate': {
+      if (!/^[0-9a-fA-F]{64}$/.test(first)) return err('<txid> must be the 64 hexadecimal digits of a transaction’s id.')
+      const wish = { txid: first, targetBlocks: target.value, feeMax: text('fee-max') }
+      return ok({ command: name, wish, wallet: text('wallet'), key: text('key'), wait })
     }
     case 'refund': {
       const type = second === 'full' || second === 'over' ? second : 'part'
@@ -176,7 +223,7 @@ function commandOf(name: keyof typeof COMMANDS, given: readonly string[], values
     case 'bump':
       return ok({ command: name, id: first, targetBlocks: target.value })
     case 'cancel':
-      return ok({ command: name, id: first })
+      return ok({ command: name, id: first, wait })
   }
 }
 
@@ -184,6 +231,13 @@ function readReceive(asset: string, amount: string | null): Result<Command, stri
   if (amount === null) return decimalsOf(asset) === null ? noAsset(asset) : err('--amount is missing.')
   const checked = readAmount('--amount', asset, amount)
   return checked.ok ? ok({ command: 'receive', asset, amount }) : checked
+}
+
+function readBankWish(iban: string, amount: string, text: (option: string) => string | null): Result<Command, string> {
+  const name = text('name')
+  if (name === null) return err('--name is missing: whose account it is.')
+  const wish = { iban, amount, name, bic: text('bic'), text: text('text'), reference: text('reference') }
+  return ok({ command: 'bank', wish, key: text('key') })
 }
 
 function readAmount(what: string, asset: string, amount: string): Result<null, string> {

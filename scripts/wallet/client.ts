@@ -79,6 +79,8 @@ export interface Wallets {
   list(): Promise<readonly WalletLine[]>
   /** By id, or by an asset it takes. */
   find(name: string): Promise<WalletLine>
+  /** The only one of coins. */
+  ofCoins(): Promise<WalletLine>
   balance(id: string, refresh: boolean): Promise<BalanceAnswer>
   address(id: string, address: string, refresh: boolean): Promise<AddressAnswer>
   addresses(id: string): AsyncGenerator<GivenLine>
@@ -100,6 +102,12 @@ export function openWallets(door: Door): Wallets {
       const found = (await list()).find(({ id, chains }) => id === name || chains.some(({ assets }) => assets.includes(asset)))
       if (!found) throw new Refusal(`The store has no wallet ${name}: npm run wallet -- list`)
       return found
+    },
+    async ofCoins() {
+      const [wallet, ...others] = (await list()).filter(({ script }) => script === 'p2wpkh' || script === 'p2tr')
+      if (!wallet) throw new Refusal('The store has no wallet of coins: only on Bitcoin and Litecoin a transaction is hurried.')
+      if (others.length > 0) throw new Refusal('The store has several wallets of coins: say which with --wallet.')
+      return wallet
     },
     balance: (id, refresh) => call(of(id, `balance?refresh=${refresh}`)),
     address: (id, address, refresh) => call(of(id, `addresses/${encodeURIComponent(address)}/balance?refresh=${refresh}`)),

@@ -8,6 +8,8 @@ const FOLLOW_MS_MAX = 6 * 3_600_000
 const POLL_MS = 500
 /** Outputs of one transfer that are shown. */
 const OUTPUTS_SHOWN = 10
+/** Longer than any address of a chain. */
+const ADDRESS_SHOWN_MAX = 120
 
 /** Shows each step of a transfer until it is over, or somebody has to do something. */
 export async function follow(
@@ -38,10 +40,9 @@ export function exitCodeOf(transfer: TransferResource): number {
 
 export function showTransfer(transfer: TransferDetail, say: Say): void {
   const { id, kind, amount, asset, outputs, outputCount, reference, payoutId, fee, feeMax } = transfer
-  const { explorerUrl, transactions, unsigned, approval } = transfer
-  say.line(
-    `${id}  ${kind} of ${amount} ${asset}${reference === null ? '' : `, ${reference}`}${payoutId === null ? '' : `, of ${payoutId}`}`,
-  )
+  const { explorerUrl, transactions, unsigned, approval, parentTxid, lightning } = transfer
+  const what = parentTxid === null ? `${kind} of ${amount} ${asset}` : `acceleration of ${parentTxid}`
+  say.line(`${id}  ${what}${reference === null ? '' : `, ${reference}`}${payoutId === null ? '' : `, of ${payoutId}`}`)
   say.line(`  ${stepOf(transfer)}`)
   const rows = outputs.slice(0, OUTPUTS_SHOWN).map((output) => [`  ${output.amount}`, output.address, output.reference ?? ''])
   table(say, rows)
@@ -49,6 +50,7 @@ export function showTransfer(transfer: TransferDetail, say: Say): void {
   const cost = fee === null ? 'not known yet' : `${fee.amount} ${fee.asset}`
   say.line(`  fee ${cost}, at most ${feeMax.amount} ${feeMax.asset}`)
   for (const { txid, sentAt } of transactions) say.line(`  signed ${txid}${sentAt === null ? ', no node has it yet' : ''}`)
+  if (lightning?.preimage) say.line(`  paid, which this proves: ${lightning.preimage}`)
   if (explorerUrl !== null) say.line(`  ${explorerUrl}`)
   if (approval?.url) say.line(`  approve it with a passkey: ${approval.url}`)
   if (unsigned?.psbt) say.line(`  npm run wallet -- psbt ${id}, sign it, then npm run wallet -- submit ${id} <file or text>`)
@@ -57,8 +59,9 @@ export function showTransfer(transfer: TransferDetail, say: Say): void {
 
 export function showTransfers(transfers: readonly TransferResource[], say: Say): void {
   const head = ['created', 'id', 'kind', 'status', 'amount', 'to']
-  const rows = transfers.map(({ createdAt, id, kind, status, amount, asset, outputs, outputCount }) => {
-    const to = outputCount === 1 ? (outputs[0]?.address ?? '') : `${outputCount} addresses`
+  const rows = transfers.map(({ createdAt, id, kind, status, amount, asset, outputs, outputCount, parentTxid }) => {
+    const payees = outputCount === 1 ? shortened(outputs[0]?.address ?? '') : `${outputCount} addresses`
+    const to = parentTxid === null ? payees : `hurries ${parentTxid}`
     return [createdAt, id, kind, status, `${amount} ${asset}`, to]
   })
   if (rows.length === 0) say.line('  no transfer')
@@ -89,12 +92,19 @@ export function showRefunds({ data, refundable }: RefundsAnswer, say: Say): void
   say.line(`  ${left === '' ? 'nothing' : left} can be refunded`)
 }
 
+/** A Lightning invoice is hundreds of letters: in a list its ends are enough. */
+function shortened(address: string): string {
+  return address.length <= ADDRESS_SHOWN_MAX ? address : `${address.slice(0, 24)}…${address.slice(-12)}`
+}
+
 function isOver({ status }: TransferResource): boolean {
   return status === 'confirmed' || status === 'failed'
 }
 
-function waitsForSomebody({ status, custody }: TransferResource): boolean {
-  return status === 'needs_approval' || (status === 'signing' && custody === 'self')
+/** A list does not say what there is to sign. */
+function waitsForSomebody({ status, custody, unsigned }: TransferResource & Partial<Pick<TransferDetail, 'unsigned'>>): boolean {
+  if (status === 'needs_approval') return true
+  return custody === 'self' && (status === 'signing' ? unsigned !== null : status === 'broadcast' && Boolean(unsigned))
 }
 
 function stepOf({ status, reason, txid, block, approval }: TransferResource): string {

@@ -23,19 +23,23 @@ export async function untilRead<T extends { readonly chains: readonly ChainLine[
   return answer
 }
 
+/** What is the merchant's own where it is no key. */
+const OWN: Readonly<Record<string, string>> = { sepa: 'your own account', lightning: 'your own node' }
+
 export function showWallets(wallets: readonly WalletLine[], say: Say): void {
   for (const { id, custody, script, addressesUsed, chains } of wallets) {
-    const key = custody === 'self' ? 'your own key' : 'the platform’s key'
+    const key = custody === 'platform' ? 'the platform’s key' : (OWN[script] ?? 'your own key')
     say.line(`${id}  ${script}, ${key}, ${addressesUsed} of its addresses given out`)
     for (const { name, assets, firstAddresses, payer } of chains) {
       say.line(`  ${name}: ${assets.join(', ')}`)
-      for (const [index, address] of firstAddresses.entries()) say.line(`    ${index}  ${address}`)
+      for (const [index, address] of firstAddresses.entries())
+        say.line(script === 'sepa' ? `    ${address}` : `    ${index}  ${address}`)
       if (payer) say.line(`    pays from ${payerWords(payer)}`)
     }
   }
 }
 
-/** 1 when a chain of the wallet could not be read. */
+/** 1 when a chain of the wallet could not be read, or something does not agree. */
 export function showBalance({ walletId, chains }: BalanceAnswer, say: Say): number {
   say.line(walletId)
   return showChains(chains, say)
@@ -65,13 +69,17 @@ export async function showAddresses(addresses: AsyncIterable<GivenLine>, say: Sa
 function showChains(chains: readonly ChainLine[], say: Say): number {
   let failed = 0
   for (const { name, asOf, readAt, addresses, refreshing, stale, error, assets, payer } of chains) {
-    const words = asOf === null ? 'never read' : `as of block ${asOf.height} (${asOf.at}), ${addresses} read at ${readAt}`
-    say.line(`  ${name}: ${words}${refreshing ? ', being read' : stale ? ', stale: --refresh' : ''}`)
-    if (asOf !== null) table(say, rowsOf(assets))
+    // A bank account is known up to its newest statement and a Lightning node as of now: they have no blocks.
+    const place = asOf === null ? (readAt ?? '') : `block ${asOf.height} (${asOf.at}), ${addresses} read at ${readAt}`
+    const words = readAt === null ? 'never read' : `as of ${place}`
+    const isBrought = readAt !== null && asOf === null
+    const old = isBrought ? ', stale: a newer statement is wanted' : ', stale: --refresh'
+    say.line(`  ${name}: ${words}${refreshing ? ', being read' : stale ? old : ''}`)
+    if (readAt !== null) table(say, rowsOf(assets))
     if (payer) say.line(`    pays from ${payerWords(payer)}`)
     if (error === null) continue
     failed = 1
-    say.line(`    not read at ${error.at}: ${error.reason}: ${error.detail}`)
+    say.line(`    ${isBrought ? 'since' : 'not read at'} ${error.at}: ${error.reason}: ${error.detail}`)
   }
   return failed
 }

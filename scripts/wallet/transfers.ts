@@ -1,7 +1,7 @@
 import type { RefundResource } from '../../src/invoice/refund-resource.ts'
 import type { TransferDetail, TransferResource } from '../../src/wallet/transfers/resource.ts'
 import { ask, askJson, type Door } from '../stack/tool.ts'
-import type { RefundOrder, SendWish } from './arguments.ts'
+import type { AccelerateWish, BankWish, RefundOrder, SendWish } from './arguments.ts'
 
 /** One of `/v1/invoices/:id/refunds`. */
 export type RefundLine = RefundResource & { readonly claimUrl: string | null }
@@ -24,9 +24,13 @@ export interface PayoutAnswer {
 export interface Transfers {
   /** The same key again: the same transfer. */
   send(key: string, wish: SendWish): Promise<TransferDetail>
+  /** By bank, with the next payment file. */
+  sendByBank(key: string, wish: BankWish): Promise<TransferDetail>
   payout(key: string, csv: string): Promise<PayoutAnswer>
   /** Brings the deposits of an EVM hot wallet to where it pays from. */
   sweep(key: string, walletId: string, asset: string): Promise<TransferDetail>
+  /** Hurries a waiting transaction that pays the wallet. */
+  accelerate(key: string, walletId: string, wish: AccelerateWish): Promise<TransferDetail>
   refund(key: string, invoice: string, wish: RefundOrder): Promise<RefundLine>
   refunds(invoice: string): Promise<RefundsAnswer>
   /** The newest. */
@@ -51,10 +55,13 @@ export function openTransfers(door: Door): Transfers {
     ask(door, { method: 'GET', path: of(id, `/psbt?version=${version}&format=${format}`) })
   return {
     send: (key, wish) => post('/v1/transfers', wish, { 'idempotency-key': key }),
+    sendByBank: (key, wish) => post('/v1/bank/transfers', wish, { 'idempotency-key': key }),
     payout: (key, csv) =>
       askJson(door, { method: 'POST', path: '/v1/payouts', body: csv, type: 'text/csv', headers: { 'idempotency-key': key } }),
     sweep: (key, walletId, asset) =>
       post(`/v1/wallets/${encodeURIComponent(walletId)}/sweeps`, { asset }, { 'idempotency-key': key }),
+    accelerate: (key, walletId, wish) =>
+      post(`/v1/wallets/${encodeURIComponent(walletId)}/accelerations`, wish, { 'idempotency-key': key }),
     refund: (key, invoice, wish) => post(refundsOf(invoice), wish, { 'idempotency-key': key }),
     refunds: (invoice) => askJson(door, { method: 'GET', path: refundsOf(invoice) }),
     async list(filter) {

@@ -1,3 +1,4 @@
+import { BOLT11_LENGTH_MAX } from '../gateways/lightning/bolt11.ts'
 import { OUTPUTS_MAX, type Output } from '../gateways/spend.ts'
 import type { Fields } from '../lib/fields.ts'
 import { err, ok, type Result } from '../lib/result.ts'
@@ -7,8 +8,9 @@ import { type Registry, registryOf } from '../money/registry.ts'
 import { readBody } from './body.ts'
 import type { Answer, Call } from './call.ts'
 import { requiredKey } from './idempotency.ts'
+import { createLightningTransfer } from './lightning-transfers.ts'
 import type { Problem } from './problems.ts'
-import { addressFault, readAddress, readReference, readSendable, readUnits, type Source, sourceOf } from './sending.ts'
+import { addressFault, lightningOf, readAddress, readPayable, readReference, readUnits, type Source, sourceOf } from './sending.ts'
 import { answerTransfer, askTransfers, describeRefusal, keyReused, madeBefore, transferId } from './transfer-access.ts'
 import { walletsOf } from './wallet-access.ts'
 
@@ -19,7 +21,7 @@ export const TARGET_BLOCKS_DEFAULT = 6
 
 const FIELDS = ['walletId', 'asset', 'address', 'amount', 'outputs', 'reference', 'targetBlocks', 'feeMax']
 
-interface Wish {
+export interface Wish {
   readonly walletId: string | null
   readonly asset: string
   readonly outputs: readonly Output[]
@@ -38,6 +40,8 @@ export async function createTransfer(call: Call): Promise<Result<Answer, Problem
   const body = await readBody(call.request, FIELDS, (fields) => readWish(fields, registry), TRANSFER_BYTES_MAX)
   if (!body.ok) return body
   const wish = body.value.value
+  const lightning = lightningOf(registry, wish.asset)
+  if (lightning) return createLightningTransfer(call, key.value, lightning, wish)
   const source = sourceOf(walletsOf(call), registry, wish.asset, wish.walletId)
   if (!source.ok) return source
   const fault = faultOf(source.value, wish)
@@ -68,8 +72,9 @@ export async function createTransfer(call: Call): Promise<Result<Answer, Problem
 }
 
 function readWish(fields: Fields, registry: Registry): Wish {
-  const asset = readSendable(fields, 'asset', registry)
+  const asset = readPayable(fields, 'asset', registry)
   const chain = registry.findChain(registry.findAsset(asset)?.chainId ?? '')
+  const feeAsset = chain?.native ?? registry.findAsset(asset)
   return {
     walletId: fields.optional('walletId', (name) => fields.text(name, { max: 100 })),
     asset,
@@ -77,13 +82,17 @@ function readWish(fields: Fields, registry: Registry): Wish {
     isList: isGiven(fields, 'outputs'),
     reference: readReference(fields, 'reference'),
     targetBlocks: fields.optional('targetBlocks', (name) => fields.integer(name, 1, TARGET_BLOCKS_MAX)) ?? TARGET_BLOCKS_DEFAULT,
-    feeMax: fields.optional('feeMax', (name) => readAmount(fields, name, chain?.native.decimals ?? 0, 1n)),
+    feeMax: fields.optional('feeMax', (name) => readAmount(fields, name, feeAsset?.decimals ?? 0, 1n)),
   }
 }
 
 /** One as `address` and `amount`, or many as `outputs`. */
 function readOutputs(fields: Fields, asset: string, registry: Registry): Output[] {
-  const output = (of: Fields): Output => ({ address: readAddress(of, 'address'), units: readUnits(of, 'amount', asset, registry) })
+  const max = lightningOf(registry, asset) === null ? undefined : BOLT11_LENGTH_MAX
+  const output = (of: Fields): Output => ({
+    address: readAddress(of, 'address', max),
+    units: readUnits(of, 'amount', asset, registry),
+  })
   if (!isGiven(fields, 'outputs')) return [output(fields)]
   for (const name of ['address', 'amount'])
     if (isGiven(fields, name)) fields.refuse(name, 'must be left out when there are outputs', null)

@@ -8,6 +8,8 @@ import { registryOf } from '../money/registry.ts'
 
 /** Cron audits the ledgers every minute; a run may wait for a slow one. Nothing checked for longer is an alarm. */
 const AUDIT_STALE_MS = 5 * 60_000
+/** Final blocks that left a chain are an alarm for a day: long enough for somebody to look, and it ends by itself. */
+const FINAL_LEFT_MS = 24 * 3_600_000
 
 /**
  * GET /health: how far each chain is read and when its head last moved; when the ledgers were last compared with chains
@@ -23,8 +25,9 @@ export function createHealth(): Hono<{ Bindings: EdgeEnv }> {
       ...configured.map(({ id, name }) => healthOf(context.env, id, name)),
     ])
     const allDown = chains.length > 0 && chains.every(({ status }) => status === 'down')
-    const chainsWell = chains.every(({ status, nodes }) => {
-      return (status === 'ok' || status === 'catching_up') && !nodes?.some((node) => node.status === 'disagrees')
+    const chainsWell = chains.every(({ status, nodes, finalLeft }) => {
+      const isFinal = !finalLeft || Date.now() - finalLeft.atMs >= FINAL_LEFT_MS
+      return isFinal && (status === 'ok' || status === 'catching_up') && !nodes?.some((node) => node.status === 'disagrees')
     })
     const ledgerWell = ledger.status === 'ok' || ledger.status === 'unchecked'
     const status = allDown ? 'down' : chainsWell && ledgerWell ? 'ok' : 'degraded'
@@ -91,5 +94,12 @@ function chainResource(health: ChainHealth) {
     syncedAt: health.syncedAtMs === null ? null : rfc3339(health.syncedAtMs),
     error: health.error,
     nodes: health.nodes ?? null,
+    finalBlocksLeft: health.finalLeft
+      ? {
+          at: rfc3339(health.finalLeft.atMs),
+          finalHeight: health.finalLeft.finalHeight,
+          rolledBackTo: health.finalLeft.rolledBackTo,
+        }
+      : null,
   }
 }

@@ -45,6 +45,7 @@ export type Reason =
   | TransferStepRefusal['reason']
   | 'wallet_not_found'
   | 'address_not_found'
+  | 'difference_not_found'
   | 'period_too_long'
   | 'payout_not_found'
   | 'bad_rows'
@@ -78,6 +79,7 @@ export const PROBLEMS = {
   asset_not_offered: { status: 404, code: 'asset_not_offered', title: 'The invoice cannot be paid in this asset' },
   wallet_not_found: { status: 404, code: 'wallet_not_found', title: 'There is no such wallet' },
   payment_file_not_found: { status: 404, code: 'payment_file_not_found', title: 'There is no such payment file' },
+  difference_not_found: { status: 404, code: 'difference_not_found', title: 'There is no such open difference' },
   entry_not_found: { status: 404, code: 'entry_not_found', title: 'There is no such entry on the account' },
   refund_not_found: { status: 404, code: 'refund_not_found', title: 'There is no such refund' },
   address_not_found: { status: 404, code: 'address_not_found', title: 'There is no such address in the wallet' },
@@ -109,6 +111,8 @@ export const PROBLEMS = {
   wallet_not_configured: WALLET,
   sending_frozen: { status: 409, code: 'sending_frozen', title: 'Money out is stopped until a person has looked' },
   too_many_transfers: { status: 409, code: 'too_many_transfers', title: 'Too many transfers of the wallet are under way' },
+  already_accelerated: { status: 409, code: 'already_accelerated', title: 'Another transfer hurries the transaction already' },
+  already_in_block: { status: 409, code: 'already_in_block', title: 'The transaction is in a block already' },
   wrong_status: { status: 409, code: 'wrong_transfer_status', title: 'The transfer’s status does not allow this' },
   too_many_approvals: { status: 409, code: 'too_many_approvals', title: 'The transfer has as many approvals as it takes' },
   nothing_to_sign: { status: 409, code: 'nothing_to_sign', title: 'The transfer has nothing of this kind to be signed' },
@@ -144,6 +148,7 @@ export const PROBLEMS = {
   not_a_report: STATEMENT,
   other_currency: STATEMENT,
   too_many_entries: STATEMENT,
+  date_in_future: STATEMENT,
   account_not_found: { status: 422, code: 'bank_account_not_found', title: 'It is of none of the store’s bank accounts' },
   balance_mismatch: { status: 422, code: 'balance_mismatch', title: 'The statement does not add up' },
   defect: { status: 500, code: 'internal_error', title: 'Something went wrong on our side' },

@@ -152,7 +152,7 @@ function describeRequest(refusal: RequestRefusal, registry: Registry): Result<ne
     case 'rail_cannot_refund':
       return err({
         reason,
-        detail: `${refusal.rail} does not say who paid so much: agree with the payer on an account, and pay them`,
+        detail: refusal.detail ?? `${refusal.rail} does not say who paid so much: agree with the payer on an account, and pay them`,
       })
     case 'too_many_refunds':
       return err({ reason, detail: 'the invoice has as many refunds as it may' })

@@ -1,6 +1,7 @@
+import { createAcceleration } from './accelerations.ts'
 import { listAssets, listPaymentMethods } from './assets.ts'
 import { readBalances } from './balances.ts'
-import { assignEntry, importStatements, listBankAccounts, listUnmatched } from './bank.ts'
+import { assignEntry, clearDifference, importStatements, listBankAccounts, listUnmatched } from './bank.ts'
 import { createPaymentFile, importStatusReport, listPaymentFiles, readPaymentFile, withdrawPaymentFile } from './bank-files.ts'
 import { cancelBankTransfer, createBankTransfer, readBankTransfer } from './bank-transfers.ts'
 import type { Route } from './call.ts'
@@ -49,6 +50,7 @@ export const ROUTES: readonly Route[] = [
   { method: 'GET', path: '/wallets/:id/addresses', handle: listAddresses },
   { method: 'GET', path: '/wallets/:id/addresses/:address/balance', handle: readAddressBalance },
   { method: 'POST', path: '/wallets/:id/sweeps', handle: createSweep },
+  { method: 'POST', path: '/wallets/:id/accelerations', handle: createAcceleration },
   { method: 'POST', path: '/transfers', handle: createTransfer },
   { method: 'GET', path: '/transfers', handle: listTransfers },
   { method: 'GET', path: '/transfers/:id', handle: readTransfer },
@@ -64,6 +66,7 @@ export const ROUTES: readonly Route[] = [
   { method: 'GET', path: '/bank/accounts', handle: listBankAccounts },
   { method: 'GET', path: '/bank/unmatched', handle: listUnmatched },
   { method: 'POST', path: '/bank/unmatched/:id/assignment', handle: assignEntry },
+  { method: 'POST', path: '/bank/differences/:id/clear', handle: clearDifference },
   { method: 'POST', path: '/bank/transfers', handle: createBankTransfer },
   { method: 'GET', path: '/bank/transfers/:id', handle: readBankTransfer },
   { method: 'POST', path: '/bank/transfers/:id/cancel', handle: cancelBankTransfer },

@@ -3,6 +3,7 @@ import type { Output } from '../gateways/spend.ts'
 import type { Fields } from '../lib/fields.ts'
 import { err, ok, type Result } from '../lib/result.ts'
 import type { ChainConfig } from '../money/chain.ts'
+import type { LightningRail } from '../money/lightning.ts'
 import { readAmount } from '../money/read-amount.ts'
 import type { Registry } from '../money/registry.ts'
 import { readAsset } from './query.ts'
@@ -66,8 +67,19 @@ export function readSendable(fields: Fields, name: string, registry: Registry): 
   return isOnChain ? code : fields.refuse(name, 'must be an asset of a chain', '')
 }
 
-export function readAddress(fields: Fields, name: string): string {
-  return fields.text(name, { max: ADDRESS_MAX })
+/** Likewise, or one of Lightning, which single transfers send. */
+export function readPayable(fields: Fields, name: string, registry: Registry): string {
+  const code = readAsset(fields, name, registry)
+  return lightningOf(registry, code) !== null ? code : readSendable(fields, name, registry)
+}
+
+/** The Lightning network that an asset is paid on; null of others. */
+export function lightningOf({ lightning }: Registry, asset: string): LightningRail | null {
+  return lightning.find(({ assetCode }) => assetCode === asset) ?? null
+}
+
+export function readAddress(fields: Fields, name: string, max = ADDRESS_MAX): string {
+  return fields.text(name, { max })
 }
 
 export function readReference(fields: Fields, name: string): string | null {

@@ -28,10 +28,11 @@ export async function ownTransfer(call: Call): Promise<Result<Transfer, Problem>
 
 /** Wallets serve several stores: what is another's is not there. A store has 50 wallets at most. */
 async function inOwnWallets(call: Call, id: string): Promise<Transfer | null> {
-  const { wallets, bankAccounts = [], storeId } = call.identity.store
+  const { wallets, bankAccounts = [], lightningNodes = [], storeId } = call.identity.store
   const found = await Promise.all([
     ...wallets.map((wallet) => askTransfers(call, wallet.id, (object) => object.transfer(id))),
     ...bankAccounts.map((account) => steadily(() => call.env.BANKS.getByName(account.id).transfer(id))),
+    ...lightningNodes.map((node) => steadily(() => call.env.LIGHTNINGS.getByName(node.id).transfer(id))),
   ])
   return found.find((transfer) => transfer?.storeId === storeId) ?? null
 }
@@ -40,10 +41,11 @@ async function inFormerWallet(call: Call, id: string): Promise<Transfer | null> 
   const { storeId, shard } = call.identity.store
   const walletId = await copied(walletOfTransfer(shardOf(call.env, shard), storeId, id))
   if (walletId === null) return null
-  // A wallet or a bank account: its id does not say which. Who has no such transfer writes nothing.
+  // A wallet, a bank account or a Lightning node: its id does not say which. Who has no such transfer writes nothing.
   const found =
     (await askTransfers(call, walletId, (object) => object.transfer(id))) ??
-    (await steadily(() => call.env.BANKS.getByName(walletId).transfer(id)))
+    (await steadily(() => call.env.BANKS.getByName(walletId).transfer(id))) ??
+    (await steadily(() => call.env.LIGHTNINGS.getByName(walletId).transfer(id)))
   return found?.storeId === storeId ? found : null
 }
 
@@ -64,12 +66,17 @@ export function transferId({ env, identity }: Call, key: string, walletId: strin
 
 /** What a key has made before: the first transfer of it in each wallet of the store. */
 export async function madeBefore(call: Call, key: string): Promise<Transfer[]> {
-  const found = await Promise.all(
-    call.identity.store.wallets.map(async ({ id: walletId }) => {
+  const { wallets, lightningNodes = [] } = call.identity.store
+  const found = await Promise.all([
+    ...wallets.map(async ({ id: walletId }) => {
       const id = await transferId(call, key, walletId, 0)
       return askTransfers(call, walletId, (object) => object.transfer(id))
     }),
-  )
+    ...lightningNodes.map(async ({ id: walletId }) => {
+      const id = await transferId(call, key, walletId, 0)
+      return steadily(() => call.env.LIGHTNINGS.getByName(walletId).transfer(id))
+    }),
+  ])
   return found.filter((transfer) => transfer !== null)
 }
 
@@ -102,6 +109,8 @@ export function describeRefusal(call: Call, refusal: TransferRefusal): Result<ne
     case 'wallet_not_configured':
     case 'bad_transfer':
     case 'too_many_transfers':
+    case 'already_accelerated':
+    case 'already_in_block':
     case 'sending_frozen':
       return err({ reason: refusal.reason, detail: refusal.detail })
     default:

@@ -1,4 +1,4 @@
-import { isBankRail } from '../bank/receive.ts'
+import { isBankRail, isLightning } from '../bank/receive.ts'
 import { err, ok, type Result } from '../lib/result.ts'
 import { encodePosition } from '../storage/cursor.ts'
 import { shardOf } from '../storage/shards.ts'
@@ -10,6 +10,7 @@ import { readBody, readNoBody, readQuery } from './body.ts'
 import { type Answer, type Call, steadily } from './call.ts'
 import { TARGET_BLOCKS_MAX } from './create-transfer.ts'
 import { showDelivery } from './delivery-resource.ts'
+import { cancelLightningTransfer } from './lightning-transfers.ts'
 import type { Problem } from './problems.ts'
 import { readLimit, readPosition } from './query.ts'
 import { answerTransfer, askTransfers, copied, describeStep, ownTransfer, showTransfers } from './transfer-access.ts'
@@ -66,10 +67,14 @@ export async function approveTransfer(call: Call): Promise<Result<Answer, Proble
   return step(call, (wallet, id) => wallet.approveTransfer(id, body.value.value))
 }
 
+/** `POST …/cancel`: ends what is not signed, and calls back what waits for a block. */
 export async function cancelTransfer(call: Call): Promise<Result<Answer, Problem>> {
   const body = await readNoBody(call.request)
   if (!body.ok) return body
-  return step(call, (wallet, id) => wallet.cancelTransfer(id, `api_key:${call.identity.keyId}`))
+  const by = `api_key:${call.identity.keyId}`
+  const transfer = await ownTransfer(call)
+  if (transfer.ok && isLightning(transfer.value.chainId)) return cancelLightningTransfer(call, transfer.value, by)
+  return step(call, (wallet, id) => wallet.callBackTransfer(id, by))
 }
 
 /** `POST …/signed`: a PSBT (base64, either version) or a raw transaction (hexadecimal) that the merchant's wallet has signed. */
@@ -124,6 +129,8 @@ async function step(
   const { id, walletId, chainId, status } = transfer.value
   if (isBankRail(chainId))
     return describeStep({ reason: 'wrong_status', status, detail: 'it goes by bank: see /v1/bank/transfers' })
+  if (isLightning(chainId))
+    return describeStep({ reason: 'wrong_status', status, detail: 'it goes by Lightning: your node pays it by itself' })
   const taken = await askTransfers(call, walletId, (wallet) => take(wallet, id))
   return taken.ok ? ok(await answerTransfer(call, 200, taken.value)) : describeStep(taken.error)
 }

@@ -33,11 +33,7 @@ export function walletsOf({ env, identity }: Call): StoreWallet[] {
 export function ownWallet(call: Call): Result<StoreWallet, Problem> {
   const wallet = walletsOf(call).find(({ id }) => id === call.param('id'))
   if (wallet) return ok(wallet)
-  const isNode = call.identity.store.lightningNodes?.some(({ id }) => id === call.param('id'))
-  const detail = isNode
-    ? 'a Lightning node has no addresses; its balance can be asked for'
-    : 'this store has no wallet with this id'
-  return err({ reason: 'wallet_not_found', detail })
+  return err({ reason: 'wallet_not_found', detail: 'this store has no wallet with this id' })
 }
 
 export function askWallet<T>({ env }: Call, { id }: StoreWallet, ask: (wallet: WalletRpc) => Promise<T>): Promise<T> {

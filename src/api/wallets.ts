@@ -8,10 +8,11 @@ import { registryOf } from '../money/registry.ts'
 import { addressAt } from '../wallet/addresses.ts'
 import { walletChains } from '../wallet/chains.ts'
 import type { GivenIndex, Holding, Sums, WalletBalance } from '../wallet/rpc.ts'
+import { bankWallets, listReferences, ownAccount, readAccountBalance, readReferenceBalance } from './bank-wallets.ts'
 import { readQuery } from './body.ts'
 import type { Answer, Call } from './call.ts'
 import { askLedger } from './ledger-access.ts'
-import { lightningWallets, ownNode, readNodeBalance } from './lightning.ts'
+import { lightningWallets, listNodeInvoices, ownNode, readNodeBalance, readNodeInvoice } from './lightning.ts'
 import type { Problem } from './problems.ts'
 import { readLimit } from './query.ts'
 import { askWallet, isOwnInvoice, ownWallet, type StoreWallet, walletsOf } from './wallet-access.ts'
@@ -35,7 +36,8 @@ export async function listWallets(call: Call): Promise<Result<Answer, Problem>> 
       return { id, object: 'wallet', custody, script: account.script, addressesUsed, chains, node: null }
     }),
   )
-  return ok({ status: 200, body: { data: [...data, ...(await lightningWallets(call))] } })
+  const [accounts, nodes] = await Promise.all([bankWallets(call), lightningWallets(call)])
+  return ok({ status: 200, body: { data: [...data, ...accounts, ...nodes] } })
 }
 
 /** `GET /v1/wallets/:id/balance`: all addresses of the wallet together. With `refresh=true` they are read anew. */
@@ -43,6 +45,8 @@ export async function readWalletBalance(call: Call): Promise<Result<Answer, Prob
   const query = readRefresh(call)
   const node = ownNode(call)
   if (node) return query.ok ? readNodeBalance(call, node) : query
+  const bankAccount = ownAccount(call)
+  if (bankAccount) return query.ok ? readAccountBalance(call, bankAccount) : query
   const wallet = ownWallet(call)
   if (!wallet.ok) return wallet
   if (!query.ok) return query
@@ -67,18 +71,16 @@ export async function readWalletBalance(call: Call): Promise<Result<Answer, Prob
 
 /** `GET /v1/wallets/:id/addresses`: those given to invoices of this store, the oldest first. */
 export async function listAddresses(call: Call): Promise<Result<Answer, Problem>> {
+  const query = readPage(call)
+  const bankAccount = ownAccount(call)
+  if (bankAccount) return query.ok ? listReferences(call, bankAccount, query.value) : query
+  const node = ownNode(call)
+  if (node) return query.ok ? listNodeInvoices(call, node, query.value) : query
   const wallet = ownWallet(call)
   if (!wallet.ok) return wallet
-  const query = readQuery(call.request, ['limit', 'cursor'], (fields) => ({
-    limit: readLimit(fields),
-    from: fields.optional('cursor', (name) => {
-      const text = fields.text(name, { max: 10 })
-      return /^\d+$/.test(text) ? Number(text) : fields.refuse(name, 'must be the nextCursor of a page before', 0)
-    }),
-  }))
   if (!query.ok) return query
   const { limit, from } = query.value
-  const given = await askWallet(call, wallet.value, (object) => object.given(from ?? 0, limit + 1))
+  const given = await askWallet(call, wallet.value, (object) => object.given(from, limit + 1))
   const page = given.slice(0, limit)
   const own = await Promise.all(page.map(({ invoiceId }) => isOwnInvoice(call, invoiceId)))
   const shown = page.filter((_one, at) => own[at])
@@ -93,9 +95,13 @@ export async function listAddresses(call: Call): Promise<Result<Answer, Problem>
 
 /** `GET /v1/wallets/:id/addresses/:address/balance`: one address, as it was when the wallet was last read. */
 export async function readAddressBalance(call: Call): Promise<Result<Answer, Problem>> {
+  const query = readRefresh(call)
+  const bankAccount = ownAccount(call)
+  if (bankAccount) return query.ok ? readReferenceBalance(call, bankAccount) : query
+  const node = ownNode(call)
+  if (node) return query.ok ? readNodeInvoice(call, node) : query
   const wallet = ownWallet(call)
   if (!wallet.ok) return wallet
-  const query = readRefresh(call)
   if (!query.ok) return query
   const found = await findAddress(call, wallet.value, call.param('address'))
   if (!found) return err({ reason: 'address_not_found', detail: 'no invoice of this store has this address of the wallet' })
@@ -130,6 +136,17 @@ async function findAddress(
   return given && (await isOwnInvoice(call, given.invoiceId)) ? { ...given, chains } : null
 }
 
+function readPage(call: Call): Result<{ limit: number; from: number }, Problem> {
+  return readQuery(call.request, ['limit', 'cursor'], (fields) => ({
+    limit: readLimit(fields),
+    from:
+      fields.optional('cursor', (name) => {
+        const text = fields.text(name, { max: 10 })
+        return /^\d+$/.test(text) ? Number(text) : fields.refuse(name, 'must be the nextCursor of a page before', 0)
+      }) ?? 0,
+  }))
+}
+
 function readRefresh(call: Call): Result<boolean, Problem> {
   return readQuery(
     call.request,
@@ -158,9 +175,15 @@ async function holdingsOf(call: Call, wallet: StoreWallet, indices: readonly num
   return new Map(found)
 }
 
-/** What the store's books have set aside for refunds and payouts; of money that is not the platform's they set nothing aside. */
-async function reservedOf(call: Call, { custody }: StoreWallet): Promise<(asset: string) => bigint> {
-  if (custody === 'self') return () => 0n
+/**
+ * What the store's books have set aside for refunds and payouts. Of money that is not the platform's they set nothing aside:
+ * there it is what the wallet's own transfers are to spend.
+ */
+async function reservedOf(call: Call, wallet: StoreWallet): Promise<(asset: string) => bigint> {
+  if (wallet.custody === 'self') {
+    const taken = await Promise.all(wallet.chains.map(({ id }) => askWallet(call, wallet, (object) => object.reserved(id))))
+    return (asset) => taken.reduce((sum, units) => sum + (units[asset] ?? 0n), 0n)
+  }
   const { balances } = await askLedger(call, (ledger) => ledger.balances(call.identity.store.storeId))
   return (asset) => balanceOf(balances, 'reserved', asset)
 }

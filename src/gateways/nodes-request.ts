@@ -74,7 +74,7 @@ function unreachableError(node: NodeEndpoint, thrown: unknown): NodeError {
 /** A text about a node, or from it, that a person may read: its credentials and all addresses are taken out. */
 export function withoutSecrets(node: NodeEndpoint, text: string): string {
   const { password, access, headers = {} } = node
-  const secrets = [password, access?.clientId, access?.clientSecret, ...Object.values(headers), ...keysIn(node.url)]
+  const secrets = [basicOf(node), password, access?.clientId, access?.clientSecret, ...Object.values(headers), ...keysIn(node.url)]
   let told = text.replaceAll(/\b(?:https?|wss?):\/\/\S+/g, hostOf(node))
   for (const secret of secrets) if (secret) told = told.replaceAll(secret, '…')
   return told
@@ -108,14 +108,25 @@ const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/
 const PRIVATE =
   /^(10(\.\d+){3}|192\.168(\.\d+){2}|172\.(1[6-9]|2\d|3[01])(\.\d+){2}|\[f[cd][0-9a-f:]+\]|([^.]+\.)*(internal|local|home\.arpa)|[^.:[\]]+)$/
 
+/** What HTTP Basic says (RFC 7617): proxies tell it in their errors. */
+function basicOf({
+  user,
+  password,
+}: {
+  readonly user?: string | undefined
+  readonly password?: string | undefined
+}): string | null {
+  if (user === undefined && password === undefined) return null
+  const utf8 = new TextEncoder().encode(`${user ?? ''}:${password ?? ''}`)
+  return btoa(String.fromCharCode(...utf8))
+}
+
 /** Null when they are none: what the engine says of them would tell them. */
 function headersOf({ user, password, headers, access }: NodeEndpoint): Headers | null {
   try {
     const all = new Headers({ 'content-type': 'application/json', ...headers })
-    if (user !== undefined || password !== undefined) {
-      const utf8 = new TextEncoder().encode(`${user ?? ''}:${password ?? ''}`)
-      all.set('authorization', `Basic ${btoa(String.fromCharCode(...utf8))}`)
-    }
+    const basic = basicOf({ user, password })
+    if (basic !== null) all.set('authorization', `Basic ${basic}`)
     if (access) {
       all.set('cf-access-client-id', access.clientId)
       all.set('cf-access-client-secret', access.clientSecret)

@@ -27,6 +27,11 @@ export interface Comparison {
   readonly headAgeMaxMs: number
 }
 
+/** The newest block of each node, null of one that did not answer; and how old a healthy chain's may be. */
+interface Heads extends Pick<Comparison, 'nowMs' | 'headAgeMaxMs'> {
+  readonly sights: readonly { readonly head: { readonly timeMs: number } | null }[]
+}
+
 export interface Place {
   readonly height: number
   readonly hash: string
@@ -52,7 +57,7 @@ export interface Choice {
  * a healthy chain may be says nothing of now, as one that is away. But where most of them are so, it is the chain that
  * stands still, and whoever claims more is the odd one out.
  */
-export function votersOf({ sights, nowMs, headAgeMaxMs }: Comparison): number[] {
+export function votersOf({ sights, nowMs, headAgeMaxMs }: Heads): number[] {
   const answering = sights.flatMap(({ head }, node) => (head ? [{ node, head }] : []))
   const fresh = answering.filter(({ head }) => nowMs - head.timeMs <= headAgeMaxMs)
   const voters = fresh.length > 0 && 2 * fresh.length >= answering.length ? fresh : answering

@@ -31,17 +31,31 @@ export function mergeSights(chain: ChainConfig, answers: readonly Result<Sight, 
   }
   const conflicts = told.flatMap((one) => (one.status === 'conflict' ? [one] : []))
   if (conflicts.length > 0) {
-    const byTxid = conflicts.find((one) => one.byTxid !== null)?.byTxid ?? null
-    const final = conflicts.length === answers.length && conflicts.every((one) => one.final)
+    // Who takes it for paid must be heard before it is taken for not paid.
+    const paying = conflicts.find((one) => one.pays === true)
+    const byTxid = (paying ?? conflicts.find((one) => one.byTxid !== null))?.byTxid ?? null
+    const pays = paying ? true : conflicts.every((one) => one.pays === false) ? false : undefined
+    const isWhole = conflicts.length === answers.length && !conflicts.some(({ open }) => open)
+    const final = isWhole && conflicts.every((one) => one.final)
+    const word = isWhole ? { byAll: true } : conflicts.length === told.length ? { open: true } : {}
     // What any of them has not searched is not searched.
-    return ok({ status: 'conflict', byTxid, final, searchedHeight: Math.min(...conflicts.map((one) => one.searchedHeight)) })
+    const searchedHeight = Math.min(...conflicts.map((one) => one.searchedHeight))
+    return ok({ status: 'conflict', byTxid, final, searchedHeight, ...(pays !== undefined && { pays }), ...word })
   }
-  const waiting = told.find(({ status }) => status === 'waiting')
-  if (waiting) return ok(waiting)
-  const heights = told.flatMap((one) => (one.status === 'absent' ? [one.searchedHeight] : []))
-  if (heights.length > 0) return ok({ status: 'absent', searchedHeight: Math.max(...heights) })
+  const waits = told.flatMap((one) => (one.status === 'waiting' ? [one] : []))
+  if (waits[0]) return ok({ status: 'waiting', txid: waits[0].txid, ...behindOf(waits) })
+  const absent = told.flatMap((one) => (one.status === 'absent' ? [one] : []))
+  const searchedHeight = Math.max(...absent.map((one) => one.searchedHeight))
+  const orphan = absent.length === answers.length && absent.every((one) => one.orphan)
+  if (absent.length > 0) return ok({ status: 'absent', searchedHeight, ...behindOf(absent), ...(orphan && { orphan }) })
   const failure = answers.find((answer) => !answer.ok)
   return failure && !failure.ok ? failure : err({ reason: 'protocol', detail: 'no node is configured for this chain' })
+}
+
+/** Whoever knows of more transactions knows better. */
+function behindOf(sightings: readonly { readonly behind?: number }[]): { behind: number } | null {
+  const numbers = sightings.flatMap(({ behind }) => behind ?? [])
+  return numbers.length < sightings.length ? null : { behind: Math.max(...numbers) }
 }
 
 /** The same block, and the same of all that ends a transfer: which of its transactions it is, and what became of the money. */

@@ -1,6 +1,6 @@
 import type { Result } from '../lib/result.ts'
 import type { ChainConfig } from '../money/chain.ts'
-import type { AccountKey, NodeEndpoint, NodeError, UnspentOutput } from './gateway.ts'
+import type { AccountKey, NodeEndpoint, NodeError, TrackedTransaction, UnspentOutput } from './gateway.ts'
 
 /**
  * The contract of a gateway's way out. A plan says all that a transaction will be, before anybody signs: it is decided by
@@ -15,6 +15,13 @@ export interface Spender {
    * input (BIP 125; it may add some), one of an account keeps the nonce.
    */
   bump(chain: ChainConfig, account: AccountKey, before: SpendPlan, request: SpendRequest): Result<SpendPlan, PlanRefusal>
+  /**
+   * In the place of `before`, as a bump is, but nobody is paid: all that `before` spends stays in the account, less the fee;
+   * of an account, nothing is moved and its number is used up. `request.outputs` are not looked at.
+   */
+  callBack(chain: ChainConfig, account: AccountKey, before: SpendPlan, request: SpendRequest): Result<SpendPlan, PlanRefusal>
+  /** The id that the transaction has whoever signs it; null where that follows from the signature. */
+  txidOf(chain: ChainConfig, account: AccountKey, plan: SpendPlan): string | null
   /** What the holder of the key is given to sign. */
   unsigned(chain: ChainConfig, account: AccountKey, plan: SpendPlan): UnsignedTransaction
   /**
@@ -61,6 +68,10 @@ export type Funds =
       readonly changeIndex: number
       /** Height of the newest block: the transaction's lock time (against fee sniping), as Bitcoin Core does. */
       readonly height: number
+      /** Coins of them that the plan spends whatever else it does, so that it excludes others that do. Absent: none. */
+      readonly required?: readonly OwnCoin[]
+      /** An acceleration, which pays nobody (`outputs` is empty): what waits, and is paid for by a child of it. */
+      readonly parent?: WaitingParent
     }
   | {
       readonly kind: 'account'
@@ -78,7 +89,17 @@ export type Funds =
        * the payer. None of them: the payer is made ready for it, once (docs/evm-sweeping.md).
        */
       readonly deposits?: readonly Deposit[]
+      /** A sweep on a chain without delegates: `outputs` is empty, and one of the account's own addresses is paid. */
+      readonly own?: OwnPayment
     }
+
+/** Between two of an account's own addresses. */
+export interface OwnPayment {
+  /** Of the address that is paid. */
+  readonly index: number
+  /** Null: all that the payer has, of the native asset less the gas for it. */
+  readonly units: bigint | null
+}
 
 /** One of an account's own addresses, and what is known of it. */
 export interface Deposit {
@@ -89,6 +110,21 @@ export interface Deposit {
   readonly nonce: number
   /** Whether it lets the payer's own delegate act for it already (EIP-7702). */
   readonly delegated: boolean
+}
+
+/** A transaction that waits for a block, with what of it is the account's own. */
+export interface WaitingParent {
+  readonly txid: string
+  /** Made by it; spent by nothing else. */
+  readonly coins: readonly OwnCoin[]
+  /** It and all that waits and that it hangs on, parents before children. Empty: it is in a block. */
+  readonly ancestors: readonly WaitingTransaction[]
+}
+
+export interface WaitingTransaction extends TrackedTransaction {
+  readonly fee: bigint
+  /** Virtual bytes. */
+  readonly vsize: number
 }
 
 export interface OwnCoin extends Pick<UnspentOutput, 'txid' | 'vout' | 'units'> {
@@ -163,6 +199,8 @@ export type PlanRefusal =
   /** An output under the dust limit, an address that is none of this chain, too many outputs, … */
   | { readonly reason: 'bad_output'; readonly position: number; readonly detail: string }
   | { readonly reason: 'not_bumpable'; readonly detail: string }
+  /** What waits need not be hurried, or cannot be. */
+  | { readonly reason: 'no_child'; readonly detail: string }
 
 export type PlanFault = { readonly reason: 'bad_plan'; readonly detail: string }
 
@@ -213,7 +251,11 @@ export interface FactsQuestion {
     readonly outputs: readonly Output[]
     /** Of a sweep, the addresses that `Funds.deposits` will have, in their order. */
     readonly deposits?: readonly string[]
+    /** Of an `OwnPayment`: `outputs` has it. */
+    readonly isOwn?: boolean
   } | null
+  /** Chains of coins: the transaction that an acceleration hurries. `vouts`: outputs of it that are spent for that already. */
+  readonly parent?: { readonly txid: string; readonly vouts: readonly number[] }
 }
 
 export interface SpendFacts {
@@ -230,6 +272,29 @@ export interface SpendFacts {
   } | null
   /** Of a sweep: as asked, in that order. */
   readonly deposits?: readonly Omit<Deposit, 'index'>[]
+  /** Of an acceleration. */
+  readonly parent?: ParentFacts
+}
+
+/** unknown: no node that answers has it waiting, or knows a coin that it made. */
+export type ParentFacts =
+  | {
+      readonly status: 'waiting'
+      /** Of the transaction: of version 3 nodes take no child of another version (BIP 431). */
+      readonly version: number
+      readonly outputs: readonly ParentOutput[]
+      /** As in `WaitingParent`. */
+      readonly ancestors: readonly WaitingTransaction[]
+    }
+  | { readonly status: 'in_block' | 'unknown' }
+
+export interface ParentOutput {
+  readonly vout: number
+  readonly units: bigint
+  /** scriptPubKey, hexadecimal. */
+  readonly script: string
+  /** By something that waits. */
+  readonly spent: boolean
 }
 
 /**
@@ -248,10 +313,13 @@ export interface LookQuestion {
   readonly payer: string
   /** Blocks above this height have not been searched. */
   readonly searchedHeight: number
+  /** Of an acceleration: what waited when it was planned, as in `WaitingParent`. Whatever excludes one of them excludes it too. */
+  readonly ancestors?: readonly TrackedTransaction[]
 }
 
+/** `behind`: on chains of accounts, a number of the payer that no transaction has, below this one's. */
 export type Sighting =
-  | { readonly status: 'waiting'; readonly txid: string }
+  | { readonly status: 'waiting'; readonly txid: string; readonly behind?: number }
   | {
       readonly status: 'included'
       readonly txid: string
@@ -265,9 +333,25 @@ export type Sighting =
       /** What it cost, in base units of the native asset; of coins as far as they are in the plan that was asked about. */
       readonly fee: bigint
     }
-  /** In no block up to `searchedHeight` and in no mempool; what it spends is still there: it may be sent again. */
-  | { readonly status: 'absent'; readonly searchedHeight: number }
-  /** Something else has spent what it spends. `final`: and that is in a block as deep as a payment must be. */
-  | { readonly status: 'conflict'; readonly byTxid: string | null; readonly final: boolean; readonly searchedHeight: number }
+  /**
+   * In no block up to `searchedHeight` and in no mempool; what it spends is still there: it may be sent again. `orphan`: by
+   * every node what it hangs on waits nowhere, so that it cannot come before that is back.
+   */
+  | { readonly status: 'absent'; readonly searchedHeight: number; readonly behind?: number; readonly orphan?: boolean }
+  /**
+   * Something else has spent what it spends. `final`: and that is in a block as deep as a payment must be. `pays`: whether it
+   * pays what the plan pays, as when somebody signed that with another fee; absent where nobody could tell.
+   */
+  | {
+      readonly status: 'conflict'
+      readonly byTxid: string | null
+      readonly final: boolean
+      readonly searchedHeight: number
+      readonly pays?: boolean
+      /** Every node that is asked says so, and has searched all it has. Of several, some may have one of them waiting otherwise. */
+      readonly byAll?: boolean
+      /** Nobody says otherwise, but a node did not answer, or has more blocks to search: one of them may be there. */
+      readonly open?: boolean
+    }
 
 export type SenderFactory = (chain: ChainConfig, nodes: readonly NodeEndpoint[], fetcher: typeof fetch) => Sender

@@ -4,6 +4,7 @@ import { assert, err, ok, type Result } from '../lib/result.ts'
 import { applyPostings, balanceOf, NO_BALANCES } from './balances.ts'
 import { checkEntries, EMPTY } from './check.ts'
 import { type InvoiceBook, positionDrafts } from './positions.ts'
+import { Refusals } from './refusals.ts'
 import {
   type Booking,
   type BookRefusal,
@@ -38,11 +39,13 @@ const INVOICE_ENTRIES_MAX = 500
  */
 export class Ledger {
   readonly #sql: Sql
+  readonly #refusals: Refusals
   #hasTables: boolean
   #open: LedgerState | undefined
 
   constructor(sql: Sql) {
     this.#sql = sql
+    this.#refusals = new Refusals(sql)
     this.#hasTables = tables.hasTables(sql)
   }
 
@@ -71,10 +74,13 @@ export class Ledger {
       return err({ reason: 'ledger_key_reused', detail: `the key ${request.key} was used for another reservation` })
     if (request.expiresAtMs !== null && request.expiresAtMs <= nowMs)
       return err({ reason: 'bad_posting', detail: 'the time of this reservation is over already' })
-    const differences = this.#differences()
-    if (differences.length > 0) return err({ reason: 'ledger_frozen', differences: differences.map(({ id }) => id) })
+    const refused = this.#hasTables ? this.#refusals.of(request) : null
+    if (refused) return err(refused)
+    const differences = this.#differences().map(({ id }) => id)
+    if (differences.length > 0) return this.#refuse(request, { reason: 'ledger_frozen', differences }, nowMs)
     const committed = this.#commit(operationKey(draft), request, [draft], null, nowMs)
     if (committed.ok) tables.insertReservation(this.#sql, { ...request, state: 'open' })
+    else if (committed.error.reason === 'insufficient_funds') return this.#refuse(request, committed.error, nowMs)
     return committed
   }
 
@@ -195,6 +201,12 @@ export class Ledger {
     if (!this.#differences().some((difference) => difference.id === id)) return err({ reason: 'difference_not_found' })
     tables.clearDifference(this.#sql, id, by, reason, nowMs)
     return ok(null)
+  }
+
+  #refuse(request: Reserve, refusal: ReserveRefusal, nowMs: number): Result<never, ReserveRefusal> {
+    this.#ensureTables()
+    this.#refusals.keep(request, refusal, nowMs)
+    return err(refusal)
   }
 
   #resolve(

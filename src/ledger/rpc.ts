@@ -8,7 +8,11 @@ import type { Balances, Cause, Difference, InvoiceCause, InvoicePositions, Ledge
 export interface LedgerRpc {
   /** From an invoice: posts what its positions changed. The same or an older version changes nothing. */
   record(positions: InvoicePositions): Promise<Result<null, BookRefusal>>
-  /** Takes money out of `available` until it is posted or released; at `expiresAtMs` it is released by itself. */
+  /**
+   * Takes money out of `available` until it is posted or released; at `expiresAtMs` it is released by itself. The same question
+   * gets the same answer for a day at least, a refusal too: one that was on its way when it was asked again reserves nothing
+   * after it was refused.
+   */
   reserve(request: Reserve): Promise<Result<Transaction, ReserveRefusal>>
   /** Posts a reservation, all of it or a part; the rest is available again. */
   post(request: PostReservation): Promise<Result<Transaction, ResolveRefusal>>
@@ -50,17 +54,19 @@ export interface Reserve {
   readonly merchantId: string
   readonly shard: number
   readonly storeId: string
-  readonly cause: 'refund' | 'payout' | 'conversion'
+  readonly cause: 'refund' | 'payout' | 'conversion' | 'network_fee'
   readonly asset: string
   readonly amount: bigint
   readonly transferId: string
   readonly invoiceId: string | null
+  /** When it was first wanted. Who was refused and wants it anew, under the same key, says another time. */
+  readonly wantedAtMs: number
   /** Null: until it is posted or released. */
   readonly expiresAtMs: number | null
 }
 
-/** Money taken out of `available` for a refund, a payout or a conversion, until it is posted or released. */
-export interface Reservation extends Omit<Reserve, 'merchantId' | 'shard'> {
+/** Money taken out of `available` for a refund, a payout, a conversion or a network fee alone, until it is posted or released. */
+export interface Reservation extends Omit<Reserve, 'merchantId' | 'shard' | 'wantedAtMs'> {
   readonly state: 'open' | 'posted' | 'released'
 }
 

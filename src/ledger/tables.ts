@@ -19,6 +19,9 @@ const TABLES: readonly string[] = [
     transfer_id TEXT NOT NULL, invoice_id TEXT, expires_at_ms INTEGER, state TEXT NOT NULL
   ) WITHOUT ROWID`,
   "CREATE INDEX reservations_expiring ON reservations (expires_at_ms) WHERE state = 'open' AND expires_at_ms IS NOT NULL",
+  `CREATE TABLE refusals (
+    key TEXT NOT NULL, wanted_at_ms INTEGER NOT NULL, refusal TEXT NOT NULL, at_ms INTEGER NOT NULL, PRIMARY KEY (key, wanted_at_ms)
+  ) WITHOUT ROWID`,
   `CREATE TABLE differences (
     id TEXT NOT NULL, detail TEXT NOT NULL, kind TEXT NOT NULL, store_id TEXT, since_ms INTEGER NOT NULL,
     cleared_at_ms INTEGER, cleared_by TEXT, cleared_reason TEXT, PRIMARY KEY (id, detail)

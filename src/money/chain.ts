@@ -29,6 +29,11 @@ export interface ChainConfig {
    * then pays one output, and deposit addresses are swept one by one.
    */
   readonly delegateFactory?: string
+  /**
+   * EVM: the dearest gas that is offered when nobody has said how much a transfer's fee may be, base fee and tip together
+   * (plans offer the base fee twice). Absent: 500.
+   */
+  readonly gasPriceMaxGwei?: number
   /** Depth to which reorganisations are followed; deeper ones stop the follower for a person to look. */
   readonly reorgDepthMax: number
   /** From the beginning of one look at the node to that of the next. */

@@ -164,6 +164,7 @@ export class SignerBook {
       feeAdded,
       approvedBy,
       policyVersion,
+      ...(ask.paysNobody && { paysNobody: true }),
     }
     const isFirstRefund = attempt === 1 && intent.kind === 'refund'
     const subject = { intentId: intent.id, invoiceId: isFirstRefund ? intent.invoiceId : null }

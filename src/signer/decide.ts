@@ -14,6 +14,8 @@ export interface Ask {
   readonly intent: Intent
   readonly plan: SpendPlan
   readonly chain: ChainConfig
+  /** It calls a payment back that was signed before. Absent: it does not. */
+  readonly paysNobody?: boolean
   /** What the gateway has against the plan as a way to carry out the intent; null when nothing. */
   readonly planFault: string | null
 }

@@ -15,7 +15,7 @@ import type { Ask, Facts } from './decide.ts'
 import { challengeOf, faultOfIntent } from './intent.ts'
 import type { LogEntry } from './log.ts'
 import { ALL_WALLETS, type ImportRefusal, LOG_PAGE_MAX, type SignerObjectRpc, type SignerStanding } from './object-rpc.ts'
-import { faultOfPlan, planHash } from './plans.ts'
+import { callsBack, faultOfPlan, planHash } from './plans.ts'
 import type { Policy } from './policy.ts'
 import type { SignRefusal, SignRequest } from './rpc.ts'
 import { openSeed, readKek, type SealedSeed } from './seal.ts'
@@ -101,9 +101,12 @@ export class SignerObject extends DurableObject<SignerEnv> implements SignerObje
     if (kept.value) return ok(kept.value)
 
     const chain = this.#registry.chain(intent.chainId)
-    const ask: Ask = { intent, plan, chain, planFault: faultOfPlan(chain, wallet.account, intent, plan) }
+    const isSigned = this.#book.isSigned(intent.id)
+    const paysNobody = isSigned && callsBack(chain, wallet.account, intent, plan)
+    const planFault = paysNobody ? null : faultOfPlan(chain, wallet.account, intent, plan)
+    const ask: Ask = { intent, plan, chain, paysNobody, planFault }
     const { policyVersion } = this.#book.row()
-    const facts = this.#book.isSigned(intent.id) ? null : await this.#factsOf(request)
+    const facts = isSigned ? null : await this.#factsOf(request)
     const before = this.#book.decide(ask, facts, this.clock())
     if (!before.ok) return before
 

@@ -44,3 +44,12 @@ export function faultOfPlan(chain: ChainConfig, account: AccountKey, intent: Int
   const paid = check(chain, account, plan, intent.asset, intent.outputs)
   return paid.ok ? null : paid.error.detail
 }
+
+/**
+ * Whether a plan keeps everything in the account, though the intent pays somebody. In the place of what was signed for that it
+ * calls the payment back, and gives nothing away.
+ */
+export function callsBack(chain: ChainConfig, account: AccountKey, intent: Intent, plan: SpendPlan): boolean {
+  if (intent.kind === 'sweep' || (plan.kind !== 'coins' && plan.kind !== 'account') || typeof plan.fee !== 'bigint') return false
+  return spenderOf(chain).check(chain, account, plan, intent.asset, []).ok
+}

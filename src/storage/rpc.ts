@@ -26,4 +26,6 @@ export interface TransferProjection {
   readonly transferId: string
   /** The wallet is a bank account. */
   readonly bank?: true
+  /** The wallet is a Lightning node. */
+  readonly lightning?: true
 }

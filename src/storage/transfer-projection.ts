@@ -14,9 +14,10 @@ import { shardOf } from './shards.ts'
 export interface TransferProjectionEnv {
   readonly WALLETS: ObjectNamespace<Home>
   readonly BANKS: ObjectNamespace<Home>
+  readonly LIGHTNINGS: ObjectNamespace<Home>
 }
 
-/** The object that has a transfer: a wallet, or a bank account. */
+/** The object that has a transfer: a wallet, a bank account, or a Lightning node. */
 type Home = Pick<TransfersRpc, 'transfer' | 'projectedTransfer'>
 
 /**
@@ -41,8 +42,9 @@ export async function projectTransfers(
   )
 }
 
-async function copy({ walletId, transferId, shard, bank }: TransferProjection, env: TransferProjectionEnv): Promise<boolean> {
-  const homes = bank ? env.BANKS : env.WALLETS
+async function copy(message: TransferProjection, env: TransferProjectionEnv): Promise<boolean> {
+  const { walletId, transferId, shard, bank, lightning } = message
+  const homes = lightning ? env.LIGHTNINGS : bank ? env.BANKS : env.WALLETS
   try {
     const transfer = await homes.getByName(walletId).transfer(transferId)
     if (transfer === null) {

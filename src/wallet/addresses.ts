@@ -61,6 +61,13 @@ export function givenKey(sql: Sql, key: Uint8Array): GivenIndex | null {
   return row ? toGiven(row) : null
 }
 
+/** Of these watch keys, in hexadecimal, those that were given out. Looks at every row once. */
+export function indicesOfKeys(sql: Sql, keys: readonly string[]): Map<string, number> {
+  const statement = 'SELECT idx, lower(hex(key)) AS key FROM addresses WHERE lower(hex(key)) IN (SELECT value FROM json_each(?))'
+  const rows = sql.exec(statement, JSON.stringify(keys)).toArray()
+  return new Map(rows.map((row) => [row.key as string, row.idx as number]))
+}
+
 export function indicesOfInvoices(sql: Sql, invoiceIds: readonly string[]): Map<string, number> {
   const statement = 'SELECT idx, invoice_id FROM addresses WHERE invoice_id IN (SELECT value FROM json_each(?))'
   const rows = sql.exec(statement, JSON.stringify(invoiceIds)).toArray()

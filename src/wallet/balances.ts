@@ -37,8 +37,10 @@ export const COINS_MAX = 4_000
 const PENDING_MAX = 1_000
 /** A node gives at most a fifth of its time to the readings of one wallet: a scan of all coins takes it minutes. */
 const PAUSE_PER_READING = 5
-/** A reading that has not been heard of for so long is lost: over the longest scan of a node. */
-export const READING_LEASE_MS = 10 * 60_000
+/** A reading that has not been heard of for so long is lost: its carrier tells of it while a node scans (read-balance.ts). */
+export const READING_LEASE_MS = 20_000
+/** After each reading that is lost the next has twice as long, up to this: a queue may be slow, and a message in it is not heard. */
+export const READING_LEASE_MS_MAX = 10 * 60_000
 
 type Slot = 0 | 1
 
@@ -47,6 +49,8 @@ interface Head {
   readonly newest: (Reading & { readonly slot: Slot; readonly waiting: readonly Waiting[] }) | null
   readonly running: Running | null
   readonly error: ReadingError | null
+  /** Readings that were lost since one was last whole. Absent: none. */
+  readonly lost?: number
 }
 
 interface Running {
@@ -83,14 +87,24 @@ export function beginReading(
 ): 'asked' | 'running' | 'recent' {
   const head = headOf(sql, chainId)
   if (head && isUnderWay(head, nowMs)) return 'running'
-  const tookMs = head?.newest ? head.newest.doneAtMs - head.newest.startedAtMs : 0
+  const isLost = head !== null && head.running !== null
+  // One that was lost has given the node a rest already: its lease.
+  const tookMs = head?.newest && !isLost ? head.newest.doneAtMs - head.newest.startedAtMs : 0
   if (head && nowMs - head.askedAtMs < Math.max(pauseMs, PAUSE_PER_READING * tookMs)) return 'recent'
   const slot = head?.newest?.slot === 0 ? 1 : 0
   const begun = { startedAtMs: nowMs, heardAtMs: nowMs, next: 0, block: null, sums: {}, waiting: [], coinsLeftOut: 0 }
   const running: Running = { id, slot, addresses, ...begun }
   sql.exec('DELETE FROM holdings WHERE chain_id = ? AND slot = ?', chainId, slot)
-  putHead(sql, chainId, { newest: head?.newest ?? null, error: null, askedAtMs: nowMs, running })
+  const lost = (head?.lost ?? 0) + (isLost ? 1 : 0)
+  putHead(sql, chainId, { newest: head?.newest ?? null, error: null, askedAtMs: nowMs, running, lost })
   return 'asked'
+}
+
+/** Whoever carries the reading is at it. Writes only when a good part of its lease is over. */
+export function hearReading(sql: Sql, chainId: string, id: string, nowMs: number): void {
+  const head = headOf(sql, chainId)
+  if (head?.running?.id !== id || nowMs - head.running.heardAtMs < READING_LEASE_MS / 4) return
+  putHead(sql, chainId, { ...head, running: { ...head.running, heardAtMs: nowMs } })
 }
 
 /** Where the reading under way goes on, when it is this one. */
@@ -143,7 +157,7 @@ export function takePage(
   }
   const { slot, startedAtMs, addresses, sums, coinsLeftOut } = after
   const reading = { block: page.block, startedAtMs, doneAtMs: nowMs, addresses, sums, coinsLeftOut }
-  putHead(sql, chainId, { ...head, running: null, error: null, newest: { ...reading, slot, waiting: after.waiting } })
+  putHead(sql, chainId, { ...head, running: null, error: null, lost: 0, newest: { ...reading, slot, waiting: after.waiting } })
   return ok('whole')
 }
 
@@ -235,8 +249,8 @@ function chunkOf(sql: Sql, chainId: string, slot: Slot, chunk: number): Held[] {
   return row ? decodeJson<Held[]>(row.body as string) : []
 }
 
-function isUnderWay({ running }: Head, nowMs: number): boolean {
-  return running !== null && nowMs - running.heardAtMs < READING_LEASE_MS
+function isUnderWay({ running, lost = 0 }: Head, nowMs: number): boolean {
+  return running !== null && nowMs - running.heardAtMs < Math.min(READING_LEASE_MS * 2 ** lost, READING_LEASE_MS_MAX)
 }
 
 function headOf(sql: Sql, chainId: string): Head | null {

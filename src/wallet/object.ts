@@ -20,7 +20,7 @@ import {
   nextIndex,
   putAccount,
 } from './addresses.ts'
-import { BALANCE_TABLES, balanceOn, beginReading, endReading, holdingsOn, nextPage, takePage } from './balances.ts'
+import { BALANCE_TABLES, balanceOn, beginReading, endReading, hearReading, holdingsOn, nextPage, takePage } from './balances.ts'
 import {
   ADDRESSES_MAX,
   type AllocatedAddress,
@@ -36,6 +36,7 @@ import {
   type WalletRpc,
 } from './rpc.ts'
 import { TransferDesk } from './transfers/desk.ts'
+import type { Word } from './transfers/record.ts'
 import type { CreateTransfer, Frozen, Step, TransferRefusal, TransferStepRefusal, WalletPayer } from './transfers/rpc.ts'
 import { TRANSFER_TABLES } from './transfers/tables.ts'
 import type { Transfer } from './transfers/types.ts'
@@ -145,8 +146,15 @@ export class WalletObject extends DurableObject<CoreEnv> implements WalletRpc {
     const on = this.#on(chainId)
     if (page === null || !on.ok) return null
     const { chain, account } = on.value
-    const packed = this.ctx.storage.transactionSync(() => keysFrom(this.#sql, chain, account, page.from, page.count))
+    const packed = this.ctx.storage.transactionSync(() => {
+      hearReading(this.#sql, chainId, readingId, this.clock())
+      return keysFrom(this.#sql, chain, account, page.from, page.count)
+    })
     return { from: page.from, block: page.block, ...packed }
+  }
+
+  async stillReading(chainId: string, readingId: string): Promise<void> {
+    hearReading(this.#sql, chainId, readingId, this.clock())
   }
 
   async takeReading(chainId: string, readingId: string, page: ReadPage): Promise<Result<null, ReadingRefusal>> {
@@ -179,6 +187,14 @@ export class WalletObject extends DurableObject<CoreEnv> implements WalletRpc {
     return this.#transfers.cancel(id, by)
   }
 
+  async callBackTransfer(id: string, by: string): Promise<Result<Transfer, TransferStepRefusal>> {
+    return this.#transfers.callBack(id, by)
+  }
+
+  async settleTransfer(id: string, word: Word): Promise<Result<Transfer, TransferStepRefusal>> {
+    return this.#transfers.settle(id, word)
+  }
+
   async submitSigned(id: string, text: string): Promise<Result<Transfer, TransferStepRefusal>> {
     return this.#transfers.submit(id, text)
   }
@@ -189,6 +205,14 @@ export class WalletObject extends DurableObject<CoreEnv> implements WalletRpc {
 
   async outgoing(chainId: string): Promise<Record<string, bigint>> {
     return this.#transfers.outgoing(chainId)
+  }
+
+  async reserved(chainId: string): Promise<Record<string, bigint>> {
+    return this.#transfers.reserved(chainId)
+  }
+
+  async unread(chainId: string): Promise<Record<string, bigint>> {
+    return this.#transfers.unread(chainId)
   }
 
   async payer(chainId: string): Promise<WalletPayer | null> {

@@ -3,13 +3,17 @@ import type { BalanceReader, BlockStamp } from '../gateways/gateway.ts'
 import type { BalanceMessage, WaitingPayment, WalletRpc } from './rpc.ts'
 
 export interface BalancePorts {
-  readonly wallet: Pick<WalletRpc, 'readingPage' | 'takeReading' | 'failReading'>
+  readonly wallet: Pick<WalletRpc, 'readingPage' | 'stillReading' | 'takeReading' | 'failReading'>
   readonly follower: Pick<ChainRpc, 'health' | 'paymentsPage'>
   readonly reader: BalanceReader
 }
 
 /** Waiting payments of a chain that are gone through. */
 const PENDING_PAGES_MAX = 5
+/** The wallet hears of a reading so often while a node scans: four times in its shortest lease. */
+export const BEAT_MS = 5_000
+/** Past the longest scan of a node its reading is given up: twelve minutes. */
+const BEATS_MAX = 144
 /** The chain may move on while its waiting payments are read; then they are read again, so often. */
 const STILL_TRIES = 3
 
@@ -29,9 +33,23 @@ export async function readBalance(
   const count = page.keys.length / keyLength
   const keys = Array.from({ length: count }, (_, at) => page.keys.subarray(at * keyLength, (at + 1) * keyLength))
   const sight = block === null ? await sightOf(follower) : { tip: block, pending: [] }
-  const read = await reader.read(keys, sight.tip)
+  const read = await heard(reader.read(keys, sight.tip), () => wallet.stillReading(chainId, readingId))
   if (!read.ok) return await wallet.failReading(chainId, readingId, read.error)
   await wallet.takeReading(chainId, readingId, { from, count, ...read.value, pending: sight.pending })
+}
+
+/** The answer of this work, of which is told while it lasts. What can't be told is told the next time. */
+async function heard<T>(work: Promise<T>, tell: () => Promise<void>): Promise<T> {
+  let beats = 0
+  const timer = setInterval(() => {
+    if (++beats > BEATS_MAX) clearInterval(timer)
+    else tell().catch(() => {})
+  }, BEAT_MS)
+  try {
+    return await work
+  } finally {
+    clearInterval(timer)
+  }
 }
 
 /** Where the follower stands, and what waits. */

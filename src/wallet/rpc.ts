@@ -33,6 +33,8 @@ export interface WalletRpc extends TransfersRpc {
 
   /** For the gateways Worker: the next addresses to read; null when this reading is not the one under way. */
   readingPage(chainId: string, readingId: string, keysMax: number): Promise<ReadingPage | null>
+  /** Told every few seconds while a page is being read. A reading that is not heard of is lost, and another may begin. */
+  stillReading(chainId: string, readingId: string): Promise<void>
   /** Takes what a page was found to hold. All pages of a reading are of one block. */
   takeReading(chainId: string, readingId: string, page: ReadPage): Promise<Result<null, ReadingRefusal>>
   failReading(chainId: string, readingId: string, error: { reason: string; detail: string }): Promise<void>

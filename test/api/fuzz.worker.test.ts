@@ -98,6 +98,7 @@ const FITTING: Record<string, readonly string[]> = {
   '/transfers/:id/cancel': [],
   '/payouts': ['rows'],
   '/wallets/:id/sweeps': ['asset'],
+  '/wallets/:id/accelerations': ['txid', 'targetBlocks', 'feeMax'],
 }
 const MORE = [
   'orderId',

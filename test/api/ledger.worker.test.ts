@@ -108,6 +108,7 @@ describe('balances', () => {
       cause: 'payout',
       asset: 'BTC',
       amount: 30_000n,
+      wantedAtMs: 1,
       expiresAtMs: null,
     })
     expect(reserved.ok).toBe(true)
@@ -143,7 +144,7 @@ describe('balances', () => {
     await ledgerOf(shop).record({ merchantId, shard, storeId, invoiceId: randomId('inv'), version: 1, payments, fees })
     const invoiceId = await pay(shop)
     const out = { merchantId, shard, storeId, cause: 'payout', asset: 'BTC', amount: 60_000n, transferId: 'tr_1' } as const
-    await ledgerOf(shop).reserve({ ...out, key: 'payout-1', invoiceId: null, expiresAtMs: null })
+    await ledgerOf(shop).reserve({ ...out, key: 'payout-1', invoiceId: null, wantedAtMs: 1, expiresAtMs: null })
     await pay(shop, { place: 'none' }, invoiceId, 2)
     const { data } = await get<{ data: object[] }>(shop, '/v1/balances', 'Balances')
     expect(data).toMatchObject([

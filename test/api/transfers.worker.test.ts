@@ -147,7 +147,8 @@ describe('a transfer that the merchant signs', () => {
     expect(await merchant.call('GET', `${path}/psbt?version=1`)).toMatchObject({ status: 400 })
 
     const submit = (signed: string) => merchant.call('POST', `${path}/signed`, { signed })
-    const kept = await testEnv.WALLETS.getByName(sender.bitcoin).transfer(id)
+    const wallet = testEnv.WALLETS.getByName(sender.bitcoin)
+    const kept = await wallet.transfer(id)
     if (kept?.plan?.kind !== 'coins') throw new Error('it has a plan of coins')
     const [output] = kept.plan.outputs
     if (!output) throw new Error('it pays somebody')
@@ -165,7 +166,56 @@ describe('a transfer that the merchant signs', () => {
     // Brought again, by who did not hear the answer: it is as it is.
     expect(detail(await submit(signPlan(sender, kept.plan)), 200)).toMatchObject({ status: 'broadcast', txid: signed.txid })
     expect(await submit(signPlan(sender, foreign))).toMatchObject(late)
+
+    // Called back: something in its place is prepared, which pays nobody.
+    const called = detail(await merchant.call('POST', `${path}/cancel`), 200)
+    expect(called).toMatchObject({ status: 'broadcast', reason: expect.stringMatching(/^being called back by api_key:/) })
+    await wallet.takeFacts(id, ok({ fees: { kind: 'coins', satsPerKvb: 9_000n }, height: 121, payer: null }))
+    const emptied = detail(await merchant.call('GET', path), 200)
+    expect(emptied).toMatchObject({ status: 'broadcast', reason: 'waiting for your signature, which calls it back' })
+    const empty = (await wallet.transfer(id))?.plan
+    if (empty?.kind !== 'coins') throw new Error('it has a plan of coins')
+    expect(empty).toMatchObject({ inputs: kept.plan.inputs, outputs: { length: 1 }, change: { position: 0 } })
+    expect(detail(await submit(signPlan(sender, empty)), 200).transactions).toHaveLength(2)
+    const txid = signed.txid ?? ''
+    const place = { height: 122, blockHash: 'ab'.repeat(32), confirmations: 1, final: false, reverted: false, fee: 1n }
+    await wallet.takeSighting(id, ok({ status: 'included', txid, ...place }), 2)
     expect(await merchant.call('POST', `${path}/cancel`)).toMatchObject(late)
+  })
+
+  test('is reserved in the balance of its wallet until it is over', async () => {
+    const sender = await newSender()
+    const { merchant } = sender
+    await receive(sender, 5_000_000n)
+    const { id } = detail(await send(sender, 'own', { asset: 'BTC', address: TO, amount: '0.01' }), 201)
+    const reserved = async () => {
+      const { json } = await merchant.call('GET', `/v1/wallets/${sender.bitcoin}/balance`)
+      return (json as unknown as { chains: { assets: { reserved: string }[] }[] }).chains[0]?.assets[0]?.reserved
+    }
+    expect(await reserved()).toBe('0.00000000')
+    await plan(sender.bitcoin, id)
+    const { fee } = detail(await merchant.call('GET', `/v1/transfers/${id}`), 200)
+    expect(await reserved()).toBe((0.01 + Number(fee?.amount)).toFixed(8))
+    await merchant.call('POST', `/v1/transfers/${id}/cancel`)
+    await testEnv.WALLETS.getByName(sender.bitcoin).takeSighting(id, ok({ status: 'absent', searchedHeight: 121 }), 1)
+    expect(await reserved()).toBe('0.00000000')
+  })
+
+  test('is ended only after the chain was looked at', async () => {
+    const sender = await newSender()
+    const { merchant } = sender
+    await receive(sender, 5_000_000n)
+    const { id } = detail(await send(sender, 'own', { asset: 'BTC', address: TO, amount: '0.01' }), 201)
+    await plan(sender.bitcoin, id)
+    const cancel = async () => detail(await merchant.call('POST', `/v1/transfers/${id}/cancel`), 200)
+    const looking = { status: 'signing', reason: 'cancelling: looking whether it was broadcast' }
+    expect(await cancel()).toMatchObject(looking)
+    expect(await cancel()).toMatchObject(looking)
+    const wallet = testEnv.WALLETS.getByName(sender.bitcoin)
+    expect(await wallet.nextStep(id)).toMatchObject({ do: 'look', question: { txids: [expect.stringMatching(/^[0-9a-f]{64}$/)] } })
+    await wallet.takeSighting(id, ok({ status: 'absent', searchedHeight: 121 }), 1)
+    const ended = detail(await merchant.call('GET', `/v1/transfers/${id}`), 200)
+    expect(ended).toMatchObject({ status: 'failed', reason: expect.stringMatching(/^cancelled by api_key:/), unsigned: null })
   })
 
   test('on an EVM chain is prepared as the fields that wallets take', async () => {

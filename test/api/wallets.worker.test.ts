@@ -150,7 +150,15 @@ describe('the balance of a wallet', () => {
       postings: [{ from: 'adjustments', to: 'available', amount: 9_000n, asset: 'BTC' }],
     })
     expect(booked.ok).toBe(true)
-    const reservation = { key: 'r', cause: 'payout', asset: 'BTC', amount: 4_000n, transferId: 'po_1', expiresAtMs: null } as const
+    const reservation = {
+      key: 'r',
+      cause: 'payout',
+      asset: 'BTC',
+      amount: 4_000n,
+      transferId: 'po_1',
+      wantedAtMs: 1,
+      expiresAtMs: null,
+    } as const
     expect((await ledger.reserve({ ...common, ...reservation })).ok).toBe(true)
     const wallet = await walletOn(merchant, BITCOIN_REGTEST)
     expect(await balanceOf(merchant, wallet)).toMatchObject({

@@ -84,6 +84,8 @@ describe('credentials', () => {
 
   test('words of an address that are no keys stay readable', () => {
     expect(withoutSecrets({ url: 'https://node.example/v3/rpc' }, 'rpc v3 is busy')).toBe('rpc v3 is busy')
+    const basic = Buffer.from(':secret').toString('base64')
+    expect(withoutSecrets({ url: 'https://node.example', password: 'secret' }, `got Basic ${basic}`)).toBe('got Basic …')
   })
 })
 

@@ -117,8 +117,7 @@ describe('who is asked', () => {
     const head = { height: 1, hash: 'a', parentHash: 'b', timeMs: 1_000_000 - ageMs }
     return { head, hashes: new Map(), rank: 0 }
   }
-  const voters = (...ages: number[]) =>
-    votersOf({ sights: ages.map(sightOf), ours: [], nowMs: 1_000_000, headAgeMaxMs: HEAD_AGE_MAX_MS })
+  const voters = (...ages: number[]) => votersOf({ sights: ages.map(sightOf), nowMs: 1_000_000, headAgeMaxMs: HEAD_AGE_MAX_MS })
 
   test('not those that hang, unless most do', () => {
     expect(voters(0, HEAD_AGE_MAX_MS)).toEqual([0, 1])

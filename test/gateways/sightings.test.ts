@@ -23,8 +23,10 @@ const included = (headHeight: number, { blockHash = 'b1', final = true, reverted
   })
 const waiting = (headHeight: number) => at(headHeight, { status: 'waiting', txid: TXID })
 const absent = (headHeight: number) => at(headHeight, { status: 'absent', searchedHeight: headHeight })
-const conflict = (headHeight: number, { byTxid = null as string | null, final = true, searchedHeight = headHeight } = {}) =>
-  at(headHeight, { status: 'conflict', byTxid, final, searchedHeight })
+const conflict = (
+  headHeight: number,
+  { byTxid = null, final = true, searchedHeight = headHeight, ...told }: Partial<Extract<Sighting, { status: 'conflict' }>> = {},
+) => at(headHeight, { status: 'conflict', byTxid, final, searchedHeight, ...told })
 
 test.each<[string, Result<Sight, NodeError>[], Partial<Sighting>]>([
   ['one node’s word, where there is one', [included(105)], { status: 'included', final: true }],
@@ -46,6 +48,12 @@ test.each<[string, Result<Sight, NodeError>[], Partial<Sighting>]>([
   ['not when one is away', [conflict(9), away], { status: 'conflict', final: false }],
   ['nor when one does not say so', [conflict(9), conflict(9, { final: false })], { status: 'conflict', final: false }],
   ['what one has not searched is not searched', [conflict(9), conflict(9, { searchedHeight: 4 })], { searchedHeight: 4 }],
+  [
+    'what took its place pays the same by the word of one',
+    [conflict(9, { byTxid: 'cc', pays: false }), conflict(9, { byTxid: 'dd', pays: true })],
+    { byTxid: 'dd', pays: true },
+  ],
+  ['and something else by the word of all', [conflict(9, { pays: false }), conflict(9, { pays: false })], { pays: false }],
   ['one that waits for one node is not absent', [absent(9), waiting(9)], { status: 'waiting' }],
   ['nor undisputed, where another has it replaced', [waiting(9), conflict(9)], { status: 'conflict', final: false }],
   ['absent as of the newest block', [absent(7), absent(9)], { status: 'absent', searchedHeight: 9 }],
@@ -54,6 +62,27 @@ test.each<[string, Result<Sight, NodeError>[], Partial<Sighting>]>([
   vi.spyOn(console, 'warn').mockReturnValue(undefined)
   const merged = mergeSights(chain, answers)
   expect(merged).toMatchObject({ ok: true, value: expected })
+})
+
+test('that something else pays something else is not known while one cannot tell', () => {
+  expect(mergeSights(chain, [conflict(9, { pays: false }), conflict(9)])).not.toHaveProperty('value.pays')
+})
+
+test('of a conflict it is told whether all say so, or only those that answer and have searched everything', () => {
+  const wordOf = (...answers: Result<Sight, NodeError>[]) => {
+    const merged = mergeSights(chain, answers)
+    return merged.ok && merged.value.status === 'conflict' ? [merged.value.byAll ?? false, merged.value.open ?? false] : null
+  }
+  expect(wordOf(conflict(9), conflict(9))).toEqual([true, false])
+  expect(wordOf(conflict(9), away)).toEqual([false, true])
+  expect(wordOf(conflict(9, { final: false, open: true }), conflict(9))).toEqual([false, true])
+  expect(wordOf(conflict(9), waiting(9), away)).toEqual([false, false])
+})
+
+test('that what it hangs on is nowhere is the word of all', () => {
+  const orphan = at(9, { status: 'absent', searchedHeight: 9, orphan: true })
+  expect(mergeSights(chain, [orphan, orphan])).toMatchObject({ value: { status: 'absent', orphan: true } })
+  for (const other of [absent(9), away]) expect(mergeSights(chain, [orphan, other])).not.toHaveProperty('value.orphan')
 })
 
 test('when no node answers there is nothing to tell', () => {

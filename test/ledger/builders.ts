@@ -41,6 +41,7 @@ export function reserve(key: string, amount: bigint, changes: Partial<Reserve> =
     amount,
     transferId: `tr_${key}`,
     invoiceId: null,
+    wantedAtMs: 1,
     expiresAtMs: null,
     ...changes,
   }

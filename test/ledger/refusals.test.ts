@@ -48,6 +48,59 @@ describe('a reservation', () => {
   })
 })
 
+describe('a question that was refused', () => {
+  const tooMuch = reserve('p1', 150_000n)
+
+  it('is refused the same when it comes again, whatever has changed: the one on its way from who died reserves nothing', () => {
+    const { sql } = openRows()
+    const ledger = new Ledger(sql)
+    const refused = ledger.reserve(tooMuch, NOW)
+    expect(refused).toMatchObject({ error: { reason: 'insufficient_funds', available: 0n } })
+    ledger.record(positions(2, [payment({ units: 200_000n })]), NOW + 1)
+    expect(ledger.reserve(tooMuch, NOW + 2)).toEqual(refused)
+    // Nor does an instance that begins anew know it otherwise.
+    expect(new Ledger(sql).reserve(tooMuch, NOW + 3)).toEqual(refused)
+    expect(ledger.reservation('p1')).toBeNull()
+    expect(figures(ledger).available).toBe(200_000n)
+
+    const anew = { ...tooMuch, wantedAtMs: 2 }
+    const made = ledger.reserve(anew, NOW + 4)
+    expect(made.ok).toBe(true)
+    // Both wanted the same, and that is set aside, once.
+    expect([ledger.reserve(tooMuch, NOW + 5), ledger.reserve(anew, NOW + 5)]).toEqual([made, made])
+    expect(figures(ledger)).toMatchObject({ available: 50_000n, reserved: 150_000n })
+  })
+
+  it('is so too when it was refused by a frozen ledger that is frozen no more', () => {
+    const ledger = funded()
+    ledger.raise([{ id: 'chain/x', kind: 'chain', storeId: null, detail: 'the chain has 1, the books 2', sinceMs: 5 }])
+    const refused = ledger.reserve(reserve('p1', 1n), NOW)
+    ledger.clear({ id: 'chain/x', by: 'Ada', reason: 'looked' }, NOW)
+    expect(ledger.reserve(reserve('p1', 1n), NOW)).toEqual(refused)
+    expect(refused).toEqual({ ok: false, error: { reason: 'ledger_frozen', differences: ['chain/x'] } })
+    expect(ledger.reserve(reserve('p1', 1n, { wantedAtMs: 2 }), NOW).ok).toBe(true)
+  })
+
+  it('is forgotten a day later, by one of the next hundred refusals, and not before', () => {
+    const { sql } = openRows()
+    const ledger = new Ledger(sql)
+    const dayMs = 24 * 3_600_000
+    const fill = (from: number, count: number, atMs: number) => {
+      for (let n = 0; n < count; n++) ledger.reserve(reserve(`r${from + n}`, 1n), atMs)
+    }
+    const isKept = () => sql.exec("SELECT key FROM refusals WHERE key = 'p1'").toArray().length === 1
+    ledger.reserve(tooMuch, NOW)
+    fill(0, 199, NOW + dayMs - 1)
+    expect(isKept()).toBe(true)
+    fill(200, 1, NOW + dayMs)
+    expect(isKept()).toBe(false)
+    expect(sql.exec('SELECT COUNT(*) AS rows FROM refusals').toArray()).toEqual([{ rows: 200 }])
+    // Also of one that starts anew before there are so many.
+    new Ledger(sql).reserve(reserve('r300', 1n), NOW + 3 * dayMs)
+    expect(sql.exec('SELECT key FROM refusals').toArray()).toEqual([{ key: 'r300' }])
+  })
+})
+
 describe('a difference', () => {
   const difference = { id: 'chain/x', kind: 'chain' as const, storeId: 'st_9', detail: 'the chain has 1, the books 2', sinceMs: 5 }
 

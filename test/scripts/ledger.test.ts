@@ -42,6 +42,11 @@ describe('what was typed', () => {
     expect(error('verify', 'mer_1')).toBe('"mer_1" is one too many.')
     expect(error('verify', '--store', 'x')).toContain("Unknown option '--store'")
     expect(error('clear', 'mer_1', '--by', 'Ada', '--reason', 'seen')).toBe('<id> is missing.')
+    expect(parseArguments(['settle', 'wal_1', 'tr_1', '--by', 'Ada', '--reason', 'seen'])).toEqual({
+      ok: true,
+      value: { command: 'settle', wallet: 'wal_1', id: 'tr_1', by: 'Ada', reason: 'seen' },
+    })
+    expect(error('settle', 'wal_1', '--by', 'Ada', '--reason', 'seen')).toBe('<transfer> is missing.')
     expect(error('clear', 'mer_1', 'book', '--by', ' ', '--reason', 'seen')).toBe('--by is missing.')
     for (const option of ['store', 'asset', 'amount', 'from', 'to', 'by', 'reason']) {
       const at = ADJUST.indexOf(`--${option}`)
@@ -102,6 +107,7 @@ function system(changes: Partial<Admin> = {}): Admin {
     rebuild: right,
     suspects: async () => [],
     clear: async () => ({ open: 0 }),
+    settle: async () => ({ status: 'unknown', reason: null }),
     adjust: async () => ({ no: 1, hash: '' }),
     ...changes,
   }

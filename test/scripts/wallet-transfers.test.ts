@@ -48,6 +48,15 @@ describe('the command line', () => {
       key: 'k',
       wait: true,
     })
+    expect(command('send', 'btc-ln', 'lnbcrt1', '0.00012345')).toMatchObject({ wish: { asset: 'BTC-LN', address: 'lnbcrt1' } })
+    const wanted = { iban: 'NL91', amount: '1.50', name: 'Ana', bic: null, text: 'hi', reference: null }
+    expect(command('send', 'eur', 'NL91', '1.50', '--name', 'Ana', '--text', 'hi')).toEqual({
+      command: 'bank',
+      wish: wanted,
+      key: null,
+    })
+    expect(command('send', 'EUR', 'NL91', '1.50')).toBe('--name is missing: whose account it is.')
+    expect(command('send', 'EUR', 'NL91', '1.505', '--name', 'Ana')).toContain('<amount> must be')
     expect(command('send', 'BTC', 'bcrt1q')).toBe('<amount> is missing.')
     expect(command('send', 'XYZ', 'a', '1')).toBe('XYZ is no asset of this installation.')
     for (const amount of ['0', '1e3', '0.000000001']) expect(command('send', 'BTC', 'a', amount)).toContain('<amount> must be')
@@ -75,15 +84,36 @@ describe('the command line', () => {
     expect(command('payout', 'a.csv')).toEqual({ command: 'payout', file: 'a.csv', key: null })
     expect(command('sweep', 'usdc', '--key', 'k', '--wait')).toEqual({ command: 'sweep', asset: 'USDC', key: 'k', wait: true })
     expect(command('sweep', 'XYZ')).toBe('XYZ is no asset of this installation.')
+    const txid = 'ab'.repeat(32)
+    expect(command('accelerate', txid, '--target', '2', '--wallet', 'ltc')).toEqual({
+      command: 'accelerate',
+      wish: { txid, targetBlocks: 2, feeMax: null },
+      wallet: 'ltc',
+      key: null,
+      wait: false,
+    })
+    expect(command('accelerate', 'tr_1')).toContain('<txid> must be')
     expect(command('transfers', '--status', 'failed')).toEqual({ command: 'transfers', status: 'failed', kind: null })
     expect(command('transfer', 'tr_1', '--wait')).toEqual({ command: 'transfer', id: 'tr_1', wait: true })
     expect(command('psbt', 'tr_1', '--v2', '--out', 'a')).toEqual({ command: 'psbt', id: 'tr_1', version: '2', out: 'a' })
     expect(command('submit', 'tr_1', 'a.psbt')).toEqual({ command: 'submit', id: 'tr_1', signed: 'a.psbt', wait: false })
     expect(command('submit', 'tr_1')).toBe('<file or text> is missing.')
     expect(command('bump', 'tr_1', '--target', '3')).toEqual({ command: 'bump', id: 'tr_1', targetBlocks: 3 })
-    expect(command('cancel', 'tr_1')).toEqual({ command: 'cancel', id: 'tr_1' })
+    expect(command('cancel', 'tr_1')).toEqual({ command: 'cancel', id: 'tr_1', wait: false })
+    expect(command('cancel', 'tr_1', '--wait')).toMatchObject({ wait: true })
     expect(command('transfers', '--wait')).toContain("Unknown option '--wait'")
   })
+})
+
+test('a payment by Lightning is shown with its proof, and short in a list', async () => {
+  const transfer = {
+    ...shown({ status: 'confirmed' }),
+    outputs: [{ address: `lnbcrt${'1'.repeat(300)}`, amount: '1', reference: null }],
+    outputCount: 1,
+    lightning: { paymentHash: 'aa', preimage: 'beef', payee: '02', expiresAt: '2026-11-22T12:00:00Z' },
+  }
+  expect((await said((say) => showTransfer(transfer, say))).text).toContain('paid, which this proves: beef')
+  expect((await said((say) => showTransfers([transfer], say))).lines.every((line) => line.length < 200)).toBe(true)
 })
 
 describe('a transfer that is followed', () => {
@@ -109,7 +139,13 @@ describe('a transfer that is followed', () => {
   })
 
   test('ends when somebody has to do something, and the exit code says so', async () => {
-    const waiting = [shown({ status: 'signing' }), shown({ status: 'needs_approval', approvalsWanted: 2, challenge: 'abc' })]
+    const unsigned = { psbt: { v0: 'cHNi', v2: 'cHNi' } }
+    const waiting = [
+      shown({ status: 'signing', unsigned }),
+      shown({ status: 'needs_approval', approvalsWanted: 2, challenge: 'abc' }),
+      // Called back.
+      shown({ status: 'broadcast', unsigned }),
+    ]
     for (const transfer of waiting) {
       const { answer } = await said((say) => follow(async () => transfer, say))
       expect(exitCodeOf(answer)).toBe(2)
@@ -117,6 +153,8 @@ describe('a transfer that is followed', () => {
     expect(exitCodeOf(shown({ status: 'failed' }))).toBe(1)
     for (const status of ['queued', 'broadcast', 'confirmed'] as const) expect(exitCodeOf(shown({ status }))).toBe(0)
     expect(exitCodeOf(shown({ status: 'signing', custody: 'platform' }))).toBe(0)
+    // It is looked for before it is ended.
+    expect(exitCodeOf(shown({ status: 'signing', unsigned: null }))).toBe(0)
   })
 })
 
@@ -142,6 +180,9 @@ test('what is shown tells what to do next', async () => {
   const list = await said((say) => showTransfers([shown(), shown({ outputs })], say))
   expect(list.text).toMatch(/tr_1 +payout +queued +0\.00000012 BTC +12 addresses/)
   expect((await said((say) => showTransfers([], say))).text).toContain('no transfer')
+  const hurrying = shown({ kind: 'sweep', outputs: [], parentTxid: 'ab'.repeat(32) })
+  expect((await said((say) => showTransfer(hurrying, say))).text).toContain(`tr_1  acceleration of ${'ab'.repeat(32)}`)
+  expect((await said((say) => showTransfers([hurrying], say))).text).toContain(`hurries ${'ab'.repeat(32)}`)
 })
 
 test('of a batch what was not sent is said, and makes the exit code 1', async () => {
@@ -174,9 +215,15 @@ const server = createServer(async (request, response) => {
     return response.end(
       JSON.stringify(method === 'POST' ? REFUND : { data: [REFUND], refundable: [{ asset: 'BTC', amount: '0.5' }] }),
     )
+  if (url === '/v1/wallets') {
+    const wallet = (id: string, script: string, assets: readonly string[]) => ({ id, script, chains: [{ assets }] })
+    return response.end(JSON.stringify({ data: [wallet('wal_evm', 'evm', ['ETH']), wallet('wal_btc', 'p2wpkh', ['BTC'])] }))
+  }
   if (url.startsWith('/v1/transfers?')) return response.end(JSON.stringify({ data: [shown()], nextCursor: null }))
   if (url.includes('/psbt')) return response.end(url.includes('binary') ? Buffer.from([0x70, 0x73, 0xff]) : 'cHNi')
-  response.end(JSON.stringify(shown({ status: 'signing' })))
+  // What is being cancelled is nobody's to sign.
+  const unsigned = request.url?.endsWith('/cancel') ? null : { psbt: { v0: 'cHNi', v2: 'cHNi' } }
+  response.end(JSON.stringify(shown({ status: 'signing', unsigned })))
 })
 let url = ''
 const stateDir = mkdtempSync(join(tmpdir(), 'paytomat-wallet-transfers-'))
@@ -263,8 +310,14 @@ test('what is typed in a shell reaches the API: files, PSBTs as bytes and as tex
   expect(last).toMatchObject({ method: 'POST', url: '/v1/invoices/inv_1/refunds', headers: { 'idempotency-key': 'k' } })
   expect(JSON.parse(last?.body ?? '')).toMatchObject({ type: 'full', amount: null })
   expect((await run('refunds', 'inv_1')).stdout).toMatch(/tr_1 {2}refund of 0\.001 BTC\n[\s\S]*0\.5 BTC can be refunded/)
+  const hurried = await run('accelerate', 'ab'.repeat(32), '--key', 'k', '--fee-max', '0.0005')
+  expect(hurried).toMatchObject({ status: 2, stdout: expect.stringContaining('key k') })
+  const wished = asked.filter(({ method }) => method === 'POST').at(-1)
+  expect(wished).toMatchObject({ url: '/v1/wallets/wal_btc/accelerations', headers: { 'idempotency-key': 'k' } })
+  expect(JSON.parse(wished?.body ?? '')).toEqual({ txid: 'ab'.repeat(32), targetBlocks: null, feeMax: '0.0005' })
+  expect((await run('accelerate', 'ab'.repeat(32), '--wallet', 'LTC')).stderr).toContain('no wallet LTC')
   // What was wanted is done, though the transfer then is what is elsewhere called failed.
   expect((await run('cancel', 'tr_1')).status).toBe(0)
   const sent = await run('send', 'BTC', 'a', '1')
   expect(sent).toMatchObject({ status: 2, stdout: expect.stringMatching(/^key [0-9a-f-]{36}\n/) })
-}, 20_000)
+}, 40_000)

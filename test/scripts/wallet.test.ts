@@ -84,7 +84,7 @@ describe('what is shown', () => {
   })
 
   test('of one that was never read, is old, or could not be read', async () => {
-    expect((await said((say) => showBalance(answer({ asOf: null, stale: true }), say))).text).toContain(
+    expect((await said((say) => showBalance(answer({ asOf: null, readAt: null, stale: true }), say))).text).toContain(
       'never read, stale: --refresh',
     )
     const error = { reason: 'node_unreachable', detail: 'node: away', at: '2026-11-22T00:02:00.000Z' }
@@ -92,6 +92,18 @@ describe('what is shown', () => {
     expect(failed).toBe(1)
     expect(text).toContain('not read at 2026-11-22T00:02:00.000Z: node_unreachable: node: away')
     expect(text).toContain('0.00033334')
+  })
+
+  test('of a bank account and a Lightning node, which have no blocks', async () => {
+    const account = { name: 'SEPA', asOf: null, readAt: '2026-11-23T00:00:00.000Z' }
+    const { answer: well, text } = await said((say) => showBalance(answer({ ...account, stale: true }), say))
+    expect(well).toBe(0)
+    expect(text).toContain('SEPA: as of 2026-11-23T00:00:00.000Z, stale: a newer statement is wanted')
+    expect(text).toMatch(/0\.00033334 +0\.00000001 +0\.00000000 +0\.00000002/)
+    const error = { reason: 'balance_difference', detail: 'closed with 1', at: '2026-11-24T00:00:00.000Z' }
+    const wrong = await said((say) => showBalance(answer({ ...account, error }), say))
+    expect(wrong.answer).toBe(1)
+    expect(wrong.text).toContain('since 2026-11-24T00:00:00.000Z: balance_difference: closed with 1')
   })
 
   test('of wallets and addresses', async () => {

@@ -4,7 +4,7 @@ import { Transaction } from '@scure/btc-signer'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { BITCOIN_REGTEST, EVM_LOCAL } from '../../config/development.ts'
 import { addressBookOf } from '../../src/gateways/registry.ts'
-import type { OwnCoin, SpendPlan } from '../../src/gateways/spend.ts'
+import type { AccountPlan, OwnCoin, OwnPayment, SpendPlan } from '../../src/gateways/spend.ts'
 import { spenderOf } from '../../src/gateways/spenders.ts'
 import { equalBytes, fromHex, toHex } from '../../src/lib/bytes.ts'
 import { randomId } from '../../src/lib/ids.ts'
@@ -197,6 +197,44 @@ describe('a payout', () => {
     expect(data.filter(({ kind }) => kind === 'signed')).toHaveLength(2)
   })
 
+  test('is called back by a plan that pays nobody, once it was signed: over the same coins, within the cap of the fee, approved by nobody', async () => {
+    const ada = await createPasskey('Ada')
+    const fee = { ...AMOUNTS.fee, max: '20000' }
+    const at = await hot({ fee, autoApproveUpTo: { refund: '0', payout: '10000' }, approvals: 1 }, [ada.approver])
+    const intent = await payoutOf(at)
+    const { chain, account } = at.wallet
+    const plan = planOf(at.wallet, intent)
+    const emptied = (of: SpendPlan, satsPerKvb: bigint) => {
+      const funds = { kind: 'coins', coins: [], changeIndex: 9, height: 700 } as const
+      const { asset, outputs } = intent
+      const request = { asset, outputs, funds, fees: { kind: 'coins', satsPerKvb } as const, feeMax: 100_000n }
+      const empty = spenderOf(chain).callBack(chain, account, of, request)
+      if (!empty.ok) throw new Error('no plan')
+      return empty.value
+    }
+    const empty = emptied(plan, 3_000n)
+    // What nobody approved is not called back either: it would be signed instead.
+    expect(await sign(intent, empty)).toMatchObject({ error: { reason: 'bad_plan' } })
+    const asked = await sign(intent, plan)
+    if (asked.ok || asked.error.reason !== 'needs_approval') throw new Error('wants approvals')
+    expect((await sign(intent, plan, [await ada.approve(asked.error.challenge)])).ok).toBe(true)
+    expect(await sign(intent, emptied(planOf(at.wallet, intent), 3_000n))).toMatchObject({ error: { reason: 'bad_plan' } })
+    expect(await sign(intent, emptied(plan, 400_000n))).toMatchObject({ error: { reason: 'fee_over_limit' } })
+    const [output] = empty.kind === 'coins' ? empty.outputs : []
+    const stolen = { ...empty, outputs: [{ address: SHOPPERS[0], units: output?.units ?? 0n }] } as SpendPlan
+    expect(await sign(intent, stolen)).toMatchObject({ error: { reason: 'bad_plan' } })
+    const signed = await sign(intent, empty)
+    if (!signed.ok) throw new Error(JSON.stringify(signed.error))
+    expect(spenderOf(chain).readSigned(chain, account, empty, signed.value.raw)).toEqual(signed)
+    expect(spenderOf(chain).txidOf(chain, account, empty)).toBe(signed.value.txid)
+    const { data } = (await at.send('/log')).body as { data: { kind: string; body: string }[] }
+    const bodies = data.filter(({ kind }) => kind === 'signed').map(({ body }) => JSON.parse(body))
+    expect(bodies.map(({ attempt, paysNobody = false }) => [attempt, paysNobody])).toEqual([
+      [1, false],
+      [2, true],
+    ])
+  })
+
   test('whose plan pays anybody else, or change to a stranger, is not signed', async () => {
     const at = await hot()
     const intent = await payoutOf(at)
@@ -294,6 +332,55 @@ describe('a sweep', () => {
 })
 
 describe('an account on EVM chains', () => {
+  test('gives a deposit address gas and empties it to another of its own, and sends neither to a stranger', async () => {
+    const fee = { ...AMOUNTS.fee, max: '10000000000000000', perDay: '100000000000000000' }
+    const at = await hot({ fee }, [], EVM_LOCAL)
+    const { chain, account } = at.wallet
+    const [treasury, deposit] = [0, 7]
+    const fees = { kind: 'account', maxFeePerGas: 2_000_000_000n, maxPriorityFeePerGas: 1_000_000_000n } as const
+    const planned = (asset: string, index: number, own: OwnPayment): AccountPlan => {
+      const funds = {
+        kind: 'account',
+        index,
+        nonce: 0,
+        units: asset === 'ETH' ? 10n ** 17n : 700n,
+        native: 10n ** 17n,
+        gas: 50_000n,
+        own,
+      } as const
+      const plan = spenderOf(chain).plan(chain, account, { asset, outputs: [], funds, fees, feeMax: 10n ** 16n })
+      if (!plan.ok || plan.value.kind !== 'account') throw new Error('no plan')
+      return plan.value
+    }
+    const topUp = planned('ETH', treasury, { index: deposit, units: 10n ** 14n })
+    const emptying = planned('USDC', deposit, { index: treasury, units: null })
+    const stranger = '0x70997970c51812dc3a010c7d01b50e0d17dc79c8'
+    const sweepOf = (asset: string): Intent => ({
+      ...intentOf(at.wallet, 1n),
+      kind: 'sweep',
+      chainId: EVM_LOCAL,
+      asset,
+      outputs: [],
+    })
+    const theft: [string, AccountPlan][] = [
+      ['ETH', { ...topUp, to: stranger }],
+      ['ETH', { ...topUp, payeeIndex: treasury }],
+      ['ETH', { ...topUp, gasLimit: topUp.gasLimit * 1_000n }],
+      ['USDC', { ...emptying, data: `${emptying.data.slice(0, 34)}${stranger.slice(2)}${emptying.data.slice(74)}` }],
+      ['USDC', { ...emptying, payeeIndex: deposit }],
+      ['USDC', { ...emptying, to: stranger }],
+      ['ETH', emptying],
+      ['USDC', topUp],
+    ]
+    for (const [asset, plan] of theft) expect(await sign(sweepOf(asset), plan)).toMatchObject({ error: { reason: 'bad_plan' } })
+    const dear = { ...topUp, maxFeePerGas: topUp.maxFeePerGas * 1_000n, fee: topUp.fee * 1_000n }
+    expect(await sign(sweepOf('ETH'), dear)).toMatchObject({ error: { reason: 'fee_over_limit' } })
+    for (const [asset, plan] of [['ETH', topUp] as const, ['USDC', emptying] as const])
+      expect(await sign(sweepOf(asset), plan)).toMatchObject({ ok: true })
+    const only = await hot({ fee, kinds: ['payout'] }, [], EVM_LOCAL)
+    expect(await sign({ ...sweepOf('ETH'), walletId: only.wallet.id }, topUp)).toMatchObject({ error: { reason: 'no_policy' } })
+  })
+
   test('signs payments under its number, and the next with another', async () => {
     const at = await hot({ fee: { ...AMOUNTS.fee, max: '10000000000000000', perDay: '100000000000000000' } }, [], EVM_LOCAL)
     const { chain, account } = at.wallet

@@ -7,7 +7,7 @@ import { addressBookOf, watchKeyOf } from '../../src/gateways/registry.ts'
 import { fromHex, toHex } from '../../src/lib/bytes.ts'
 import { err, ok } from '../../src/lib/result.ts'
 import { createRegistry } from '../../src/money/registry.ts'
-import { CHUNK, COINS_MAX, READING_LEASE_MS } from '../../src/wallet/balances.ts'
+import { CHUNK, COINS_MAX, READING_LEASE_MS, READING_LEASE_MS_MAX } from '../../src/wallet/balances.ts'
 import { type BalancePorts, readBalance } from '../../src/wallet/read-balance.ts'
 import type { BalanceMessage, Holding, WaitingPayment } from '../../src/wallet/rpc.ts'
 import type { CoreEnv } from '../../workers/core/env.ts'
@@ -299,6 +299,61 @@ describe('a reading that fails', () => {
       error: null,
       reading: { sums: { BTC: { confirmed: 100n } } },
     })
+    vi.useRealTimers()
+  })
+
+  test('or is lost though the one before took long is replaced at once; one that is heard of is waited for', async () => {
+    const world = await walletWith(1)
+    const chain = chainOf(100_000)
+    await put(world, chain, 0, 100n)
+    await world.wallet.refresh(BITCOIN_REGTEST)
+    // A node that scans for minutes, and a carrier that says so.
+    for (let beats = 0; beats < 20; beats++) {
+      await later((3 * READING_LEASE_MS) / 4)
+      expect(await world.wallet.refresh(BITCOIN_REGTEST)).toEqual(ok('running'))
+      await world.wallet.stillReading(BITCOIN_REGTEST, world.sent[0]?.readingId ?? '')
+    }
+    expect(world.sent).toHaveLength(1)
+    await work(world, chain)
+    await later(5 * 20 * READING_LEASE_MS)
+    await world.wallet.refresh(BITCOIN_REGTEST)
+    const lost = world.sent.shift() as BalanceMessage
+    await later(READING_LEASE_MS)
+    await world.wallet.stillReading(BITCOIN_REGTEST, 'another')
+    expect(await world.wallet.refresh(BITCOIN_REGTEST)).toEqual(ok('asked'))
+    await world.wallet.stillReading(BITCOIN_REGTEST, lost.readingId)
+    expect(await work(world, chain)).toBe(1)
+    expect(await world.wallet.balance(BITCOIN_REGTEST)).toMatchObject({ refreshing: false, error: null })
+    vi.useRealTimers()
+  })
+
+  test('whose message waits long in the queue has twice as long each time, so that none is begun for ever', async () => {
+    const world = await walletWith(1)
+    const chain = chainOf(100_000)
+    // One consumer, busy for ten minutes with another wallet: what waits for the reading asks all the time.
+    let begun = 0
+    for (let waitedMs = 0; waitedMs < 10 * 60_000; waitedMs += 5_000) {
+      const asked = await world.wallet.refresh(BITCOIN_REGTEST)
+      if (asked.ok && asked.value === 'asked') begun++
+      await later(5_000)
+    }
+    expect(begun).toBe(5)
+    expect(await work(world, chain)).toBe(5)
+    expect(chain.asked).toHaveLength(1)
+    expect((await world.wallet.balance(BITCOIN_REGTEST)).reading).not.toBeNull()
+    // However often it is lost: never longer than this.
+    await later(3_600_000)
+    for (let losses = 0; losses < 12; losses++) {
+      await world.wallet.refresh(BITCOIN_REGTEST)
+      await later(READING_LEASE_MS_MAX)
+    }
+    expect(world.sent).toHaveLength(12)
+    // One that is whole makes good.
+    await work(world, chain)
+    await later(3_600_000)
+    await world.wallet.refresh(BITCOIN_REGTEST)
+    await later(READING_LEASE_MS)
+    expect(await world.wallet.refresh(BITCOIN_REGTEST)).toEqual(ok('asked'))
     vi.useRealTimers()
   })
 

@@ -29,6 +29,7 @@ function addCoreRpc(node, { recordInvalid, recordValid }) {
     last = turn.catch(() => {})
     return turn
   }
+  let estimate = null
   const calls = {
     sendrawtransaction: inTurn(async ([hex]) => acceptTransaction(node, decodeTransaction(hex))),
 
@@ -65,7 +66,14 @@ function addCoreRpc(node, { recordInvalid, recordValid }) {
     },
 
     // As Core says it on a chain that has seen no fees.
-    estimatesmartfee: async () => ({ errors: ['Insufficient data or no feerate found'], blocks: 0 }),
+    estimatesmartfee: async ([target]) =>
+      estimate === null ? { errors: ['Insufficient data or no feerate found'], blocks: 0 } : { feerate: estimate, blocks: target },
+
+    // Not in Core: what nodes estimate from now on, in bitcoin for 1,000 virtual bytes.
+    setestimate: async ([feerate]) => {
+      estimate = feerate
+      return null
+    },
 
     getmempoolinfo: async () => {
       const info = await rpc.getMempoolInfo([])

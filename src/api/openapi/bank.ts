@@ -8,6 +8,7 @@ import {
   page,
   record,
   type Schema,
+  signed,
   text,
   textOrNull,
   time,
@@ -18,7 +19,6 @@ import { BODY, CURSOR, ID, IDEMPOTENCY_KEY_NEEDED, LIMIT, MONEY, type Operations
 import { TRANSFER_SCHEMAS } from './transfers.ts'
 
 const day: Schema = { type: 'string', format: 'date' }
-const signed: Schema = { ...decimal, pattern: '^-?\\d+(\\.\\d+)?$' }
 const balance: Schema = orNull(record({ amount: signed, date: day }))
 const gap: Schema = { ...textOrNull, description: 'Where statements are missing, in words.' }
 
@@ -98,9 +98,15 @@ export const BANK_SCHEMAS = {
         statementsUntil: { ...timeOrNull, description: 'Everything booked up to here is known.' },
         gap,
         unmatched: count,
+        frozen: { ...flag, description: 'No payment file is made: something below has to be looked at.' },
+        differences: {
+          ...list(record({ id: text, detail: { ...text, description: 'In words, with both figures.' }, since: time })),
+          description: 'What does not agree in what the bank says, oldest first, until it does or somebody has looked.',
+        },
       }),
     ),
   }),
+  BankDifference: record({ object: { const: 'bank_difference' }, id: text, cleared: { const: true } }),
   BankEntry: entry,
   BankEntryList: page({ $ref: '#/components/schemas/BankEntry' }),
   BankAssignment: wish({ invoiceId: text }, ['invoiceId']),
@@ -151,7 +157,15 @@ export const BANK_OPERATIONS: Operations<keyof typeof BANK_SCHEMAS> = {
       bodyType: 'application/xml',
       status: 200,
       answer: 'BankImport',
-      refuses: [...FILE_REFUSALS, 'not_a_statement', 'other_currency', 'too_many_entries', 'account_not_found', 'balance_mismatch'],
+      refuses: [
+        ...FILE_REFUSALS,
+        'not_a_statement',
+        'other_currency',
+        'too_many_entries',
+        'date_in_future',
+        'account_not_found',
+        'balance_mismatch',
+      ],
     },
   },
   '/v1/bank/accounts': {
@@ -182,6 +196,16 @@ export const BANK_OPERATIONS: Operations<keyof typeof BANK_SCHEMAS> = {
       status: 200,
       answer: 'BankEntry',
       refuses: [...BODY, 'entry_not_found', 'invoice_not_found', 'asset_not_offered', 'entry_not_open'],
+    },
+  },
+  '/v1/bank/differences/{id}/clear': {
+    post: {
+      id: 'clearBankDifference',
+      summary: 'Say that you have looked at something that does not agree: after the last, payment files are made again',
+      parameters: [ID],
+      status: 200,
+      answer: 'BankDifference',
+      refuses: ['malformed_json', 'body_too_large', 'difference_not_found'],
     },
   },
   '/v1/bank/transfers': {
@@ -221,7 +245,7 @@ export const BANK_OPERATIONS: Operations<keyof typeof BANK_SCHEMAS> = {
       summary: 'Put all transfers that wait, at most 1,000, into one file for the bank',
       status: 201,
       answer: 'PaymentFile',
-      refuses: ['malformed_json', 'body_too_large', 'account_not_found', 'nothing_to_send'],
+      refuses: ['malformed_json', 'body_too_large', 'account_not_found', 'nothing_to_send', 'sending_frozen'],
     },
     get: {
       id: 'listPaymentFiles',

@@ -14,6 +14,10 @@ export const decimal: Schema = {
   pattern: '^\\d+(\\.\\d+)?$',
   description: 'A decimal, never a float: read it as text.',
 }
+export const decimalOrNull: Schema = { ...decimal, type: ['string', 'null'] }
+/** A balance that may be below zero. */
+export const signed: Schema = { ...decimal, pattern: '^-?\\d+(\\.\\d+)?$' }
+export const signedOrNull: Schema = { ...signed, type: ['string', 'null'] }
 export const assetCode: Schema = { type: 'string', pattern: '^[A-Z0-9-]{2,20}$' }
 
 /** An object with exactly these fields, all required but the optional ones. */

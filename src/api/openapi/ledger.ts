@@ -1,9 +1,8 @@
 import { CAUSES } from '../../ledger/accounts.ts'
 import { CAUSE_NAMES } from '../ledger.ts'
-import { assetCode, decimal, flag, list, page, record, type Schema, text, textOrNull, time } from './json-schema.ts'
+import { assetCode, decimal, flag, list, page, record, type Schema, signed, text, textOrNull, time } from './json-schema.ts'
 import { CURSOR, ID, LIMIT, type Operations, QUERY } from './operation.ts'
 
-const signed: Schema = { ...decimal, pattern: '^-?\\d+(\\.\\d+)?$' }
 const account: Schema = { ...text, description: 'Of the chart of accounts: docs/ledger.md.' }
 const cause: Schema = { enum: Object.keys(CAUSES) }
 const phase: Schema = { enum: ['single', 'pending', 'post', 'void'] }

@@ -3,6 +3,7 @@ import {
   assetCode,
   count,
   decimal,
+  decimalOrNull,
   list,
   orNull,
   page,
@@ -63,6 +64,7 @@ const resource = {
     description: 'Null when nobody has to say yes.',
   },
   invoiceId: textOrNull,
+  parentTxid: { ...textOrNull, description: 'Of an acceleration: the waiting transaction that it hurries.' },
   reference: textOrNull,
   payoutId: { ...textOrNull, description: 'The batch it is of.' },
   version: { type: 'integer', minimum: 1, description: 'Grows by one with each change; of two copies the higher is newer.' },
@@ -84,6 +86,17 @@ const detail = {
       ),
     ),
   },
+  lightning: {
+    ...orNull(
+      record({
+        paymentHash: text,
+        preimage: { ...textOrNull, description: 'Proof that it was paid: its SHA-256 is the payment hash.' },
+        payee: { ...text, description: 'Key of the node that is paid.' },
+        expiresAt: { ...time, description: 'Of the invoice that is paid.' },
+      }),
+    ),
+    description: 'Of a payment by Lightning; null of others.',
+  },
   transactions: {
     ...list(record({ txid: text, fee, signedAt: time, sentAt: timeOrNull })),
     description: 'Every transaction that was signed for it, oldest first. At most one can be in the chain.',
@@ -100,12 +113,12 @@ export const TRANSFER_SCHEMAS = {
     {
       walletId: { ...textOrNull, description: 'Needed when several wallets can send the asset.' },
       asset: assetCode,
-      address: { ...textOrNull, description: 'With `amount`, instead of `outputs`.' },
-      amount: { ...decimal, type: ['string', 'null'] },
+      address: { ...textOrNull, description: 'With `amount`, instead of `outputs`. Of `BTC-LN` a Lightning invoice (BOLT 11).' },
+      amount: decimalOrNull,
       outputs: { type: ['array', 'null'], items: record(output), minItems: 1, maxItems: 1_000 },
       reference: { ...textOrNull, minLength: 1, maxLength: 100, description: 'Your name for it.' },
       targetBlocks: { ...targetBlocks, type: ['integer', 'null'], default: 6 },
-      feeMax: { ...decimal, type: ['string', 'null'], description: 'In the chain’s own asset.' },
+      feeMax: { ...decimalOrNull, description: 'In the chain’s own asset.' },
     },
     ['asset'],
   ),
@@ -254,7 +267,8 @@ export const TRANSFER_OPERATIONS: Operations<keyof typeof TRANSFER_SCHEMAS | 'De
   '/v1/transfers/{id}/cancel': {
     post: {
       id: 'cancelTransfer',
-      summary: 'End a transfer that is not signed',
+      summary:
+        'End a transfer that is not signed, or call it back as long as it waits for a block. `reason` says what is done: watch-only, the chain is looked at first',
       parameters: [ID],
       status: 200,
       answer: 'TransferDetail',

@@ -1,30 +1,39 @@
 import {
   assetCode,
   count,
-  decimal,
+  decimalOrNull,
   flag,
   list,
   orNull,
   page,
   record,
   type Schema,
+  signedOrNull,
   text,
   textOrNull,
   time,
   timeOrNull,
+  wish,
 } from './json-schema.ts'
 import { BODY, CURSOR, ID, IDEMPOTENCY_KEY_NEEDED, LIMIT, MONEY, type Operations, QUERY } from './operation.ts'
 
 const custody: Schema = { enum: ['self', 'platform'], description: 'Who holds the key: you, or the platform.' }
 const chain: Schema = { ...text, description: 'CAIP-2' }
-const orUnknown: Schema = { ...decimal, type: ['string', 'null'] }
 
-/** As the newest reading of the wallet has it; null before the first. */
+/** As the newest reading of the wallet has it, or the newest statement of a bank account; null before the first. */
 const sums = {
   asset: assetCode,
-  confirmed: { ...orUnknown, description: 'In blocks, as of `asOf`. Null before the first reading.' },
-  pending: { ...orUnknown, description: 'Payments that are seen and in no block.' },
-  leaving: { ...orUnknown, description: 'The part of `confirmed` that waiting transactions spend, where the chain can tell.' },
+  confirmed: {
+    ...signedOrNull,
+    description:
+      'In blocks, as of `asOf`; of a bank account the closing balance of its newest statement, below zero when it is overdrawn. Null before the first reading.',
+  },
+  pending: { ...decimalOrNull, description: 'Payments that are seen and in no block, or in no statement.' },
+  leaving: {
+    ...decimalOrNull,
+    description:
+      'The part of `confirmed` that waiting transactions spend, where the chain can tell; of a bank account what the bank is carrying out.',
+  },
 }
 
 const reading = {
@@ -33,11 +42,16 @@ const reading = {
   asOf: { ...orNull(record({ height: count, hash: text, at: time })), description: 'The block that all of it is as of.' },
   readAt: timeOrNull,
   addresses: { ...count, description: 'How many addresses were looked at.' },
-  stale: { ...flag, description: 'Never read, or not for ten minutes: ask with `refresh=true`.' },
+  stale: {
+    ...flag,
+    description:
+      'Never read, or not for ten minutes: ask with `refresh=true`. Of a bank account: no statement of the last five days; bring one.',
+  },
   refreshing: { ...flag, description: 'A newer reading is under way.' },
   error: {
     ...orNull(record({ reason: text, detail: text, at: time })),
-    description: 'Why the newest attempt to read brought nothing; the figures are those of the one before.',
+    description:
+      'Why the newest attempt to read brought nothing; the figures are those of the one before. Of a bank account: `balance_difference` (while it lasts no payment file is made) or `statement_gap`.',
   },
 }
 
@@ -45,7 +59,7 @@ const payer = {
   ...orNull(
     record({
       address: text,
-      native: { ...orUnknown, description: 'What it has of the chain’s own asset, as last seen; null before anybody looked.' },
+      native: { ...decimalOrNull, description: 'What it has of the chain’s own asset, as last seen; null before anybody looked.' },
       low: { ...flag, description: 'It has too little for the next twenty transfers, or nothing is known of it: send gas there.' },
     }),
   ),
@@ -59,7 +73,10 @@ export const WALLET_SCHEMAS = {
         id: text,
         object: { const: 'wallet' },
         custody,
-        script: { enum: ['p2wpkh', 'p2tr', 'evm', 'lightning'], description: '`lightning` is a node, not an account key.' },
+        script: {
+          enum: ['p2wpkh', 'p2tr', 'evm', 'sepa', 'lightning'],
+          description: '`sepa` is a bank account and `lightning` a node, not an account key.',
+        },
         addressesUsed: { ...count, description: 'Addresses given out, to invoices of all stores that have the wallet.' },
         chains: list(
           record({
@@ -68,7 +85,7 @@ export const WALLET_SCHEMAS = {
             assets: list(assetCode),
             firstAddresses: {
               ...list(text),
-              description: 'The first three of the account, to be compared with your own wallet’s.',
+              description: 'The first three of the account, to be compared with your own wallet’s; of a bank account its IBAN.',
             },
             payer,
           }),
@@ -91,13 +108,25 @@ export const WALLET_SCHEMAS = {
         assets: list(
           record({
             ...sums,
-            reserved: { ...decimal, description: 'Set aside in your books for refunds, payouts and conversions.' },
+            reserved: {
+              ...decimalOrNull,
+              description:
+                'Set aside in your books for refunds, payouts and conversions; of a wallet whose keys are yours, what its transfers are to spend; of a bank account, those that no statement has carried out.',
+            },
           }),
         ),
       }),
     ),
   }),
   CreateSweep: record({ asset: assetCode }),
+  CreateAcceleration: wish(
+    {
+      txid: { type: 'string', pattern: '^[0-9a-fA-F]{64}$', description: 'Of a transaction that waits and pays the wallet.' },
+      targetBlocks: { type: ['integer', 'null'], minimum: 1, maximum: 144, default: 1 },
+      feeMax: { ...decimalOrNull, description: 'In the chain’s own asset, of the child alone.' },
+    },
+    ['txid'],
+  ),
   WalletAddressList: page(
     record({
       object: { const: 'wallet_address' },
@@ -152,6 +181,27 @@ export const WALLET_OPERATIONS: Operations<keyof typeof WALLET_SCHEMAS | 'Transf
         'wallet_not_found',
         'wallet_not_configured',
         'bad_transfer',
+        'too_many_transfers',
+        'sending_frozen',
+      ],
+    },
+  },
+  '/v1/wallets/{id}/accelerations': {
+    post: {
+      id: 'createAcceleration',
+      summary: 'Hurry a transaction that waits with too low a fee, by a child that pays for it (Bitcoin, Litecoin)',
+      parameters: [ID, IDEMPOTENCY_KEY_NEEDED],
+      body: 'CreateAcceleration',
+      status: 201,
+      answer: 'TransferDetail',
+      refuses: [
+        ...BODY,
+        ...MONEY,
+        'wallet_not_found',
+        'wallet_not_configured',
+        'bad_transfer',
+        'already_accelerated',
+        'already_in_block',
         'too_many_transfers',
         'sending_frozen',
       ],

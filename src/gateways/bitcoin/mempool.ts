@@ -3,16 +3,13 @@ import type { ChainConfig } from '../../money/chain.ts'
 import type { MempoolScan, NodeError } from '../gateway.ts'
 import { concat } from './cursor.ts'
 import { canonicalPart } from './mweb.ts'
-import { ask, BATCH_MAX, type BitcoinRpc, decodeHex, isHash, type RpcCall, refusalError, toNodeError } from './rpc.ts'
+import { ask, BATCH_MAX, type BitcoinRpc, decodeHex, isHash, NOT_FOUND, type RpcCall, refusalError, toNodeError } from './rpc.ts'
 import { conflictsIn, scanTransactions, transfersAt } from './scan.ts'
 
 /** New transactions fetched in one look; what is over waits for the next. */
 const TRANSACTIONS_MAX = 2_000
 /** Raw bytes after which a look fetches no more: an attacker's 400 kB transactions must not fill the memory. */
 const BYTES_MAX = 8 * 1024 * 1024
-
-/** `getrawtransaction` of one that is no longer there: RPC_INVALID_ADDRESS_OR_KEY; bcoin says RPC_MISC_ERROR. */
-const NOT_FOUND = [-5, -1]
 
 /** What has been seen and still waits, by chain, as long as this isolate lives. A lost set only means to look again. */
 const seenByChain = new Map<string, Set<number>>()

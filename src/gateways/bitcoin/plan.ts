@@ -26,6 +26,7 @@ import {
   MIN_RELAY_SATS_PER_KVB,
   vsizeOf,
 } from './fees.ts'
+import { childFee, planChild } from './plan-child.ts'
 import { recipientScript } from './recipient.ts'
 
 /** At this rate and below, small coins are spent first: they will hardly ever cost less (Bitcoin Core, `-consolidatefeerate`). */
@@ -47,12 +48,15 @@ interface Task {
 
 /**
  * Pays `request.outputs` in their order, change at a place that follows from the inputs. The fee is the rate times the
- * size, rounded up; what would be dust as change is added to it.
+ * size, rounded up; what would be dust as change is added to it. What pays nobody is a child of what waits.
  */
 export function plan(chain: ChainConfig, account: AccountKey, request: SpendRequest): Result<CoinPlan, PlanRefusal> {
+  if (request.funds.kind === 'coins' && request.funds.parent) return planChild(chain, account, request)
   const rate = rateOf(request)
   const task = readTask(chain, account, request, null, (vsize) => feeOf(rate, vsize))
   if (!task.ok) return task
+  const { required = [] } = request.funds.kind === 'coins' ? request.funds : {}
+  if (required.length > 0) return planWith(task.value, request, rate, required)
   const coins = worthSpending(task.value, request, rate, [])
   let dear: PlanRefusal | null = null
   for (const { strategy, most } of strategiesAt(rate)) {
@@ -67,6 +71,16 @@ export function plan(chain: ChainConfig, account: AccountKey, request: SpendRequ
   const all = build(task.value, coins)
   if (!all.ok) return err({ reason: 'insufficient_funds', asset: request.asset, missing: all.error })
   return all.value.fee <= request.feeMax ? all : err({ reason: 'fee_over_limit', fee: all.value.fee })
+}
+
+/** From these coins, and the largest beside them, as few as will do. */
+function planWith(task: Task, request: SpendRequest, rate: bigint, required: readonly OwnCoin[]): Result<CoinPlan, PlanRefusal> {
+  const more = worthSpending(task, request, rate, required)
+  for (let added = 0; ; added++) {
+    const built = build(task, [...required, ...more.slice(0, added)])
+    if (built.ok) return built.value.fee <= request.feeMax ? built : err({ reason: 'fee_over_limit', fee: built.value.fee })
+    if (added >= more.length) return err({ reason: 'insufficient_funds', asset: request.asset, missing: built.error })
+  }
 }
 
 /**
@@ -85,13 +99,36 @@ export function bump(
   const isSame = paid.length === request.outputs.length && paid.every((one, i) => isSameOutput(one, request.outputs[i]))
   if (!isSame) return refuse('the outputs are not those of the transaction before it')
 
+  return inPlaceOf(chain, account, before, request)
+}
+
+/** All that `before` spends, as change: by the rules of a bump, so that only one of the two can ever be in the chain. */
+export function callBack(
+  chain: ChainConfig,
+  account: AccountKey,
+  before: SpendPlan,
+  request: SpendRequest,
+): Result<CoinPlan, PlanRefusal> {
+  assert(before.kind === 'coins' && request.funds.kind === 'coins', 'a plan of coins')
+  const change = { position: 0, index: before.change?.index ?? request.funds.changeIndex }
+  return inPlaceOf(chain, account, { ...before, change }, { ...request, outputs: [] })
+}
+
+function inPlaceOf(
+  chain: ChainConfig,
+  account: AccountKey,
+  before: CoinPlan,
+  request: SpendRequest,
+): Result<CoinPlan, PlanRefusal> {
+  const refuse = (detail: string) => err({ reason: 'not_bumpable', detail } as const)
   const rate = rateOf(request)
   // The transaction before may have come out smaller than was estimated, by a byte or two a signature.
   const vsizeMin = BigInt(before.vsize - Math.ceil(before.inputs.length / 2))
   const task = readTask(chain, account, request, before, (vsize) => {
     const relayed = before.fee + feeOf(INCREMENTAL_SATS_PER_KVB, vsize)
     const higherRate = (before.fee * BigInt(vsize)) / vsizeMin + 1n
-    return greater(feeOf(rate, vsize), greater(relayed, higherRate))
+    const { parent } = request.funds.kind === 'coins' ? request.funds : {}
+    return greater(parent ? childFee(parent, rate, vsize) : feeOf(rate, vsize), greater(relayed, higherRate))
   })
   if (!task.ok) return task
   const more = worthSpending(task.value, request, rate, before.inputs)
@@ -120,7 +157,7 @@ function readTask(
   assert(account.script !== 'evm', 'an account of a chain of coins')
   const refuse = (position: number, detail: string) => err({ reason: 'bad_output', position, detail } as const)
   if (asset !== chain.native.code) return refuse(0, `${asset} is no asset of ${chain.name}`)
-  if (outputs.length === 0) return refuse(0, 'there is nobody to pay')
+  if (outputs.length === 0 && before === null && !funds.parent) return refuse(0, 'there is nobody to pay')
   if (outputs.length > OUTPUTS_MAX) return refuse(OUTPUTS_MAX, `a transaction pays ${OUTPUTS_MAX} outputs at most`)
   const scripts: Uint8Array[] = []
   for (const [position, { address, units }] of outputs.entries()) {
@@ -209,6 +246,7 @@ function build(task: Task, inputs: readonly OwnCoin[]): Result<CoinPlan, bigint>
     const all = outputs.toSpliced(position, 0, toSelf)
     return ok({ ...common, outputs: all, change: { position, index: change.index }, fee, vsize })
   }
+  if (outputs.length === 0) return err(dustLimit(chain, change.key.watchKey) + fee - spare)
   const smaller = vsizeOf(script, inputs.length, scripts)
   const least = task.feeMin(smaller)
   if (spare < least) return err(least - spare)

@@ -10,6 +10,9 @@ const RESPONSE_BYTES_MAX = 16 * 1024 * 1024
 /** The node answers, but has yet to load its chain: as good as away. */
 const STARTING = -28
 
+/** A transaction that the mempool has not: RPC_INVALID_ADDRESS_OR_KEY; bcoin says RPC_MISC_ERROR. */
+export const NOT_FOUND = [-5, -1]
+
 /** Calls in one request. */
 export const BATCH_MAX = 100
 
@@ -66,6 +69,20 @@ export async function ask(rpc: BitcoinRpc, ...call: RpcCall): Promise<Result<unk
   const answer = await rpc.call(...call)
   if (!answer.ok) return err(toNodeError(answer.error))
   return answer.value.ok ? answer.value : err(refusalError(call[0], answer.value.error))
+}
+
+/** Any number of calls, batch by batch; the answers stand in their order. */
+export async function askAll(
+  rpc: BitcoinRpc,
+  calls: readonly RpcCall[],
+): Promise<Result<Result<unknown, RpcRefusal>[], NodeError>> {
+  const answers: Result<unknown, RpcRefusal>[] = []
+  for (let at = 0; at < calls.length; at += BATCH_MAX) {
+    const some = await rpc.batch(calls.slice(at, at + BATCH_MAX))
+    if (!some.ok) return err(toNodeError(some.error))
+    answers.push(...some.value)
+  }
+  return ok(answers)
 }
 
 /** Sixty-four lower-case hexadecimal digits: a block hash or transaction id as Bitcoin's nodes write it. */

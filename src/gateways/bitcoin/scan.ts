@@ -82,13 +82,22 @@ export function transfersAt(transactions: Transactions, positions: readonly numb
       fact = { txid: transactionId(transactions, n), spends: outpointsOf(transactions, n) }
       facts.set(n, fact)
     }
-    const cursor = new Cursor(transactions.raw, at(transactions.outputs, position))
-    const units = cursor.u64()
-    const length = cursor.varint()
-    const watchKey = Uint8Array.from(transactions.raw.subarray(cursor.at, cursor.at + length))
+    const { units, script: watchKey } = outputAt(transactions, position)
     const index = String(position - at(transactions.firstOutputs, n))
     return { txid: fact.txid, index, watchKey, assetCode, units, spends: fact.spends }
   })
+}
+
+/** What one of them is, spends and makes. */
+export function bodyOf(
+  transactions: Transactions,
+  n: number,
+): { txid: string; version: number; spends: string[]; outputs: { units: bigint; script: Uint8Array }[] } {
+  const { firstOutputs, raw, starts } = transactions
+  const count = at(firstOutputs, n + 1) - at(firstOutputs, n)
+  const outputs = Array.from({ length: count }, (_, vout) => outputAt(transactions, at(firstOutputs, n) + vout))
+  const version = new Cursor(raw, at(starts, n)).peekU32()
+  return { txid: transactionId(transactions, n), version, spends: outpointsOf(transactions, n), outputs }
 }
 
 /** Which transaction holds the output at this position. */
@@ -137,6 +146,13 @@ export function conflictsIn(transactions: Transactions, tracked: readonly Tracke
     })
   }
   return Array.from(found, ([txid, byTxid]) => ({ txid, byTxid }))
+}
+
+function outputAt({ raw, outputs }: Transactions, position: number): { units: bigint; script: Uint8Array } {
+  const cursor = new Cursor(raw, at(outputs, position))
+  const units = cursor.u64()
+  const length = cursor.varint()
+  return { units, script: Uint8Array.from(raw.subarray(cursor.at, cursor.at + length)) }
 }
 
 /** What a transaction spends, as `txid:vout`. */

@@ -1,11 +1,15 @@
+import { toHex } from '../../lib/bytes.ts'
 import { assert, err, ok, type Result } from '../../lib/result.ts'
 import type { ChainConfig } from '../../money/chain.ts'
-import type { NodeError } from '../gateway.ts'
+import type { NodeError, Transfer } from '../gateway.ts'
 import type { Sight } from '../sightings.ts'
 import type { CoinPlan, LookQuestion, Sighting } from '../spend.ts'
 import { merkleFault, scanBlock } from './block.ts'
-import { ask, BATCH_MAX, type BitcoinRpc, isHash, type RpcCall, type RpcRefusal, refusalError, toNodeError } from './rpc.ts'
+import { recipientScript } from './recipient.ts'
+import { ask, askAll, type BitcoinRpc, isHash, type RpcCall, refusalError, toNodeError } from './rpc.ts'
 import { conflictsIn, type Transactions, transactionId, transfersAt } from './scan.ts'
+import { lostAncestors, NONE_LOST } from './sender-ancestors.ts'
+import { areUnspent, waitingOf } from './whereabouts.ts'
 
 /** Blocks read in one look; what is above them waits for the next. */
 const BLOCKS_MAX = 20
@@ -13,9 +17,6 @@ const BLOCKS_MAX = 20
 const TRIES = 3
 /** Outputs of a transaction that are asked for, its change among them: one that nobody spent shows its block at once. */
 const OUTPUTS_ASKED = 20
-/** `getmempoolentry` of what does not wait: RPC_INVALID_ADDRESS_OR_KEY; bcoin says RPC_MISC_ERROR. */
-const NOT_WAITING = [-5, -1]
-
 /** The newest block, as of which all is told. */
 interface Tip {
   readonly height: number
@@ -32,7 +33,8 @@ const FEES_KEPT = 256
  * it is read, proven (merkle root), and told.
  *
  * A conflict is final when a transaction that is none of ours spends the first input, in a block of the best chain as deep
- * as a payment must be: by the rule of `bump`, every transaction of the intent spends that input.
+ * as a payment must be: by the rule of `bump`, every transaction of the intent spends that input. So is one with what it
+ * hangs on: of an acceleration, another transaction that spends what its parent spends.
  */
 export async function lookFrom(rpc: BitcoinRpc, chain: ChainConfig, question: LookQuestion): Promise<Result<Sight, NodeError>> {
   const { plan } = question
@@ -68,45 +70,29 @@ async function sightAt(
   question: CoinQuestion,
   tip: Tip,
 ): Promise<Result<Sighting, NodeError>> {
-  const { plan, txids } = question
-  const inBlocks = await areUnspent(rpc, plan, false)
+  const { plan, txids, ancestors = [] } = question
+  const inBlocks = await areUnspent(rpc, plan.inputs, false)
   if (!inBlocks.ok) return inBlocks
-  const withMempool = await areUnspent(rpc, plan, true)
+  const withMempool = await areUnspent(rpc, plan.inputs, true)
   if (!withMempool.ok) return withMempool
   // Asked last: what came into the mempool in between is ours rather than another's.
   const waiting = await waitingOf(rpc, txids)
   if (!waiting.ok) return waiting
-  if (waiting.value !== null) return ok({ status: 'waiting', txid: waiting.value })
+  const newest = waiting.value.at(-1)
+  if (newest !== undefined) return ok({ status: 'waiting', txid: newest })
 
   // A coin that is in no block and yet unspent has lost its own block to a reorganisation, and waits.
-  const isSpentInBlock = plan.inputs.some((_, i) => !inBlocks.value[i] && !withMempool.value[i])
+  const missing = plan.inputs.filter((_, i) => !inBlocks.value[i] && !withMempool.value[i])
+  const lost = missing.length > 0 ? await lostAncestors(rpc, ancestors) : ok(NONE_LOST)
+  if (!lost.ok) return lost
+  const isSpentInBlock = missing.some(({ txid }) => !lost.value.open.has(txid))
   if (isSpentInBlock) return findSpender(rpc, chain, question, tip)
   const searchedHeight = tip.height
-  if (withMempool.value.every(Boolean)) return ok({ status: 'absent', searchedHeight })
+  // What may come back with its parent is there as soon as that is, if nothing that waits spends it.
+  const isThere = plan.inputs.every(({ txid }, i) => withMempool.value[i] || (!inBlocks.value[i] && lost.value.gone.has(txid)))
+  const orphan = withMempool.value.includes(false)
+  if (isThere && !lost.value.isReplaced) return ok({ status: 'absent', searchedHeight, ...(orphan && { orphan }) })
   return ok({ status: 'conflict', byTxid: null, final: false, searchedHeight })
-}
-
-/** Of each input, whether it is there to be spent: in the chain alone, or with what waits counted too. */
-async function areUnspent(rpc: BitcoinRpc, plan: CoinPlan, withMempool: boolean): Promise<Result<boolean[], NodeError>> {
-  const calls = plan.inputs.map(({ txid, vout }): RpcCall => ['gettxout', txid, vout, withMempool])
-  const answers = await askAll(rpc, calls)
-  if (!answers.ok) return answers
-  const refused = answers.value.find((answer) => !answer.ok)
-  if (refused && !refused.ok) return err(refusalError('gettxout', refused.error))
-  return ok(answers.value.map((answer) => answer.ok && answer.value !== null))
-}
-
-/** The newest of these that is in the mempool. */
-async function waitingOf(rpc: BitcoinRpc, txids: readonly string[]): Promise<Result<string | null, NodeError>> {
-  const newest = txids.toReversed()
-  const answers = await askAll(
-    rpc,
-    newest.map((txid): RpcCall => ['getmempoolentry', txid]),
-  )
-  if (!answers.ok) return answers
-  const refused = answers.value.find((answer) => !answer.ok && !NOT_WAITING.includes(answer.error.code))
-  if (refused && !refused.ok) return err(refusalError('getmempoolentry', refused.error))
-  return ok(newest.find((_, i) => answers.value[i]?.ok) ?? null)
 }
 
 /** Something in a block spends an input: one of ours, or another. */
@@ -131,8 +117,9 @@ async function findSpender(
     conflict = sighting.value
   }
   // All searched, and it is nowhere: a reorganisation has put it below. The next look begins there.
-  const searchedHeight = to < tip.height ? to : Math.max(0, question.searchedHeight - chain.reorgDepthMax)
-  return ok({ status: 'conflict', byTxid: conflict?.byTxid ?? null, final: false, searchedHeight })
+  const open = to < tip.height
+  const searchedHeight = open ? to : Math.max(0, question.searchedHeight - chain.reorgDepthMax)
+  return ok({ status: 'conflict', byTxid: conflict?.byTxid ?? null, final: false, searchedHeight, ...(open && { open }) })
 }
 
 /** The height of a transaction of ours that has an output nobody spent. */
@@ -157,7 +144,7 @@ async function heightOfOurs(rpc: BitcoinRpc, { plan, txids }: CoinQuestion, tip:
 async function sightInBlock(
   rpc: BitcoinRpc,
   chain: ChainConfig,
-  { plan, txids }: CoinQuestion,
+  { plan, txids, ancestors = [] }: CoinQuestion,
   height: number,
   tip: Tip,
 ): Promise<Result<Exclude<Sighting, { status: 'waiting' | 'absent' }> | null, NodeError>> {
@@ -187,11 +174,15 @@ async function sightInBlock(
     keepFee(`${blockHash}/${ours.byTxid}`, fee)
     return included(ours.byTxid, fee)
   }
+  // What it hangs on can never come: so neither can any transaction of the intent.
+  const [rival] = conflictsIn(block.value, ancestors)
+  if (rival) return ok({ status: 'conflict', byTxid: rival.byTxid, final: isDeep, searchedHeight: height - 1, pays: false })
   const [other] = spenders
   if (!other) return ok(null)
   const certain = txids.length === 1 ? other : spenders.find(({ txid }) => txid === outpoints[0])
   if (!certain) return ok({ status: 'conflict', byTxid: other.byTxid, final: false, searchedHeight: height })
-  return ok({ status: 'conflict', byTxid: certain.byTxid, final: isDeep, searchedHeight: height - 1 })
+  const pays = paysAs(chain, block.value, certain.byTxid, plan)
+  return ok({ status: 'conflict', byTxid: certain.byTxid, final: isDeep, searchedHeight: height - 1, pays })
 }
 
 /** A block's transactions, which its header's hash proves. */
@@ -206,16 +197,31 @@ async function readTransactions(rpc: BitcoinRpc, hash: string): Promise<Result<T
   return ok(scanned.value.transactions)
 }
 
-/** What the coins that it spends hold, less its outputs. */
-function feeIn(transactions: Transactions, txid: string, plan: CoinPlan, assetCode: string): bigint {
+/** Whether it has every output of the plan but its change. */
+function paysAs(chain: ChainConfig, transactions: Transactions, txid: string, plan: CoinPlan): boolean {
+  const left = outputsIn(transactions, txid, chain.native.code).map(({ watchKey, units }) => `${toHex(watchKey)} ${units}`)
+  return plan.outputs.every(({ address, units }, position) => {
+    if (position === plan.change?.position) return true
+    const script = recipientScript(chain, address)
+    const at = script.ok ? left.indexOf(`${toHex(script.value)} ${units}`) : -1
+    return at >= 0 && left.splice(at, 1).length > 0
+  })
+}
+
+function outputsIn(transactions: Transactions, txid: string, assetCode: string): Transfer[] {
   const n = Array.from({ length: transactions.count }, (_, i) => i).find((i) => transactionId(transactions, i) === txid) ?? 0
   const { firstOutputs } = transactions
   const [first = 0, end = 0] = [firstOutputs[n], firstOutputs[n + 1]]
-  const outputs = transfersAt(
+  return transfersAt(
     transactions,
     Array.from({ length: end - first }, (_, i) => first + i),
     assetCode,
   )
+}
+
+/** What the coins that it spends hold, less its outputs. */
+function feeIn(transactions: Transactions, txid: string, plan: CoinPlan, assetCode: string): bigint {
+  const outputs = outputsIn(transactions, txid, assetCode)
   const spends = new Set(outputs[0]?.spends)
   const spent = plan.inputs.filter(({ txid: from, vout }) => spends.has(`${from}:${vout}`))
   const sum = (some: readonly { readonly units: bigint }[]) => some.reduce((total, { units }) => total + units, 0n)
@@ -226,15 +232,4 @@ function keepFee(key: string, fee: bigint): void {
   const oldest = fees.size >= FEES_KEPT ? fees.keys().next().value : undefined
   if (oldest !== undefined) fees.delete(oldest)
   fees.set(key, fee)
-}
-
-/** Any number of calls, batch by batch. */
-async function askAll(rpc: BitcoinRpc, calls: readonly RpcCall[]): Promise<Result<Result<unknown, RpcRefusal>[], NodeError>> {
-  const answers: Result<unknown, RpcRefusal>[] = []
-  for (let at = 0; at < calls.length; at += BATCH_MAX) {
-    const some = await rpc.batch(calls.slice(at, at + BATCH_MAX))
-    if (!some.ok) return err(toNodeError(some.error))
-    answers.push(...some.value)
-  }
-  return ok(answers)
 }

@@ -8,6 +8,7 @@ import { unitsOf } from './amounts.ts'
 import { MIN_RELAY_SATS_PER_KVB } from './fees.ts'
 import { ask, type BitcoinRpc, createBitcoinRpc, type RpcRefusal, refusalError, toNodeError } from './rpc.ts'
 import { lookFrom } from './sender-look.ts'
+import { mergeParents, parentFrom } from './sender-parent.ts'
 
 /** No place in a block is worth more to us, whatever a node says: 1,000 satoshi a byte. */
 const RATE_MAX_SATS_PER_KVB = 1_000_000n
@@ -28,13 +29,17 @@ const lastRates = new Map<string, bigint>()
 export const createBitcoinSender: SenderFactory = (chain, nodes, fetcher) => {
   const rpc = createBitcoinRpc(nodes, fetcher)
   return {
-    async facts({ targetBlocks }) {
+    async facts({ targetBlocks, parent }) {
       const rate = await rateFor(rpc, chain, targetBlocks)
       if (!rate.ok) return rate
       const height = await ask(rpc, 'getblockcount')
       if (!height.ok) return height
       if (typeof height.value !== 'number') return err({ reason: 'protocol', detail: 'getblockcount gave no height' })
-      return ok({ fees: { kind: 'coins', satsPerKvb: rate.value }, height: height.value, payer: null })
+      const facts = { fees: { kind: 'coins', satsPerKvb: rate.value }, height: height.value, payer: null } as const
+      if (!parent) return ok(facts)
+      const each = await Promise.all(nodes.map((node) => parentFrom(createBitcoinRpc([node], fetcher), chain, parent)))
+      const found = mergeParents(each)
+      return found.ok ? ok({ ...facts, parent: found.value }) : found
     },
 
     async broadcast(raw) {

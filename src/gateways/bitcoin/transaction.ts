@@ -110,15 +110,22 @@ export function createDigests(draft: Draft): {
 
 /** With a witness for each input. */
 export function serialize(draft: Draft, witnesses: readonly (readonly Uint8Array[])[]): SignedTransaction {
-  const fields = {
+  const whole = RawTx.encode({ ...fieldsOf(draft), segwitFlag: true, witnesses: witnesses.map((items) => [...items]) })
+  return { txid: txidOf(draft), raw: toHex(whole) }
+}
+
+/** Witnesses are not in it (BIP 141). */
+export function txidOf(draft: Draft): string {
+  return reversedHex(hash256(RawTx.encode({ ...fieldsOf(draft), segwitFlag: false, witnesses: undefined })))
+}
+
+function fieldsOf({ inputs, outputs, lockTime }: Draft) {
+  return {
     version: TX_VERSION,
-    inputs: draft.inputs.map(({ txid, vout }) => ({ txid, index: vout, finalScriptSig: new Uint8Array(), sequence: SEQUENCE })),
-    outputs: draft.outputs.map(({ script, units }) => ({ amount: units, script })),
-    lockTime: draft.lockTime,
+    inputs: inputs.map(({ txid, vout }) => ({ txid, index: vout, finalScriptSig: new Uint8Array(), sequence: SEQUENCE })),
+    outputs: outputs.map(({ script, units }) => ({ amount: units, script })),
+    lockTime,
   }
-  const bare = RawTx.encode({ ...fields, segwitFlag: false, witnesses: undefined })
-  const whole = RawTx.encode({ ...fields, segwitFlag: true, witnesses: witnesses.map((items) => [...items]) })
-  return { txid: reversedHex(hash256(bare)), raw: toHex(whole) }
 }
 
 function hash256(bytes: Uint8Array): Uint8Array {

@@ -18,6 +18,11 @@ const NATIVE = `0x${'0'.repeat(40)}`
 /** Some 50,000 gas each: that, and a fifth more, is under what one transaction may have (EIP-7825, 2^24). */
 export const PAY_MANY_MAX = 250
 const SELECTOR_LENGTH = 10
+/**
+ * `paytomat:own`, the data of a transaction by which the chain's own asset goes from one of an account's addresses to another.
+ * Addresses of invoices are watched for whatever anybody pays there, and what says this is no payment.
+ */
+export const OWN_MARK = '0x706179746f6d61743a6f776e'
 
 /** What a transaction of an account calls. Addresses in lower case. */
 export interface Call {
@@ -28,7 +33,14 @@ export interface Call {
 
 /** What a call does. Money can leave the account by a payment alone. */
 export type Meaning =
-  | { readonly does: 'pay'; readonly asset: Asset; readonly outputs: readonly Output[]; readonly many: boolean }
+  | {
+      readonly does: 'pay'
+      readonly asset: Asset
+      readonly outputs: readonly Output[]
+      readonly many: boolean
+      /** It says that it is no payment (`OWN_MARK`). */
+      readonly own?: true
+    }
   /** All that these accounts have of the asset comes to the caller, if they have delegated to its delegate. */
   | { readonly does: 'flush'; readonly asset: Asset; readonly accounts: readonly string[] }
   /** The caller's delegate is made. */
@@ -36,12 +48,16 @@ export type Meaning =
   /** A number of the account is used up. */
   | { readonly does: 'nothing' }
 
-/** The call by which `payer` (lower case) pays these outputs, or the first output that cannot be paid. */
+/**
+ * The call by which `payer` (lower case) pays these outputs, or the first output that cannot be paid. `isOwn`: the one output
+ * is another address of the same account.
+ */
 export function paymentCall(
   chain: ChainConfig,
   payer: string,
   code: string,
   outputs: readonly Output[],
+  isOwn = false,
 ): Result<Call, PlanRefusal> {
   const asset = assetOf(chain, code)
   const payees: string[] = []
@@ -54,7 +70,7 @@ export function paymentCall(
   const [payee] = payees
   if (first === undefined || payee === undefined) return err({ reason: 'bad_output', position: 0, detail: 'nobody is paid' })
   if (outputs.length === 1) {
-    if (asset.contract === null) return ok({ to: payee, value: first.units, data: '0x' })
+    if (asset.contract === null) return ok({ to: payee, value: first.units, data: isOwn ? OWN_MARK : '0x' })
     return ok({
       to: asset.contract,
       value: 0n,
@@ -90,6 +106,8 @@ export function meaningOf(chain: ChainConfig, payer: string, call: Pick<AccountP
     if (value > 0n) return { does: 'pay', asset: native, outputs: [{ address: to, units: value }], many: false }
     return to === payer ? { does: 'nothing' } : null
   }
+  if (data === OWN_MARK && value > 0n)
+    return { does: 'pay', asset: native, outputs: [{ address: to, units: value }], many: false, own: true }
   if (value !== 0n) return null
   const token = tokens.find(({ contract }) => contract === to)
   const move = data.startsWith(TRANSFER) ? readTransferCall(payer, data) : null

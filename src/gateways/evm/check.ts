@@ -34,8 +34,11 @@ export const checkPlan: Spender['check'] = (chain, account, plan, asset, outputs
     if (!isIndex(plan.payeeIndex) || meaning.many || paid[0]?.address !== payerOf(chain, account, plan.payeeIndex)) {
       return fault(`it does not pay index ${plan.payeeIndex}`)
     }
+    // What goes to the address of an invoice unmarked would be a payment of it.
+    if (meaning.asset.kind === 'native' && !meaning.own) return fault('it does not say that it is no payment')
     if (outputs.length === 0) return ok(null)
   }
+  if (meaning.own) return fault('it says that it is no payment')
   if (paid.length !== outputs.length) return fault(`it pays ${paid.length} outputs, not ${outputs.length}`)
   for (const [at, { address, units }] of outputs.entries()) {
     if (paid[at]?.address !== address.toLowerCase()) return fault(`output ${at} goes to ${paid[at]?.address}`)
@@ -58,8 +61,9 @@ function checkAuthorizations(
   const list = plan.authorizations ?? []
   const isMany = meaning.does === 'pay' && meaning.many
   if (plan.authorizations !== undefined && list.length === 0) return fault('a list of no authorizations')
-  if (isMany ? list.length !== 1 : meaning.does !== 'flush' && list.length > 0)
-    return fault('its delegation does not fit what it does')
+  // Of what takes the place of a payment to many, the payer's own, too: it has a number.
+  const most = meaning.does === 'flush' ? Number.POSITIVE_INFINITY : isMany || meaning.does === 'nothing' ? 1 : 0
+  if (list.length > most || (isMany && list.length === 0)) return fault('its delegation does not fit what it does')
   for (const { index, nonce, address } of list) {
     if (!isIndex(index) || !isNonce(nonce)) return fault('a number in it is out of range')
     if (address !== ownDelegate(chain, payer)) return fault(`it delegates to ${address}, not to the delegate of ${payer}`)

@@ -1,8 +1,9 @@
 import { assert, err, ok, type Result } from '../../lib/result.ts'
 import type { ChainConfig } from '../../money/chain.ts'
 import type { NodeError } from '../gateway.ts'
-import type { FactsQuestion, SpendFacts } from '../spend.ts'
+import type { FactsQuestion } from '../spend.ts'
 import { encodeAddress } from './abi.ts'
+import type { NodeFacts } from './agree.ts'
 import { assetOf, type Call, deployCall, flushCall, paymentCall } from './calls.ts'
 import { ownDelegate } from './delegate.ts'
 import { readDeposits } from './deposits.ts'
@@ -15,11 +16,7 @@ import { malformed, readNumber, readQuantity, readRef, readWord } from './wire.t
 type Payer = NonNullable<FactsQuestion['payer']>
 
 /** What a plan needs to know, by one node. */
-export async function readFacts(
-  node: RpcNode,
-  chain: ChainConfig,
-  question: FactsQuestion,
-): Promise<Result<SpendFacts, NodeError>> {
+export async function readFacts(node: RpcNode, chain: ChainConfig, question: FactsQuestion): Promise<Result<NodeFacts, NodeError>> {
   const { payer, targetBlocks } = question
   const asked = payer === null ? null : askedOf(chain, payer)
   const answer = await node.call([
@@ -37,7 +34,8 @@ export async function readFacts(
   if (fees === null) return err(malformed('the fees of the last blocks'))
   const dataFee = readL1Fee(l1Fee)
   const facts = { fees: { kind: 'account' as const, ...fees, ...(dataFee > 0n ? { dataFee } : {}) }, height: head.height }
-  if (payer === null) return ok({ ...facts, payer: null })
+  const headTimeMs = head.timeMs
+  if (payer === null) return ok({ facts: { ...facts, payer: null }, headTimeMs })
 
   const isToken = assetOf(chain, payer.asset).contract !== null
   const read = {
@@ -52,9 +50,9 @@ export async function readFacts(
   const gas = asked === null ? ok(null) : await estimateAsked(node, chain, payer.address, asked)
   if (!gas.ok) return gas
   const known = { nonce: read.nonce, pendingNonce: read.pendingNonce, units: read.units, native: read.native, gas: gas.value }
-  if (payer.deposits === undefined) return ok({ ...facts, payer: known })
+  if (payer.deposits === undefined) return ok({ facts: { ...facts, payer: known }, headTimeMs })
   const deposits = await readDeposits(node, chain, payer.address, payer.asset, payer.deposits)
-  return deposits.ok ? ok({ ...facts, payer: known, deposits: deposits.value }) : deposits
+  return deposits.ok ? ok({ facts: { ...facts, payer: known, deposits: deposits.value }, headTimeMs }) : deposits
 }
 
 /** What the payer will call, and which addresses will delegate with it, or have. */
@@ -64,7 +62,7 @@ interface Asked {
 }
 
 /** Null for what no plan would be made of: the plan says why. */
-function askedOf(chain: ChainConfig, { address, asset, outputs, deposits }: Payer): Asked | null {
+function askedOf(chain: ChainConfig, { address, asset, outputs, deposits, isOwn = false }: Payer): Asked | null {
   assert(/^0x[0-9a-fA-F]{40}$/.test(address), 'the address of a payer')
   const payer = address.toLowerCase()
   if (deposits !== undefined) {
@@ -73,7 +71,7 @@ function askedOf(chain: ChainConfig, { address, asset, outputs, deposits }: Paye
     if (deposits.length === 0) return { call: deployCall(delegateFactory, payer), delegating: [] }
     return { call: flushCall(ownDelegate(chain, payer), assetOf(chain, asset), deposits), delegating: deposits }
   }
-  const call = paymentCall(chain, payer, asset, outputs)
+  const call = paymentCall(chain, payer, asset, outputs, isOwn)
   return call.ok ? { call: call.value, delegating: outputs.length > 1 ? [payer] : [] } : null
 }
 

@@ -3,7 +3,7 @@ import { isRecord, type RpcCall } from './rpc.ts'
 import { readList, readQuantity } from './wire.ts'
 
 const BLOCKS = 10
-/** What half of a block's gas paid more than, and three quarters. */
+/** What three quarters of a block's gas paid more than, and half. */
 const PERCENTILES = [25, 50]
 /** Who has time for more blocks than this offers what the cheaper quarter of a block paid. */
 const SOON_BLOCKS = 3
@@ -38,6 +38,14 @@ export function readFees(
   const usual = tips[Math.floor(tips.length / 2)] ?? readQuantity(suggested) ?? least
   const tip = usual > least ? usual : least
   return { maxFeePerGas: 2n * next + tip, maxPriorityFeePerGas: tip }
+}
+
+/** What a block's base fee was when `readFees` made these of it: zero where a chain has none. */
+export function baseFeeOf({
+  maxFeePerGas,
+  maxPriorityFeePerGas,
+}: Pick<Extract<FeeFacts, { kind: 'account' }>, 'maxFeePerGas' | 'maxPriorityFeePerGas'>): bigint {
+  return (maxFeePerGas - maxPriorityFeePerGas) / 2n
 }
 
 /** One of each block, smallest first. Blocks without transactions have none: nodes say zero for them. */

@@ -17,7 +17,7 @@ export function planPayment(
   const { funds } = request
   assert(funds.kind === 'account', 'funds of an EVM chain')
   const payer = payerOf(chain, account, index)
-  const call = paymentCall(chain, payer, request.asset, request.outputs)
+  const call = paymentCall(chain, payer, request.asset, request.outputs, funds.own !== undefined)
   if (!call.ok) return call
   const total = request.outputs.reduce((sum, { units }) => sum + units, 0n)
   if (total > funds.units) return err({ reason: 'insufficient_funds', asset: request.asset, missing: total - funds.units })

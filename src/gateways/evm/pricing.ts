@@ -8,7 +8,7 @@ import type { Call } from './calls.ts'
 export type GasFees = Extract<FeeFacts, { kind: 'account' }>
 
 /** What a payment to an account without code takes, to the last unit (yellow paper, appendix G). */
-const PLAIN_GAS = 21_000n
+export const PLAIN_GAS = 21_000n
 /** A node's estimate is of now: contracts may take a little more in the block that it comes into. */
 const GAS_MARGIN_PERCENT = 20n
 /** What an authorization costs before anything is given back (EIP-7702, PER_EMPTY_ACCOUNT_COST). */
@@ -84,7 +84,8 @@ export function over(before: AccountPlan, market: GasFees): GasFees {
 
 /**
  * A payment of nothing to oneself that uses up a number of the account: fills a gap below others that wait, or takes the
- * place of `before`, a transaction that must not come into the chain any more.
+ * place of `before`, a transaction that must not come into the chain any more. An authorization of the payer's own that was
+ * in that has a number, too, and stays.
  */
 export function planNothing(
   chain: ChainConfig,
@@ -96,5 +97,8 @@ export function planNothing(
   assert(before === null || (before.index === index && before.nonce === nonce), 'only what has the same number can be replaced')
   const fees = before === null ? market : over(before, market)
   const call = { to: payerOf(chain, account, index), value: 0n, data: '0x' }
-  return priced(chain, { call, index, nonce, fees, gasLimit: NOTHING_GAS }, { native, feeMax })
+  const own = before?.authorizations?.filter((authorization) => authorization.index === index) ?? []
+  const gasLimit = NOTHING_GAS + BigInt(own.length) * AUTHORIZATION_GAS
+  const pricing = { call, index, nonce, fees, gasLimit, ...(own.length > 0 && { authorizations: own }) }
+  return priced(chain, pricing, { native, feeMax })
 }

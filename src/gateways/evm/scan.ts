@@ -2,6 +2,7 @@ import { fromHex } from '../../lib/bytes.ts'
 import { assert } from '../../lib/result.ts'
 import type { ChainConfig } from '../../money/chain.ts'
 import { type Conflict, type Fingerprints, fingerprintOf, type TrackedTransaction, type Transfer } from '../gateway.ts'
+import { OWN_MARK } from './calls.ts'
 import { readTransferCall, readTransferLog } from './erc20.ts'
 import type { InternalMove } from './traces.ts'
 import type { WireLog, WireTransaction } from './wire.ts'
@@ -13,12 +14,12 @@ export interface Candidate {
   readonly transfer: Transfer
 }
 
-/** Plain transfers of the chain's own asset: what the transaction itself carries. */
+/** Plain transfers of the chain's own asset: what the transaction itself carries, unless it says that it is no payment. */
 export function nativeCandidates(chain: ChainConfig, transactions: readonly WireTransaction[]): Candidate[] {
   const candidates: Candidate[] = []
   for (const transaction of transactions) {
-    const { txid, from, to, value } = transaction
-    if (to === null || value === 0n || from === to) continue
+    const { txid, from, to, value, input } = transaction
+    if (to === null || value === 0n || from === to || input === OWN_MARK) continue
     const transfer = { txid, index: 'native', watchKey: fromHex(to), assetCode: chain.native.code, units: value }
     candidates.push({ contract: null, transfer: { ...transfer, spends: spendsOf(transaction) } })
   }

@@ -1,10 +1,12 @@
 import { keccak_256 } from '@noble/hashes/sha3.js'
 import { fromHex, toHex } from '../../lib/bytes.ts'
+import { systemClock } from '../../lib/clock.ts'
 import { reasonOf } from '../../lib/log.ts'
 import { err, ok, type Result } from '../../lib/result.ts'
 import type { NodeError } from '../gateway.ts'
 import { mergeSights } from '../sightings.ts'
 import type { BroadcastAnswer, SenderFactory } from '../spend.ts'
+import { agreedFacts } from './agree.ts'
 import { readFacts } from './facts.ts'
 import { lookAt } from './look.ts'
 import { connectNodes, type RpcNode, type RpcNodes } from './rpc.ts'
@@ -13,12 +15,14 @@ import { lie, readTransaction } from './wire.ts'
 type Answer = Result<BroadcastAnswer, NodeError>
 type Refusal = Extract<BroadcastAnswer, { answer: 'refused' }>
 
-/** Sends by JSON-RPC. Facts are of one node at one time; what is sent, and looked for, goes to every node at once. */
+/** Sends by JSON-RPC. Every node is asked and sent to at once, and what they say is put together. */
 export const createEvmSender: SenderFactory = (chain, endpoints, fetcher) => {
-  const nodes = connectNodes(endpoints, fetcher, chain.id)
   const each = endpoints.map((endpoint) => connectNodes([endpoint], fetcher, chain.id))
   return {
-    facts: (question) => nodes.first((node) => readFacts(node, chain, question)),
+    async facts(question) {
+      const answers = await Promise.all(each.map((one) => one.first((node) => readFacts(node, chain, question))))
+      return agreedFacts(chain, answers, systemClock())
+    },
     async broadcast(raw) {
       return mergeAnswers(await Promise.all(each.map((one) => sendTo(one, raw))))
     },

@@ -3,8 +3,9 @@ import { assert, err, ok, type Result } from '../../lib/result.ts'
 import type { AccountPlan, Funds, PlanRefusal, SignedRefusal, Spender, SpendPlan, SpendRequest } from '../spend.ts'
 import { payerOf } from './address.ts'
 import { checkPlan } from './check.ts'
+import { bumpOwn, planOwn } from './own.ts'
 import { planPayment } from './payment.ts'
-import { dearer, type GasFees, over } from './pricing.ts'
+import { dearer, type GasFees, over, planNothing } from './pricing.ts'
 import { planSweep } from './sweep.ts'
 import { chainNumber, encodeUnsigned, type ReadFailure, readRaw } from './transaction.ts'
 
@@ -17,6 +18,7 @@ type AccountFunds = Extract<Funds, { kind: 'account' }>
 export const evmSpender: Spender = {
   plan(chain, account, request) {
     const { funds, fees } = accountKinds(request)
+    if (funds.own !== undefined) return planOwn(chain, account, request, funds.own)
     if (funds.deposits !== undefined) return planSweep(chain, account, request, funds.deposits)
     return planPayment(chain, account, request, { index: funds.index, nonce: funds.nonce, fees, gasMin: 0n })
   },
@@ -24,6 +26,7 @@ export const evmSpender: Spender = {
   bump(chain, account, before, request) {
     const { funds, fees: market } = accountKinds(request)
     if (before.kind !== 'account' || before.index !== funds.index) return notBumpable('it was planned for another payer')
+    if (funds.own !== undefined) return bumpOwn(chain, account, before, request, funds.own)
     const fees = over(before, market)
     const { index, nonce, to, value, data, gasLimit: gasMin } = before
     if (funds.deposits !== undefined) return dearer(chain, before, fees, { native: funds.native, feeMax: request.feeMax })
@@ -32,6 +35,15 @@ export const evmSpender: Spender = {
     const { to: payee, value: paid, data: said } = again.value
     return payee === to && paid === value && said === data ? again : notBumpable('it was planned for another payment')
   },
+
+  callBack(chain, account, before, request) {
+    const { funds, fees } = accountKinds(request)
+    const evm = accountPlan(before)
+    const { index, nonce } = evm
+    return planNothing(chain, account, { index, nonce, native: funds.native, fees, feeMax: request.feeMax, before: evm })
+  },
+
+  txidOf: () => null,
 
   unsigned(chain, account, plan) {
     const evm = accountPlan(plan)

@@ -1,4 +1,5 @@
 import type { ChainConfig } from '../../money/chain.ts'
+import { isLookedFor } from './follow.ts'
 import { RETRY_MAX_MS, RETRY_MS, SIGNATURE_WAIT_MS } from './limits.ts'
 import { isBooked, isOver, isSettled, isSigned, type TransferRecord } from './record.ts'
 
@@ -66,8 +67,8 @@ export function dueOf(record: TransferRecord, chain: ChainConfig | null, nowMs: 
     const stepMs = chain?.pollMs ?? RETRY_MS
     return { atMs: nowMs + stepMs, stepMs, waitMs: 0 }
   }
-  if (transfer.status === 'needs_approval' || transfer.status === 'unknown') return null
-  const isTheirs = transfer.custody === 'self' && attempt !== null
+  if (transfer.status === 'needs_approval') return null
+  const isTheirs = transfer.custody === 'self' && attempt !== null && !isLookedFor(record, nowMs)
   const waitMs = isTheirs ? attempt.plannedAtMs + SIGNATURE_WAIT_MS : (waitUntilMs ?? 0)
   return { ...again, atMs: Math.max(again.atMs, waitMs), waitMs }
 }

@@ -2,13 +2,14 @@ import type { Booking, PostReservation, Reserve } from '../../ledger/rpc.ts'
 import type { Posting } from '../../ledger/types.ts'
 import { assert } from '../../lib/result.ts'
 import { lesser } from '../../money/amount.ts'
-import type { Hold, PendingBooking, TransferRecord } from './record.ts'
+import { type Hold, isAcceleration, type PendingBooking, type TransferRecord } from './record.ts'
 import type { Transfer } from './types.ts'
 
 /**
  * What a transfer does in the books of a wallet of the platform (docs/ledger.md): its money is set aside before it is
  * planned, the fee before it is signed; all of it is on its way when it is signed; when it is final it has left the wallet,
- * and what the fee did not need is the merchant's again. The gas of tokens is the platform's.
+ * and what the fee did not need is the merchant's again. The gas of tokens and of sweeps is the platform's; what hurries a
+ * transaction costs the merchant who asked for it.
  */
 
 /** What is set aside from the beginning. A sweep stays in the wallet. */
@@ -20,7 +21,8 @@ export function firstHolds({ id, kind, custody, asset, units }: Transfer): Hold[
 /** Sets aside what a plan's fee needs beyond what is set aside for it already. `feeAsset`: the chain's own. */
 export function withFee(record: TransferRecord, fee: bigint, feeAsset: string): TransferRecord {
   const { transfer, holds, feeHolds } = record
-  const isMerchants = transfer.custody === 'platform' && transfer.kind !== 'sweep' && transfer.asset === feeAsset
+  const isHouses = transfer.kind === 'sweep' && !isAcceleration(transfer)
+  const isMerchants = transfer.custody === 'platform' && !isHouses && transfer.asset === feeAsset
   const units = fee - sumOf(holds.filter(({ kind, is }) => kind === 'fee' && is !== 'released'))
   if (!isMerchants || units <= 0n) return record
   const key = feeHolds === 0 ? `${transfer.id}/fee` : `${transfer.id}/fee/${feeHolds + 1}`
@@ -43,31 +45,38 @@ export interface Outcome {
   readonly fee: bigint
   /** The chain's own asset. */
   readonly feeAsset: string
+  /** The payment came back: where it was of the chain's own asset, the fee of that may come out of it. */
+  readonly calledBack?: boolean
 }
 
 /** What is booked when a signed transfer is over. Reservations that were never sent are given back. */
-export function closing(record: TransferRecord, { paid, fee, feeAsset }: Outcome): Pick<TransferRecord, 'holds' | 'bookings'> {
+export function closing(
+  record: TransferRecord,
+  { paid, fee, feeAsset, calledBack = false }: Outcome,
+): Pick<TransferRecord, 'holds' | 'bookings'> {
   const { id, kind, custody, walletId, asset } = record.transfer
   const holds = record.holds.map((hold): Hold => (hold.want === 'held' ? { ...hold, want: 'released' } : hold))
   if (custody === 'self') return { holds, bookings: [] }
   const sent = (of: Hold['kind']) => sumOf(holds.filter((hold) => hold.kind === of && hold.want === 'posted'))
   const wallet = `wallet:${walletId}`
   const reserved = sent('fee')
-  const ofMerchant = lesser(fee, reserved)
+  const units = sent('units')
+  const ofFee = lesser(fee, reserved)
+  const ofUnits = calledBack && asset === feeAsset ? lesser(fee - ofFee, units) : 0n
   const cause = kind === 'sweep' ? 'network_fee' : kind
   const bookings: PendingBooking[] = [
     {
       key: `${id}/${paid ? 'confirmed' : 'failed'}`,
       cause,
-      postings: [move('in_transit', paid ? wallet : 'available', sent('units'), asset)],
+      postings: [move('in_transit', paid ? wallet : 'available', units - ofUnits, asset)],
     },
     {
       key: `${id}/fee/${paid ? 'confirmed' : 'failed'}`,
       cause: 'network_fee',
       postings: [
-        move('in_transit', wallet, ofMerchant, feeAsset),
-        move('treasury', wallet, fee - ofMerchant, feeAsset),
-        move('in_transit', 'available', reserved - ofMerchant, feeAsset),
+        move('in_transit', wallet, ofFee + ofUnits, feeAsset),
+        move('treasury', wallet, fee - ofFee - ofUnits, feeAsset),
+        move('in_transit', 'available', reserved - ofFee, feeAsset),
       ],
     },
   ]
@@ -85,8 +94,8 @@ export type LedgerCall =
  * What the ledger is asked next; null when the books have all. One after another, each until it is acknowledged. What may
  * or may not have been reserved is reserved, then released: no question that was lost on the way leaves anything behind.
  */
-export function nextCall({ transfer, holds, bookings }: TransferRecord): LedgerCall | null {
-  const { id, kind, merchantId, shard, storeId, invoiceId } = transfer
+export function nextCall({ transfer, holds, bookings, settling }: TransferRecord): LedgerCall | null {
+  const { id, kind, merchantId, shard, storeId, invoiceId, createdAtMs: wantedAtMs } = transfer
   const hold = holds.find(({ want, is }) => want !== is)
   if (hold) {
     const { key, asset, units } = hold
@@ -94,12 +103,21 @@ export function nextCall({ transfer, holds, bookings }: TransferRecord): LedgerC
       if (hold.want === 'posted') return { do: 'post', request: { key: `${key}/sent`, of: key, amount: units, to: 'in_transit' } }
       return { do: 'release', request: { key: `${key}/released`, of: key } }
     }
-    assert(hold.is === 'asked' && hold.want !== 'posted' && kind !== 'sweep', 'money is reserved before it is sent')
+    assert(hold.is === 'asked' && hold.want !== 'posted', 'money is reserved before it is sent')
+    const cause = kind === 'sweep' ? 'network_fee' : kind
     const whose = { merchantId, shard, storeId, invoiceId, transferId: id }
-    return { do: 'reserve', request: { ...whose, key, cause: kind, asset, amount: units, expiresAtMs: null } }
+    return { do: 'reserve', request: { ...whose, key, cause, asset, amount: units, wantedAtMs, expiresAtMs: null } }
   }
   const [booking] = bookings
-  const whose = { merchantId, shard, storeId, invoiceId, transferId: id, by: null, reason: null }
+  const whose = {
+    merchantId,
+    shard,
+    storeId,
+    invoiceId,
+    transferId: id,
+    by: settling?.by ?? null,
+    reason: settling?.reason ?? null,
+  }
   return booking ? { do: 'book', request: { ...whose, ...booking } } : null
 }
 

@@ -8,9 +8,9 @@ import type { ChainConfig } from '../../money/chain.ts'
 import type { Registry } from '../../money/registry.ts'
 import { TARGET_BLOCKS_MAX } from './limits.ts'
 import type { CreateTransfer, TransferRefusal } from './rpc.ts'
-import { noDelegates } from './sweeping.ts'
 import type { Transfer } from './types.ts'
 
+const TXID = /^[0-9a-f]{64}$/
 const ID = /^[a-z]{2,4}_[0-9a-z]{1,60}$/
 
 /** What is wrong with a request for anybody, whatever the wallet has; else the chain that it is on. */
@@ -27,10 +27,13 @@ export function checkRequest(
   if (!ID.test(request.id)) return bad('the id of a transfer is tr_ and letters and digits')
   if (registry.findAsset(request.asset)?.chainId !== chain.id) return bad(`${request.asset} is no asset of ${chain.name}`)
   const { outputs, targetBlocks, feeMax } = request
-  if (request.kind === 'sweep' && chain.gateway !== 'evm') return bad('on a chain of coins nothing needs to be swept')
-  if (request.kind === 'sweep' && (outputs.length > 0 || request.custody === 'self'))
+  if (request.parentTxid) {
+    if (request.kind !== 'sweep' || outputs.length > 0) return bad('what hurries a transaction pays nobody')
+    if (chain.gateway !== 'bitcoin') return bad(`on ${chain.name} nothing can be hurried by a transaction after it`)
+    if (!TXID.test(request.parentTxid)) return bad('a transaction is named by 64 hexadecimal digits, lower case')
+  } else if (request.kind === 'sweep' && chain.gateway !== 'evm') return bad('on a chain of coins nothing needs to be swept')
+  if (request.kind === 'sweep' && !request.parentTxid && (outputs.length > 0 || request.custody === 'self'))
     return bad('a sweep brings a hot wallet’s deposits to its treasury, and pays nobody')
-  if (request.kind === 'sweep' && chain.delegateFactory === undefined) return bad(noDelegates(chain))
   if (request.kind !== 'sweep' && (outputs.length === 0 || outputs.length > OUTPUTS_MAX))
     return bad(`a transfer has 1 to ${OUTPUTS_MAX} outputs`)
   for (const [at, { address, units }] of outputs.entries()) {
@@ -51,9 +54,9 @@ export function isSameRequest(request: CreateTransfer, made: Transfer): boolean 
 }
 
 function contentOf(of: CreateTransfer | Transfer): string {
-  const { kind, merchantId, storeId, custody, chainId, asset, outputs, invoiceId, reference } = of
+  const { kind, merchantId, storeId, custody, chainId, asset, outputs, invoiceId, parentTxid = null, reference } = of
   const paid = outputs.map(({ address, units }) => [address, units])
-  return canonicalJson([kind, merchantId, storeId, custody, chainId, asset, paid, invoiceId, reference])
+  return canonicalJson([kind, merchantId, storeId, custody, chainId, asset, paid, invoiceId, parentTxid, reference])
 }
 
 function bad(detail: string): Result<never, TransferRefusal> {

@@ -1,17 +1,27 @@
 import type { PlanRefusal, SignedTransaction, SpendPlan, UnsignedTransaction } from '../../gateways/spend.ts'
-import { assert, err, ok, type Result } from '../../lib/result.ts'
-import type { Approval, SignRefusal } from '../../signer/rpc.ts'
+import { assert } from '../../lib/result.ts'
+import type { SignRefusal } from '../../signer/rpc.ts'
 import { approvalsGiven, lookedAt } from './approvals.ts'
 import { firstHolds, onItsWay, withFee } from './books.ts'
-import { APPROVALS_MAX, BUMP_PAUSE_MS, HANDED_MS, RETRY_MS, signedMax, WAIT_MS } from './limits.ts'
-import { failedUnsigned, IDLE, moved, waiting, withoutAttempt } from './move.ts'
-import { type Attempt, isOver, isSigned, type TransferRecord, type Wait } from './record.ts'
-import type { CreateTransfer, TransferStepRefusal } from './rpc.ts'
-import type { Transfer } from './types.ts'
+import {
+  BALANCE_WAIT_MS_MAX,
+  BALANCE_WAIT_PART,
+  BUMP_PAUSE_MS,
+  HANDED_MS,
+  READING_WAIT_MS,
+  RETRY_MS,
+  signedMax,
+  WAIT_MS,
+} from './limits.ts'
+import { ANEW, backWords, failedUnsigned, IDLE, moved, waiting, withoutAttempt } from './move.ts'
+import { type Attempt, isEmpty, isOver, isSigned, type TransferRecord, type Wait } from './record.ts'
+import type { CreateTransfer } from './rpc.ts'
+import type { SignedAttempt, Transfer } from './types.ts'
+import { signWords } from './words.ts'
 
 /**
- * What happens to a transfer until it is signed, and what people may do to it. Pure: each takes the record and an answer,
- * which may come twice or late, and gives the record after it. What happens then is in follow.ts, money in books.ts.
+ * What happens to a transfer until it is signed. Pure: each takes the record and an answer, which may come twice or late, and
+ * gives the record after it. What happens then is in follow.ts, what people want of it in wishes.ts, money in books.ts.
  */
 
 export function begun(request: CreateTransfer, walletId: string, feeMax: bigint, nowMs: number): TransferRecord {
@@ -29,6 +39,7 @@ export function begun(request: CreateTransfer, walletId: string, feeMax: bigint,
     outputs: request.outputs,
     units: request.outputs.reduce((sum, { units }) => sum + units, 0n),
     invoiceId: request.invoiceId,
+    ...(request.parentTxid && { parentTxid: request.parentTxid }),
     reference: request.reference,
     batch: request.batch ?? null,
     targetBlocks: request.targetBlocks,
@@ -57,6 +68,7 @@ export function begun(request: CreateTransfer, walletId: string, feeMax: bigint,
     payer: null,
     deposits: null,
     searchedHeight: 0,
+    ...(request.insteadOf && { insteadOf: request.insteadOf }),
     ...IDLE,
     refusals: 0,
     toldVersion: 0,
@@ -69,64 +81,105 @@ export function wantsPlan(record: TransferRecord): boolean {
   const { transfer, attempt, bumpBlocks } = record
   if (attempt !== null || record.holds.some(({ want, is }) => want === 'held' && is !== 'held')) return false
   if (transfer.status === 'queued') return true
-  return bumpBlocks !== null && transfer.status === 'broadcast' && transfer.included === null
+  return (bumpBlocks !== null || wantsEmpty(record)) && transfer.status === 'broadcast' && transfer.included === null
 }
 
-/** A plan is kept: from here on its coins or its number are this transfer's. `unsigned` is for merchants who sign themselves. */
+/** A replacement that was refused is tried again after this. For one that calls a payment back, somebody waits. */
+function pauseOf({ calledBack }: TransferRecord): number {
+  return calledBack === undefined ? BUMP_PAUSE_MS : WAIT_MS
+}
+
+/** It is called back, and nothing is signed yet that does that. */
+function wantsEmpty(record: TransferRecord): boolean {
+  const plan = record.signedPlans.at(-1)
+  return record.calledBack !== undefined && plan !== undefined && !isEmpty(record, plan)
+}
+
+export interface Planned {
+  readonly plan: SpendPlan
+  /** For merchants who sign themselves: what they are given, and the id that it has whoever signs it, where it has one. */
+  readonly unsigned: UnsignedTransaction | null
+  readonly txid?: string | null
+  /** The chain's own. */
+  readonly feeAsset: string
+  readonly height: number
+}
+
+/** A plan is kept: from here on its coins or its number are this transfer's. */
 export function takePlan(
   record: TransferRecord,
-  { plan, unsigned, feeAsset, height }: { plan: SpendPlan; unsigned: UnsignedTransaction | null; feeAsset: string; height: number },
+  { plan, unsigned, txid = null, feeAsset, height }: Planned,
   nowMs: number,
 ): TransferRecord {
   assert(wantsPlan(record), 'one plan at a time')
   const [first] = record.signedPlans
   assert(!first || excludes(first, plan), 'of two plans of one transfer only one can be in the chain')
   const { transfer } = record
-  const attempt: Attempt = { plan, version: transfer.version + 1, plannedAtMs: nowMs, clearedAtMs: null, handedAtMs: [] }
-  const reason = transfer.custody === 'self' ? 'waiting for your signature' : null
+  const isVoid = isEmpty(record, plan)
+  const version = transfer.version + 1
+  const attempt: Attempt = { plan, ...(txid && { txid }), version, plannedAtMs: nowMs, clearedAtMs: null, handedAtMs: [] }
+  const reason = backWords({ ...record, attempt }) ?? (transfer.custody === 'self' ? 'waiting for your signature' : null)
   const status = isSigned(record) ? transfer.status : 'signing'
   const changes = { status, reason, plan, unsigned, fee: plan.fee, challenge: null }
   const searchedHeight = isSigned(record) ? record.searchedHeight : height
-  const next = moved(record, changes, { ...IDLE, attempt, bumpBlocks: null, searchedHeight }, nowMs)
-  return withFee(next, plan.fee, feeAsset)
+  // The signer, or the books, may still say no: what it has waited so far counts until it is signed, or is the merchant's to sign.
+  const waitingSinceMs = transfer.custody === 'self' ? null : record.waitingSinceMs
+  const next = moved(record, changes, { ...IDLE, waitingSinceMs, attempt, bumpBlocks: null, searchedHeight }, nowMs)
+  // What comes back pays its own way.
+  return withFee(next, isVoid ? plan.fee - transfer.units : plan.fee, feeAsset)
 }
 
-/** There is no plan. What passes by itself is waited for, a day at most. */
+/** There is no plan. What passes by itself is waited for, a day at most. `lacking`: in words, and what would bring it. */
 export function takePlanRefusal(
   record: TransferRecord,
   refusal: PlanRefusal,
-  lacking: { readonly waitsFor: Wait | null; readonly reason: string },
+  { waitsFor, reason }: { readonly waitsFor: Wait | null; readonly reason: string },
   nowMs: number,
 ): TransferRecord {
-  const reason = wordsOf(refusal)
-  if (isSigned(record)) return moved(record, { reason }, { bumpBlocks: null, waitUntilMs: nowMs + BUMP_PAUSE_MS }, nowMs)
-  const untilMs = nowMs + WAIT_MS
+  if (isSigned(record)) return moved(record, { reason }, { bumpBlocks: null, waitUntilMs: nowMs + pauseOf(record) }, nowMs)
+  const untilMs = nowMs + (waitsFor === 'reading' ? READING_WAIT_MS : WAIT_MS)
   if (refusal.reason === 'fee_over_limit') return waiting(record, { reason, waitsFor: null, untilMs }, nowMs)
-  if (lacking.waitsFor === null) return failedUnsigned(record, reason, nowMs)
-  return waiting(record, { reason: lacking.reason, waitsFor: lacking.waitsFor, untilMs }, nowMs)
+  if (waitsFor !== null) return waiting(record, { reason, waitsFor, untilMs }, nowMs)
+  return refusal.reason === 'insufficient_funds' ? tooLittle(record, reason, nowMs) : failedUnsigned(record, reason, nowMs)
 }
 
 /** What its plan needs beyond its outputs cannot be reserved, or nothing may go out. Nobody was asked to sign. */
 export function notCleared(record: TransferRecord, why: 'frozen' | 'insufficient', words: string, nowMs: number): TransferRecord {
   if (record.attempt === null) return record
-  if (outstanding(record.attempt, nowMs).length > 0) {
+  const { handedAtMs } = record.attempt
+  if (outstanding(record.attempt, nowMs).length > 0 || hasLost(record.attempt, handedAtMs, nowMs)) {
     assert(why === 'frozen', 'the fee is reserved before anybody signs')
-    return moved(record, { reason: words }, { waitUntilMs: nowMs + WAIT_MS, waitsFor: 'sending' }, nowMs)
+    return keptWaiting(record, words, nowMs)
   }
-  if (isSigned(record)) return { ...withoutAttempt(record, words, nowMs), waitUntilMs: nowMs + BUMP_PAUSE_MS }
-  if (why === 'insufficient') return failedUnsigned(record, words, nowMs)
-  return waiting(record, { reason: words, waitsFor: 'sending', untilMs: nowMs + WAIT_MS }, nowMs)
+  if (isSigned(record)) return { ...withoutAttempt(record, words, nowMs), waitUntilMs: nowMs + pauseOf(record) }
+  if (why === 'frozen') return waiting(record, { reason: words, waitsFor: 'sending', untilMs: nowMs + WAIT_MS }, nowMs)
+  return tooLittle(record, words, nowMs)
+}
+
+/** Nobody chose the time of a refund, and all of the money that came in may be what it gives back: more may come. */
+function tooLittle(record: TransferRecord, reason: string, nowMs: number): TransferRecord {
+  if (record.transfer.kind !== 'refund') return failedUnsigned(record, reason, nowMs)
+  const waitedMs = nowMs - (record.waitingSinceMs ?? nowMs)
+  const untilMs = nowMs + Math.min(Math.max(Math.floor(waitedMs / BALANCE_WAIT_PART), WAIT_MS), BALANCE_WAIT_MS_MAX)
+  return waiting(record, { reason, waitsFor: 'balance', untilMs }, nowMs)
 }
 
 /** The signer is given the plan: from here on there may be a signature. */
 export function handedOut(record: TransferRecord, nowMs: number): TransferRecord {
   assert(record.attempt?.clearedAtMs, 'the books have let it through')
-  return { ...record, attempt: { ...record.attempt, handedAtMs: [...outstanding(record.attempt, nowMs), nowMs] } }
+  const { attempt } = record
+  const lost = hasLost(attempt, attempt.handedAtMs, nowMs) ? { isLost: true } : {}
+  return { ...record, attempt: { ...attempt, ...lost, handedAtMs: [...outstanding(attempt, nowMs), nowMs] } }
 }
 
 /** Questions to the signer that may still be answered. */
 export function outstanding({ handedAtMs }: Attempt, nowMs: number): readonly number[] {
   return handedAtMs.filter((atMs) => nowMs - atMs < HANDED_MS)
+}
+
+/** Whether the signer may have signed the plan and nobody has heard of it: a question has had no answer, and never will. */
+export function hasLost({ isLost = false }: Attempt, handedAtMs: readonly number[], nowMs: number): boolean {
+  return isLost || handedAtMs.some((atMs) => nowMs - atMs >= HANDED_MS)
 }
 
 /** Bytes that are exactly the plan: kept before anybody is given them. */
@@ -141,9 +194,25 @@ export function takeSigned(
   const { plan } = attempt
   const status = transfer.status === 'signing' || transfer.status === 'unknown' ? 'broadcast' : transfer.status
   const signed = [...transfer.signed, { txid, raw, fee: plan.fee, signedAtMs: nowMs, takenAtMs: null }]
-  const changes = { status, reason: null, signed, unsigned: null, challenge: null, fee: plan.fee }
+  const changes = {
+    status,
+    reason: backWords({ ...record, attempt: null }),
+    signed,
+    unsigned: null,
+    challenge: null,
+    fee: plan.fee,
+  }
   const signedPlans = [...record.signedPlans, plan]
-  return moved(record, changes, { ...IDLE, attempt: null, signedPlans, refusals: 0, holds: onItsWay(record.holds) }, nowMs)
+  const rest = { ...IDLE, attempt: null, signedPlans, refusals: 0, holds: onItsWay(record.holds) }
+  return moved(record, changes, record.cancelling ? { ...rest, cancelling: null } : rest, nowMs)
+}
+
+/** The bytes of a transaction that a merchant broadcast by themselves, and that was found in the chain. */
+export function takeBytes(record: TransferRecord, { txid, raw }: SignedTransaction, nowMs: number): TransferRecord {
+  const isFor = (attempt: SignedAttempt) => attempt.txid === txid && attempt.raw === ''
+  if (!record.transfer.signed.some(isFor)) return record
+  const signed = record.transfer.signed.map((attempt) => (isFor(attempt) ? { ...attempt, raw } : attempt))
+  return moved(record, { signed }, {}, nowMs)
 }
 
 /**
@@ -159,13 +228,18 @@ export function takeSignRefusal(
 ): TransferRecord {
   const { attempt } = record
   if (attempt?.version !== version) return record
+  const unheard = attempt.handedAtMs.filter((atMs) => atMs !== askedAtMs)
   const handedAtMs = unanswered(outstanding(attempt, nowMs), askedAtMs)
-  const kept = { ...record, attempt: { ...attempt, handedAtMs } }
+  // A signer that decides looks first whether it has signed this very plan: then its no says that it has not.
+  const isLost = !DECIDED.has(refusal.reason) && hasLost(attempt, unheard, nowMs)
+  const { isLost: _, ...asked } = attempt
+  const kept: TransferRecord = { ...record, attempt: { ...asked, ...(isLost && { isLost }), handedAtMs } }
   const words = signWords(refusal)
   const retryAtMs = refusal.reason === 'limit_reached' ? Math.max(refusal.retryAtMs ?? 0, nowMs + RETRY_MS) : nowMs + WAIT_MS
   if (refusal.reason === 'unavailable') return moved(kept, { reason: words }, { waitUntilMs: nowMs + RETRY_MS }, nowMs)
+  if (isLost) return keptWaiting(kept, words, nowMs)
   // A replacement that is not signed hurts nobody: it could only take the place of what is signed already.
-  if (isSigned(record)) return { ...withoutAttempt(kept, words, nowMs), waitUntilMs: nowMs + BUMP_PAUSE_MS }
+  if (isSigned(record)) return { ...withoutAttempt(kept, words, nowMs), waitUntilMs: nowMs + pauseOf(record) }
   if (handedAtMs.length > 0) {
     const asked = refusal.reason === 'needs_approval' && { challenge: refusal.challenge, approvalsWanted: refusal.wanted }
     return moved(kept, { reason: words, ...asked }, { waitUntilMs: nowMs + RETRY_MS }, nowMs)
@@ -175,7 +249,7 @@ export function takeSignRefusal(
       return unapproved(kept, refusal, nowMs)
     case 'limit_reached':
       if (refusal.retryAtMs === null) return failedUnsigned(kept, words, nowMs)
-      return moved(withoutAttempt(kept, words, nowMs), {}, { waitUntilMs: retryAtMs, waitsFor: null }, nowMs)
+      return limited(kept, refusal.limit, { reason: words, waitsFor: null, untilMs: retryAtMs }, nowMs)
     case 'bad_plan':
     case 'bad_intent':
     case 'not_covered':
@@ -183,6 +257,28 @@ export function takeSignRefusal(
     default:
       return waiting(kept, { reason: words, waitsFor: 'sending', untilMs: retryAtMs }, nowMs)
   }
+}
+
+/** What a signer says once it has looked for bytes of the plan. */
+const DECIDED: ReadonlySet<SignRefusal['reason']> = new Set([
+  'no_policy',
+  'bad_plan',
+  'bad_intent',
+  'not_covered',
+  'fee_over_limit',
+  'limit_reached',
+  'needs_approval',
+])
+
+/** The plan stays: the signer is asked for its bytes again, and has them or not. */
+function keptWaiting(record: TransferRecord, reason: string, nowMs: number): TransferRecord {
+  return moved(record, { reason }, { waitUntilMs: nowMs + WAIT_MS, waitsFor: 'sending' }, nowMs)
+}
+
+/** Over a limit. How long a new destination waits is the policy's word: the day begins after that. */
+function limited(record: TransferRecord, limit: string, wait: Parameters<typeof waiting>[1], nowMs: number): TransferRecord {
+  const waitingSinceMs = limit === 'new_destination' ? wait.untilMs : record.waitingSinceMs
+  return waiting({ ...record, waitingSinceMs }, wait, nowMs)
 }
 
 /** Without the one that is answered; the oldest, when nobody says which. A lost one keeps its own time, so that it ends. */
@@ -199,41 +295,7 @@ function unapproved(record: TransferRecord, refusal: NeedsApproval, nowMs: numbe
   return moved(record, { ...waits, plan: null, challenge, approvalsWanted, approvals }, { ...IDLE, attempt: null }, nowMs)
 }
 
-/** A passkey's word. The signer alone says whether it counts, so it is asked again once there are as many as it wanted. */
-export function approved(record: TransferRecord, approval: Approval, nowMs: number): Result<TransferRecord, TransferStepRefusal> {
-  const { status, approvals, approvalsWanted } = record.transfer
-  if (isSigned(record) || isOver(record)) return wrongStatus(record, 'it is approved or over')
-  if (approvals.some(({ signature }) => signature === approval.signature)) return ok(record)
-  // What the signer has said to count for nothing makes room, but not while it is asked: it speaks of them by their order.
-  const isFull = approvals.length >= APPROVALS_MAX && status === 'needs_approval'
-  const kept = isFull ? approvals.filter(({ member }) => member !== null) : approvals
-  if (kept.length >= APPROVALS_MAX) return err({ reason: 'too_many_approvals' })
-  const all = [...kept, approval]
-  const isEnough = status === 'needs_approval' && approvalsGiven(all) >= approvalsWanted
-  return ok(moved(record, { approvals: all, ...(isEnough ? ANEW : {}) }, isEnough ? IDLE : {}, nowMs))
-}
-
 type NeedsApproval = Extract<SignRefusal, { reason: 'needs_approval' }>
-
-const ANEW = { status: 'queued', reason: null } as const
-
-/** Only what nobody can have signed is ended. A merchant who signs says so for themselves. */
-export function cancelled(record: TransferRecord, by: string, nowMs: number): Result<TransferRecord, TransferStepRefusal> {
-  if (isSigned(record) || isOver(record)) return wrongStatus(record, 'it is signed, or over')
-  const { attempt, transfer } = record
-  if (transfer.custody === 'platform' && attempt && outstanding(attempt, nowMs).length > 0)
-    return wrongStatus(record, 'it is being signed: try again in a moment')
-  return ok(failedUnsigned(record, `cancelled by ${by}`, nowMs))
-}
-
-/** A replacement with a higher fee is wanted. */
-export function bumped(record: TransferRecord, targetBlocks: number, nowMs: number): Result<TransferRecord, TransferStepRefusal> {
-  const { status, included } = record.transfer
-  if (status !== 'broadcast' || included !== null) return wrongStatus(record, 'only what waits for a block is replaced')
-  if (record.attempt !== null) return wrongStatus(record, 'a replacement waits for its signature')
-  if (!canSignMore(record)) return wrongStatus(record, 'it cannot be replaced any more: each of its transactions is kept')
-  return ok(moved(record, { targetBlocks }, { bumpBlocks: targetBlocks, waitUntilMs: null }, nowMs))
-}
 
 /** Whether one more of its transactions can be kept. */
 export function canSignMore({ signedPlans }: TransferRecord): boolean {
@@ -246,31 +308,4 @@ export function excludes(one: SpendPlan, other: SpendPlan): boolean {
   if (one.kind === 'account') return other.kind === 'account' && one.index === other.index && one.nonce === other.nonce
   const spent = new Set(one.inputs.map(({ txid, vout }) => `${txid}:${vout}`))
   return other.kind === 'coins' && other.inputs.some(({ txid, vout }) => spent.has(`${txid}:${vout}`))
-}
-
-function wrongStatus({ transfer }: TransferRecord, detail: string): Result<never, TransferStepRefusal> {
-  return err({ reason: 'wrong_status', status: transfer.status, detail })
-}
-
-function wordsOf(refusal: PlanRefusal): string {
-  switch (refusal.reason) {
-    case 'insufficient_funds':
-      return `the wallet has too little ${refusal.asset}${refusal.missing === null ? '' : `: ${refusal.missing} base units more are needed`}`
-    case 'fee_over_limit':
-      return `the network fee would be ${refusal.fee} base units, over the limit of this transfer`
-    case 'bad_output':
-      return `output ${refusal.position} cannot be paid: ${refusal.detail}`
-    case 'not_bumpable':
-      return `it cannot be replaced: ${refusal.detail}`
-  }
-}
-
-function signWords(refusal: SignRefusal): string {
-  if (refusal.reason === 'needs_approval') return approvalWords(refusal)
-  return refusal.reason === 'limit_reached' ? `limit ${refusal.limit}: ${refusal.detail}` : `${refusal.reason}: ${refusal.detail}`
-}
-
-function approvalWords({ given, wanted, members = [] }: NeedsApproval): string {
-  const isRefused = members.includes(null)
-  return `${given} of ${wanted} approvals${isRefused ? '; what a passkey signed that the policy does not name, or over other words, does not count' : ''}`
 }

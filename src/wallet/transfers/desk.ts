@@ -3,20 +3,23 @@ import type { ReserveRefusal } from '../../ledger/rpc.ts'
 import { logEvent, reasonOf } from '../../lib/log.ts'
 import { err, ok, type Result } from '../../lib/result.ts'
 import type { Approval } from '../../signer/rpc.ts'
+import { balanceOn } from '../balances.ts'
+import { childOf, refusalToAccelerate } from './accelerating.ts'
 import { checkRequest, isSameRequest } from './check-request.ts'
 import * as decide from './decide.ts'
 import { Errands } from './errands.ts'
 import { sumOfTakes } from './funds.ts'
 import { houseFeeMax, OPEN_MAX, stuckAfterMs, TARGET_BLOCKS_MAX } from './limits.ts'
-import { isAccepted, type TransferRecord } from './record.ts'
+import { isAccepted, type TransferRecord, type Word } from './record.ts'
 import type { CreateTransfer, Frozen, TransferRefusal, TransferStepRefusal, WalletPayer } from './rpc.ts'
 import { Shelf, type WalletPorts } from './shelf.ts'
 import { nextOf } from './step.ts'
 import { Steps } from './steps.ts'
-import { openSweep } from './sweeping.ts'
+import { batchOf, openSweep } from './sweeping.ts'
 import * as tables from './tables.ts'
 import { payerOn } from './treasury.ts'
 import type { Transfer } from './types.ts'
+import * as wishes from './wishes.ts'
 
 type Stepped = Result<Transfer, TransferStepRefusal>
 
@@ -47,8 +50,8 @@ export class TransferDesk {
     if (!known) {
       const refusal = this.#roomFor(request)
       if (refusal) return err(refusal)
-      const feeMax = request.feeMax ?? houseFeeMax(checked.value, request.outputs.length)
-      const begun = decide.begun(request, this.#ports.walletId, feeMax, this.#shelf.nowMs)
+      const feeMax = request.feeMax ?? houseFeeMax(checked.value, request.outputs.length, batchOf(request, checked.value))
+      const begun = decide.begun(request, this.#ports.walletId, feeMax, this.#shelf.wantedMs)
       this.#errands.note(this.#shelf.commit(null, begun))
     }
     const { refusal } = await this.#errands.settle(request.id)
@@ -64,27 +67,37 @@ export class TransferDesk {
   }
 
   approve(id: string, approval: Approval): Stepped {
-    return this.#change(id, (record, nowMs) => decide.approved(record, approval, nowMs))
+    return this.#change(id, (record, nowMs) => wishes.approved(record, approval, nowMs))
   }
 
   cancel(id: string, by: string): Stepped {
-    return this.#change(id, (record, nowMs) => decide.cancelled(record, by, nowMs))
+    return this.#change(id, (record, nowMs) => wishes.cancelled(record, by, nowMs))
+  }
+
+  callBack(id: string, by: string): Stepped {
+    return this.#change(id, (record, nowMs) => this.#hurried(record) ?? wishes.calledBack(record, by, nowMs))
+  }
+
+  settle(id: string, word: Word): Stepped {
+    const settled = this.#change(id, (record, nowMs) => wishes.settled(record, word, nowMs))
+    if (settled.ok) logEvent('warn', 'transfer_settled', { walletId: this.#ports.walletId, transferId: id, ...word })
+    return settled
   }
 
   bump(id: string, targetBlocks: number): Stepped {
     const blocks = Math.min(Math.max(Math.trunc(targetBlocks), 1), TARGET_BLOCKS_MAX)
-    return this.#change(id, (record, nowMs) => decide.bumped(record, blocks, nowMs))
+    return this.#change(id, (record) => this.#bumped(record, blocks))
   }
 
   submit(id: string, text: string): Stepped {
     return this.#change(id, (record, nowMs) => {
       const { attempt, transfer } = record
       const { chain, account } = this.#shelf.on(transfer.chainId)
-      const isKnown = record.signedPlans.some((plan) => {
+      for (const plan of record.signedPlans) {
         const again = spenderOf(chain).readSigned(chain, account, plan, text)
-        return again.ok && transfer.signed.some(({ txid }) => txid === again.value.txid)
-      })
-      if (isKnown) return ok(record)
+        if (again.ok && transfer.signed.some(({ txid }) => txid === again.value.txid))
+          return ok(decide.takeBytes(record, again.value, nowMs))
+      }
       const nothing = { reason: 'wrong_status', status: transfer.status, detail: 'nothing of it waits for a signature' } as const
       if (transfer.custody !== 'self' || attempt === null) return err(nothing)
       const read = spenderOf(chain).readSigned(chain, account, attempt.plan, text)
@@ -102,6 +115,19 @@ export class TransferDesk {
 
   outgoing(chainId: string): Record<string, bigint> {
     return sumOfTakes(this.#shelf.claims.on(chainId).filter(({ isOut }) => isOut))
+  }
+
+  reserved(chainId: string): Record<string, bigint> {
+    return sumOfTakes(this.#shelf.claims.on(chainId).filter(({ isOver, included }) => !isOver && included === null))
+  }
+
+  unread(chainId: string): Record<string, bigint> {
+    const asset = this.#shelf.registry.findChain(chainId)?.native.code
+    const addresses = balanceOn(this.#ports.sql, chainId, this.#shelf.nowMs).reading?.addresses ?? 0
+    if (asset === undefined) return {}
+    const signed = this.#shelf.claims.on(chainId).filter(({ isOut, included }) => isOut || included !== null)
+    const units = signed.reduce((sum, { change }) => (change && change.index >= addresses ? sum + change.units : sum), 0n)
+    return units > 0n ? { [asset]: units } : {}
   }
 
   frozen(): Frozen | null {
@@ -174,15 +200,30 @@ export class TransferDesk {
     const isBehind = (index: number, nonce: number) =>
       this.#shelf.claims.on(chainId).some(({ nonce: other }) => other?.index === index && other.nonce < nonce)
     if (plan?.kind === 'account' && isBehind(plan.index, plan.nonce)) return record
-    const bumped = decide.bumped(record, targetBlocks, this.#shelf.nowMs)
+    const bumped = this.#bumped(record, targetBlocks)
     return bumped.ok ? bumped.value : record
   }
 
-  #roomFor({ kind, chainId, asset }: CreateTransfer): TransferRefusal | null {
+  #bumped(record: TransferRecord, targetBlocks: number): Result<TransferRecord, TransferStepRefusal> {
+    return this.#hurried(record) ?? wishes.bumped(record, targetBlocks, this.#shelf.nowMs)
+  }
+
+  /** What a child of it hurries is left as it is: what would take its place would take the child's coin away. */
+  #hurried({ transfer }: TransferRecord): Result<never, TransferStepRefusal> | null {
+    const child = childOf(transfer, this.#shelf.claims.on(transfer.chainId))
+    if (!child) return null
+    return err({ reason: 'wrong_status', status: transfer.status, detail: `${child.id} hurries it: bump that one` })
+  }
+
+  #roomFor(request: CreateTransfer): TransferRefusal | null {
+    const { kind, chainId, asset } = request
     const frozen = this.frozen()
     if (frozen) return { reason: 'sending_frozen', detail: frozen.reason }
     const sweep = kind === 'sweep' ? openSweep(this.#shelf.claims.on(chainId), asset) : undefined
     if (sweep) return { reason: 'too_many_transfers', detail: `${sweep.id} brings in ${asset} already` }
+    const { chain } = this.#shelf.on(chainId)
+    const inVain = refusalToAccelerate({ sql: this.#ports.sql, chain, others: this.#shelf.claims.on(chainId) }, request)
+    if (inVain) return inVain
     if (this.#shelf.claims.open < OPEN_MAX) return null
     return { reason: 'too_many_transfers', detail: `${OPEN_MAX} transfers of this wallet are under way` }
   }

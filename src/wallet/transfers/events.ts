@@ -1,6 +1,7 @@
 import type { WebhookEvent } from '../../delivery/rpc.ts'
 import { rfc3339 } from '../../lib/clock.ts'
 import type { Registry } from '../../money/registry.ts'
+import { isAcceleration } from './record.ts'
 import { listed, transferResource } from './resource.ts'
 import type { Transfer, TransferStatus } from './types.ts'
 
@@ -37,11 +38,11 @@ export function webhookOfTransfer(before: Transfer | null, transfer: Transfer, r
 }
 
 /**
- * A status is told when it is reached; back in the queue, or signing by ourselves, is nothing to act on. Nor is a sweep:
- * it pays nobody.
+ * A status is told when it is reached; back in the queue, or signing by ourselves, is nothing to act on. Nor is a sweep that
+ * the wallet needs: it pays nobody.
  */
 function eventType(before: Transfer | null, transfer: Transfer): TransferEventType | null {
-  if (transfer.kind === 'sweep') return null
+  if (transfer.kind === 'sweep' && !isAcceleration(transfer)) return null
   if (before === null) return 'transfer.created'
   if (before.status === transfer.status) return null
   return TYPES[transfer.status](transfer)

@@ -1,8 +1,11 @@
 import type { SpendPlan } from '../../gateways/spend.ts'
 import type { ChainConfig } from '../../money/chain.ts'
+import { READING_LEASE_MS } from '../balances.ts'
 
 /** Transfers of one wallet that are not over. */
 export const OPEN_MAX = 2_000
+/** Of them, accelerations of one store that have no plan: to ask for one costs nothing, and a wallet may be of many stores. */
+export const UNPLANNED_MAX = 50
 export const APPROVALS_MAX = 20
 const SIGNED_MAX = 20
 /** Bytes of a row that signed transactions may take: a row of object storage has 2 MB, and more is in it. */
@@ -32,15 +35,35 @@ export const RETRY_MS = 1_000
 export const RETRY_MAX_MS = 60_000
 /** What waits for money, coins, or to be allowed looks again after this. */
 export const WAIT_MS = 60_000
+/** What waits for a reading is woken by it, and looks again when it must have been lost. */
+export const READING_WAIT_MS = READING_LEASE_MS + 1_000
+/** A refund whose fee the balance does not cover looks again after a part of the time that it has waited, this at most. */
+export const BALANCE_WAIT_PART = 5
+export const BALANCE_WAIT_MS_MAX = 30 * 60_000
 
 /** A replacement that was refused is not tried again by itself before then. */
 export const BUMP_PAUSE_MS = 30 * 60_000
 
 /** Sweeps made for one transfer that waits: the treasury made ready, and 900 addresses. More mean that they bring nothing. */
 export const SWEEPS_MAX = 10
+/** Where there are no delegates: deposit addresses that are emptied at a time of one asset, and for one transfer that waits. */
+export const EMPTYINGS_AT_ONCE = 20
+export const EMPTYINGS_MAX = 100
+/** How often the treasury brings gas for one emptying: a second time when it has become dearer meanwhile. */
+export const TOP_UPS_MAX = 5
 /** The treasury is said to be low on gas when it has less than so many tokens' transfers take at the last known price. */
 export const GAS_TRANSFERS = 20n
-const MILLI_ETHER = 10n ** 15n
+const WEI_PER_GWEI = 1e9
+/** Of chains that name no other. */
+const GAS_PRICE_MAX_GWEI = 500
+/**
+ * Gas that a transaction may take, about twice what tests take (docs/evm-sweeping.md): tokens in use need more than theirs. A
+ * payment of one output, and each further one; a sweep of none, which makes the delegate, and each address.
+ */
+const PAYMENT_GAS = 100_000n
+const OUTPUT_GAS = 60_000n
+const SWEEP_GAS = 700_000n
+const DEPOSIT_GAS = 100_000n
 
 const BLOCK_MS = 10 * 60_000
 const STUCK_COINS_MS_MIN = 3_600_000
@@ -60,10 +83,13 @@ export function stuckAfterMs(chain: ChainConfig, targetBlocks: number): number {
 }
 
 /**
- * Base units of the native asset: 0.001 coin, and 0.00005 for each output; on EVM chains 0.05, and 0.0025 for each output
- * but the first. A sweep, of no outputs, is of 100 addresses at most: 0.5.
+ * The most that a fee may be when nobody has named one, in base units of the native asset: 0.001 coin, and 0.00005 for each
+ * output; on EVM chains the gas that it may take at the chain's `gasPriceMaxGwei`. `deposits`: of a sweep of so many addresses
+ * in one transaction.
  */
-export function houseFeeMax(chain: ChainConfig, outputs: number): bigint {
+export function houseFeeMax(chain: ChainConfig, outputs: number, deposits: number | null = null): bigint {
   if (chain.gateway !== 'evm') return 100_000n + 5_000n * BigInt(outputs)
-  return outputs === 0 ? 500n * MILLI_ETHER : 50n * MILLI_ETHER + (5n * MILLI_ETHER * BigInt(outputs - 1)) / 2n
+  const payment = PAYMENT_GAS + OUTPUT_GAS * BigInt(Math.max(outputs - 1, 0))
+  const gas = deposits === null ? payment : SWEEP_GAS + DEPOSIT_GAS * BigInt(deposits)
+  return gas * BigInt(Math.round((chain.gasPriceMaxGwei ?? GAS_PRICE_MAX_GWEI) * WEI_PER_GWEI))
 }

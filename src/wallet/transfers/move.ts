@@ -20,11 +20,23 @@ export function moved(record: TransferRecord, wanted: Partial<Transfer>, rest: R
   return { ...record, ...rest, transfer: { ...before, ...changes, version: before.version + 1, updatedAtMs: nowMs } }
 }
 
-/** Ends a transfer that nobody has signed: its money and coins are free again. */
+/** While it is called back; null when it is not. */
+export function backWords({ transfer, attempt, calledBack }: TransferRecord): string | null {
+  if (calledBack === undefined) return null
+  const isTheirs = transfer.custody === 'self' && attempt !== null
+  return isTheirs ? 'waiting for your signature, which calls it back' : `being called back by ${calledBack}`
+}
+
+/**
+ * Ends a transfer that nobody has signed, as far as is known: its money and coins are free again. A merchant may still sign
+ * what they were given.
+ */
 export function failedUnsigned(record: TransferRecord, reason: string, nowMs: number): TransferRecord {
+  const { attempt, transfer, givenUp = [] } = record
+  const kept = attempt !== null && transfer.custody === 'self' ? { givenUp: [...givenUp, attempt.plan] } : {}
   const holds = record.holds.map((hold) => ({ ...hold, want: 'released' as const }))
   const changes = { status: 'failed', reason, plan: null, unsigned: null, challenge: null, fee: null } as const
-  return moved(record, changes, { ...IDLE, attempt: null, holds }, nowMs)
+  return moved(record, changes, { ...IDLE, attempt: null, holds, ...kept }, nowMs)
 }
 
 /** A transfer without a plan waits, for a day from when it began to, and has failed then. */
@@ -49,3 +61,6 @@ export function withoutAttempt(record: TransferRecord, reason: string | null, no
 
 /** Nothing is waited for. */
 export const IDLE = { waitUntilMs: null, waitsFor: null, waitingSinceMs: null } as const
+
+/** It is planned anew, or for the first time. */
+export const ANEW = { status: 'queued', reason: null } as const

@@ -1,19 +1,32 @@
-import type { AccountKey } from '../../gateways/gateway.ts'
-import type { Funds, PlanRefusal, SpendFacts, SpendRequest } from '../../gateways/spend.ts'
+import type { AccountKey, TrackedTransaction } from '../../gateways/gateway.ts'
+import type { FactsQuestion, Funds, PlanRefusal, SpendFacts, SpendRequest } from '../../gateways/spend.ts'
 import { spenderOf } from '../../gateways/spenders.ts'
 import type { Sql } from '../../lib/outbox.ts'
 import { assert } from '../../lib/result.ts'
 import type { ChainConfig } from '../../money/chain.ts'
 import { addressAt, give, indexOf, nextIndex } from '../addresses.ts'
 import { balanceOn, coinsOn, holdingsOn } from '../balances.ts'
+import { parentOf, spentOfParent } from './accelerating.ts'
 import { takePlan, takePlanRefusal } from './decide.ts'
 import { type Claim, freeCoins, freeNonce, promised } from './funds.ts'
-import { WAIT_MS } from './limits.ts'
+import { givenUpBefore, nonceBefore, payersBefore, requiredCoins } from './instead.ts'
+import { READING_WAIT_MS, WAIT_MS } from './limits.ts'
 import { failedUnsigned, waiting } from './move.ts'
-import { isSigned, type TransferRecord } from './record.ts'
-import { awaitedDelegate, awaitedSweep, depositsOf, type Lack, UNREAD, UNREADY } from './sweeping.ts'
+import { isAcceleration, isOver, isSigned, type TransferRecord } from './record.ts'
+import {
+  awaitedDelegate,
+  awaitedSweep,
+  awaitedTopUp,
+  depositsOf,
+  emptyingsFor,
+  type Lack,
+  type Sweep,
+  UNREAD,
+  UNREADY,
+} from './sweeping.ts'
 import { nextNonce } from './tables.ts'
 import { noteGas, treasuryIndex } from './treasury.ts'
+import { planWords } from './words.ts'
 
 /** Coins that a plan is chosen from, the largest: over what any transaction can hold. */
 const COINS_CHOICE_MAX = 2_000
@@ -26,58 +39,106 @@ export interface Planning {
   readonly others: readonly Claim[]
 }
 
+/** A record, and the sweeps that are to be made with it. */
+export interface Decided {
+  readonly record: TransferRecord
+  readonly sweeps: readonly Sweep[]
+}
+
 /**
  * One synchronous step: chooses among what is free, plans, and keeps the plan in the record, or says why there is none.
  * What it gives out (the index of the change) is kept with it.
  */
-export function planTransfer(on: Planning, record: TransferRecord, facts: SpendFacts, nowMs: number): TransferRecord {
+export function planTransfer(on: Planning, record: TransferRecord, facts: SpendFacts, nowMs: number): Decided {
   const { chain, account } = on
   const spender = spenderOf(chain)
   const { asset, outputs, feeMax, custody } = record.transfer
-  if (custody === 'platform') noteGas(on.sql, chain.id, facts, nowMs)
+  const isEmptying = record.own?.units === null
+  if (custody === 'platform' && !isEmptying) noteGas(on.sql, chain.id, facts, nowMs)
   if (record.deposits?.length === 0 && !isSigned(record)) {
     // Where a node does not know yet that another has made the treasury ready.
     if (on.others.some(({ makesReady, nonce }) => makesReady && nonce !== null))
-      return waiting(record, { reason: UNREADY, waitsFor: 'delegate', untilMs: nowMs + WAIT_MS }, nowMs)
-    if (facts.payer?.gas === null) return failedUnsigned(record, `there is no ${asset} to be brought in`, nowMs)
+      return alone(waiting(record, { reason: UNREADY, waitsFor: 'delegate', untilMs: nowMs + WAIT_MS }, nowMs))
+    if (facts.payer?.gas === null) return alone(failedUnsigned(record, nothingOf(asset), nowMs))
   }
-  const request: SpendRequest = { asset, outputs, feeMax, fees: facts.fees, funds: fundsOf(on, record, facts) }
+  if (isEmptying && !isSigned(record) && facts.payer?.units === 0n) return alone(failedUnsigned(record, nothingOf(asset), nowMs))
+  const parent = parentOf(on, record, facts.parent)
+  const request: SpendRequest = { asset, outputs, feeMax, fees: facts.fees, funds: fundsOf(on, record, facts, parent) }
   const before = record.signedPlans.at(-1)
-  const planned = before ? spender.bump(chain, account, before, request) : spender.plan(chain, account, request)
+  const plan = () => {
+    if (before === undefined) return spender.plan(chain, account, request)
+    const replace = record.calledBack === undefined ? spender.bump : spender.callBack
+    return replace(chain, account, before, request)
+  }
+  const planned = parent?.ok === false ? parent : plan()
   if (!planned.ok) {
     const lack = lacking(on, record, planned.error, facts)
-    const { sweepId, waitsFor } = lack
-    const { sweeps = [] } = record
-    const awaited = sweepId === undefined || sweeps.includes(sweepId) ? record : { ...record, sweeps: [...sweeps, sweepId] }
-    return takePlanRefusal(waitsFor === null ? record : awaited, planned.error, lack, nowMs)
+    const { sweeps = [], waitsFor } = lack
+    const awaited = sweeps.length === 0 ? record : { ...record, sweeps: [...(record.sweeps ?? []), ...sweeps.map(({ id }) => id)] }
+    const isAwaited = waitsFor !== null && !isSigned(record) && planned.error.reason !== 'fee_over_limit'
+    const reason = isAwaited ? lack.reason : planWords(planned.error, chain)
+    const refused = takePlanRefusal(awaited, planned.error, { waitsFor, reason }, nowMs)
+    return { record: refused, sweeps: isOver(refused) ? [] : sweeps }
   }
-  const plan = planned.value
-  if (plan.kind === 'coins' && plan.change) giveOnce(on, changeOwner(record), plan.change.index)
-  const unsigned = custody === 'self' ? spender.unsigned(chain, account, plan) : null
-  return takePlan(record, { plan, unsigned, feeAsset: chain.native.code, height: facts.height }, nowMs)
+  const { value } = planned
+  if (value.kind === 'coins' && value.change) giveOnce(on, changeOwner(record), value.change.index)
+  const isTheirs = custody === 'self'
+  const unsigned = isTheirs ? spender.unsigned(chain, account, value) : null
+  const txid = isTheirs ? spender.txidOf(chain, account, value) : null
+  const ofParent = parent?.ok && before === undefined ? { ...record, ancestors: parent.value.ancestors.map(tracked) } : record
+  return alone(takePlan(ofParent, { plan: value, unsigned, txid, feeAsset: chain.native.code, height: facts.height }, nowMs))
+}
+
+function alone(record: TransferRecord): Decided {
+  return { record, sweeps: [] }
+}
+
+function nothingOf(asset: string): string {
+  return `there is no ${asset} to be brought in`
 }
 
 /**
  * The record with who pays on an EVM chain: of a hot wallet the treasury, of a merchant's own wallet the address that has
- * enough by the newest reading. Of a sweep, with the deposits of that reading, the richest, unless they were chosen before.
+ * enough by the newest reading. Of a sweep, with the deposits of that reading, the richest, unless they were chosen before;
+ * where there are no delegates it is of one of them, and there are others beside it.
  */
-export function withPayer(on: Planning, record: TransferRecord): TransferRecord {
+export function withPayer(on: Planning, record: TransferRecord): Decided {
   const { sql, chain, account } = on
   const { transfer } = record
   const isChosen = record.payer !== null && (transfer.custody === 'platform' || isSigned(record))
-  if (chain.gateway !== 'evm' || isChosen) return record
-  const index = (transfer.custody === 'self' ? richest(sql, chain, transfer) : null) ?? treasuryIndex(sql, chain, account)
-  if (index === record.payer?.index) return record
-  const { address } = addressAt(chain, account, index)
-  const deposits = transfer.kind === 'sweep' ? (record.deposits ?? depositsOf(sql, chain, transfer.asset, index)) : null
-  return { ...record, payer: { index, address }, deposits }
+  if (chain.gateway !== 'evm' || isChosen) return alone(record)
+  const own = transfer.custody === 'self' ? richest(sql, chain, transfer, payersBefore(givenUpBefore(sql, record))) : null
+  const index = own ?? treasuryIndex(sql, chain, account)
+  if (index === record.payer?.index) return alone(record)
+  const payer = { index, address: addressAt(chain, account, index).address }
+  if (transfer.kind !== 'sweep' || record.own || record.deposits !== null) return alone({ ...record, payer })
+  if (chain.delegateFactory !== undefined)
+    return alone({ ...record, payer, deposits: depositsOf(sql, chain, transfer.asset, index) })
+  return emptyingsFor(on, record) ?? alone({ ...record, payer, deposits: [] })
+}
+
+/** What is to be asked of the chain for a plan. */
+export function questionOf({ chain, account }: Planning, record: TransferRecord): FactsQuestion {
+  const { transfer, payer, deposits, own } = record
+  const { targetBlocks, asset, outputs, parentTxid } = transfer
+  if (parentTxid) return { targetBlocks, payer: null, parent: { txid: parentTxid, vouts: spentOfParent(record) } }
+  if (payer === null) return { targetBlocks, payer: null }
+  const addressOf = (index: number) => addressAt(chain, account, index).address
+  const from = { address: payer.address, asset }
+  // Sending all takes as much gas as sending one unit, and how much is there is what is asked.
+  if (own) {
+    const outputs = [{ address: addressOf(own.index), units: own.units ?? 1n }]
+    return { targetBlocks, payer: { ...from, outputs, isOwn: true } }
+  }
+  return { targetBlocks, payer: { ...from, outputs, ...(deposits && { deposits: deposits.map(addressOf) }) } }
 }
 
 /** A sweep that somebody asked for is of all that lies there by then: the record, waiting for a reading, when there is none since. */
 export function waitingToBeRead({ sql, chain }: Planning, record: TransferRecord, nowMs: number): TransferRecord | null {
-  const { transfer, deposits } = record
-  if (transfer.kind !== 'sweep' || deposits !== null || !isUnread(sql, chain, transfer)) return null
-  return waiting(record, { reason: UNREAD, waitsFor: 'reading', untilMs: nowMs + WAIT_MS }, nowMs)
+  const { transfer, deposits, own } = record
+  if (transfer.kind !== 'sweep' || isAcceleration(transfer) || deposits !== null || own || !isUnread(sql, chain, transfer))
+    return null
+  return waiting(record, { reason: UNREAD, waitsFor: 'reading', untilMs: nowMs + READING_WAIT_MS }, nowMs)
 }
 
 /** Whether nothing is known of the wallet since a transfer was asked for. */
@@ -89,41 +150,59 @@ function isUnread(sql: Sql, chain: ChainConfig, { createdAtMs }: TransferRecord[
 /** Indices of a merchant's own wallet that are looked through for one that can pay. */
 const PAYERS_MAX = 1_000
 
-function richest(sql: Sql, chain: ChainConfig, { asset, units }: TransferRecord['transfer']): number | null {
+/** `before`: those of them that come first, as long as they can pay. */
+function richest(
+  sql: Sql,
+  chain: ChainConfig,
+  { asset, units }: TransferRecord['transfer'],
+  before: readonly number[],
+): number | null {
   const indices = Array.from({ length: Math.min(nextIndex(sql), PAYERS_MAX) }, (_, index) => index)
   const holdings = holdingsOn(sql, chain.id, indices)
   const gas = new Map(holdings.flatMap((held) => (held.assetCode === chain.native.code ? [[held.index, held.confirmed]] : [])))
   const able = holdings.filter(({ assetCode, confirmed }) => assetCode === asset && confirmed >= units)
   able.sort((one, other) => ((gas.get(one.index) ?? 0n) < (gas.get(other.index) ?? 0n) ? 1 : -1))
-  return able[0]?.index ?? null
+  const again = able.find(({ index }) => before.includes(index))
+  return (again ?? able[0])?.index ?? null
 }
 
 const NOTHING_KNOWN = { held: [], height: 0, addresses: 0 }
 
-function fundsOf(on: Planning, record: TransferRecord, facts: SpendFacts): Funds {
+function fundsOf(on: Planning, record: TransferRecord, facts: SpendFacts, parent: ReturnType<typeof parentOf>): Funds {
   const { sql, chain, others } = on
   const { asset, outputs, custody } = record.transfer
   if (facts.fees.kind === 'coins') {
-    const free = freeCoins(coinsOn(sql, chain.id) ?? NOTHING_KNOWN, others, facts.height)
+    const ended = givenUpBefore(sql, record)
+    const known = coinsOn(sql, chain.id) ?? NOTHING_KNOWN
+    const free = freeCoins(known, others, facts.height)
     // A replacement keeps its own coins, and chooses what it adds.
     const own = new Set(record.signedPlans.flatMap((plan) => (plan.kind === 'coins' ? plan.inputs.map(nameOf) : [])))
     const coins = free.filter((coin) => !own.has(nameOf(coin))).sort((one, other) => (one.units < other.units ? 1 : -1))
     const changeIndex = indexOf(sql, changeOwner(record)) ?? nextIndex(sql)
-    return { kind: 'coins', coins: coins.slice(0, COINS_CHOICE_MAX), changeIndex, height: facts.height }
+    const funds = { kind: 'coins', coins: coins.slice(0, COINS_CHOICE_MAX), changeIndex, height: facts.height } as const
+    // Also one that something spends which waits: it may be what was ended.
+    const required = requiredCoins(ended, ended.length > 0 ? freeCoins(known, others, facts.height, true) : [])
+    return { ...funds, ...(required.length > 0 && { required }), ...(parent?.ok && { parent: parent.value }) }
   }
   const { payer } = record
   assert(facts.payer && payer, 'who pays was asked about')
   const { nonce: inBlocks, pendingNonce, units, native, gas } = facts.payer
   const taken = promised(others, payer.index, inBlocks)
+  const unused = Math.max(inBlocks, nextNonce(sql, chain.id, payer.index))
   // A merchant's wallet may send what is not ours to know.
-  const from = Math.max(custody === 'self' ? pendingNonce : inBlocks, nextNonce(sql, chain.id, payer.index))
+  const from = custody === 'self' ? Math.max(pendingNonce, unused) : unused
   const before = record.signedPlans.at(-1)
-  const nonce = before?.kind === 'account' ? before.nonce : freeNonce(from, payer.index, outputs.length > 1 ? 2 : 1, others)
+  // Also where it waits: it may be what was ended.
+  const instead = nonceBefore(givenUpBefore(sql, record), unused, payer.index, others)
+  const free = instead ?? freeNonce(from, payer.index, outputs.length > 1 ? 2 : 1, others)
+  const nonce = before?.kind === 'account' ? before.nonce : free
   const left = (have: bigint, code: string) => (have > (taken[code] ?? 0n) ? have - (taken[code] ?? 0n) : 0n)
   const funds = { kind: 'account', index: payer.index, nonce, gas } as const
+  const balances = { units: left(units, asset), native: left(native, chain.native.code) }
+  if (record.own) return { ...funds, ...balances, own: record.own }
   const known = facts.deposits ?? []
   const deposits = record.deposits?.flatMap((index, at) => (known[at] ? [{ index, ...known[at] }] : []))
-  return { ...funds, units: left(units, asset), native: left(native, chain.native.code), ...(deposits && { deposits }) }
+  return { ...funds, ...balances, ...(deposits && { deposits }) }
 }
 
 /** Whether what is missing may come: a newer reading, what other transfers bring back, deposits that are not swept yet, gas. */
@@ -135,6 +214,8 @@ function lacking(on: Planning, record: TransferRecord, refusal: PlanRefusal, fac
     const mayBeUnready = isOfTreasury && facts.payer?.gas === null && (transfer.kind === 'sweep' || transfer.outputs.length > 1)
     return (mayBeUnready && refusal.reason === 'bad_output' ? awaitedDelegate(on, record) : null) ?? NOT_COMING
   }
+  if (record.own?.units === null)
+    return refusal.asset === transfer.asset ? NOT_COMING : awaitedTopUp(on, record, refusal.missing ?? 0n)
   if (payer !== null && (transfer.kind === 'sweep' || refusal.asset !== transfer.asset))
     return { waitsFor: 'gas', reason: `waiting for ${refusal.asset} for the network fee at ${payer.address}` }
   const { reading } = balanceOn(sql, chain.id, transfer.createdAtMs)
@@ -151,6 +232,10 @@ const NOT_COMING: Lack = { waitsFor: null, reason: '' }
 
 function giveOnce({ sql, chain, account }: Planning, owner: string, index: number): void {
   if (indexOf(sql, owner) === null) give(sql, index, owner, addressAt(chain, account, index).watchKey)
+}
+
+function tracked({ txid, spends }: TrackedTransaction): TrackedTransaction {
+  return { txid, spends }
 }
 
 function changeOwner({ transfer }: TransferRecord): string {

@@ -1,5 +1,6 @@
 import type { WebhookEvent } from '../../delivery/rpc.ts'
-import type { SpendPlan } from '../../gateways/spend.ts'
+import type { TrackedTransaction } from '../../gateways/gateway.ts'
+import type { OwnPayment, SpendPlan } from '../../gateways/spend.ts'
 import type { Cause, Posting } from '../../ledger/types.ts'
 import type { Transfer } from './types.ts'
 
@@ -25,8 +26,27 @@ export interface TransferRecord {
   readonly payer: Payer | null
   /** Of a sweep: the indices whose deposits are brought to the payer. None of them: the payer is made ready for it first. */
   readonly deposits: readonly number[] | null
+  /** A sweep where there are no delegates: of all that a deposit address has, or of the gas that it needs for that first. */
+  readonly own?: OwnPayment
   /** EVM hot wallets: the sweeps that were made because this one waited for them, oldest first. Absent: none. */
   readonly sweeps?: readonly string[]
+  /** Of an acceleration, what waited when it was first planned, parents before children; absent of all else. */
+  readonly ancestors?: readonly TrackedTransaction[]
+  /** A merchant's own: who wants it ended, as soon as the chain says that it was not broadcast. Absent or null: nobody. */
+  readonly cancelling?: string | null
+  /** Plans that were ended though a merchant may sign them yet, or has bytes of them: what is made instead spends of each. */
+  readonly givenUp?: readonly SpendPlan[]
+  /** Transfers that were ended and that it is made instead of: of the two at most one may ever be in the chain. */
+  readonly insteadOf?: readonly string[]
+  /** How many of their plans the chain was looked at for before it is planned itself. Absent: none. */
+  readonly lookedBefore?: number
+  /** Who wants it back though it is signed: what is planned next pays nobody. Absent: nobody. */
+  readonly calledBack?: string
+  /**
+   * A person's word that it is to be ended though nobody can say what became of it: it is, once more, when no node has any of
+   * its transactions. Stays with what was ended so. Absent or null: nobody's.
+   */
+  readonly settling?: Word | null
   /** No block above this height has been searched for it. */
   readonly searchedHeight: number
   /** Nothing is done for it before this time; null when nothing is waited for but answers. */
@@ -45,10 +65,17 @@ export interface TransferRecord {
 
 /**
  * turn: another transaction of the same payer is signed first. funds: coins. deposits: a sweep brings them. delegate: a sweep
- * of nothing makes the treasury ready. gas: the payer has too little of the chain's own asset. reading: the newest one is too
- * old. sending: it is frozen.
+ * of nothing makes the treasury ready. topup: the treasury sends a deposit address its gas. gas: the payer has too little of
+ * the chain's own asset. reading: the newest one is too
+ * old. sending: it is frozen, or over a limit. balance: of a refund, the merchant's does not cover the network fee.
  */
-export type Wait = 'turn' | 'funds' | 'deposits' | 'delegate' | 'gas' | 'reading' | 'sending'
+export type Wait = 'turn' | 'funds' | 'deposits' | 'delegate' | 'topup' | 'gas' | 'reading' | 'sending' | 'balance'
+
+/** Who, and why. */
+export interface Word {
+  readonly by: string
+  readonly reason: string
+}
 
 export interface Hold {
   /** Key of the reservation: the transfer's id, `<id>/fee`, `<id>/fee/2`, … */
@@ -70,6 +97,8 @@ export interface PendingBooking {
 
 export interface Attempt {
   readonly plan: SpendPlan
+  /** The id that its transaction has, whoever signs it; null or absent where the signature makes it. */
+  readonly txid?: string | null
   /** Of the transfer when it was planned: names this attempt. */
   readonly version: number
   readonly plannedAtMs: number
@@ -80,11 +109,21 @@ export interface Attempt {
    * any moment, and is not put aside.
    */
   readonly handedAtMs: readonly number[]
+  /**
+   * Such a question was lost: the signer may have bytes that nobody has heard of. It is asked for them, so the plan stays
+   * until it has given them, or has said that there are none.
+   */
+  readonly isLost?: boolean
 }
 
 export interface Payer {
   readonly index: number
   readonly address: string
+}
+
+/** Whether it hurries a waiting transaction, by a child that spends what that pays the wallet: docs/accelerations.md. */
+export function isAcceleration({ parentTxid }: Pick<Transfer, 'parentTxid'>): boolean {
+  return typeof parentTxid === 'string'
 }
 
 /** Whether nothing changes any more but what others are to hear. */
@@ -109,6 +148,13 @@ export function isBooked({ holds, bookings }: TransferRecord): boolean {
 /** Whether its money is set aside, or none needs to be: before that nobody has been told that there is such a transfer. */
 export function isAccepted({ holds }: TransferRecord): boolean {
   return !holds.some(({ kind, want, is }) => kind === 'units' && want === 'held' && is === 'asked')
+}
+
+/** Whether a plan of a transfer that pays somebody pays nobody: it calls the payment back. */
+export function isEmpty({ transfer }: TransferRecord, plan: SpendPlan): boolean {
+  if (transfer.outputs.length === 0) return false
+  if (plan.kind === 'account') return plan.value === 0n && plan.data === '0x'
+  return plan.outputs.length === (plan.change === null ? 0 : 1)
 }
 
 /** The coins that any of its transactions spends, as `txid:vout`. */

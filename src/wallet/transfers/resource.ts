@@ -2,7 +2,7 @@ import { rfc3339 } from '../../lib/clock.ts'
 import { formatDecimal } from '../../money/amount.ts'
 import type { Registry } from '../../money/registry.ts'
 import { approvalsGiven } from './approvals.ts'
-import type { ListedTransfer, Transfer, TransferStatus } from './types.ts'
+import type { LightningLeg, ListedTransfer, Transfer, TransferStatus } from './types.ts'
 
 /** Outputs that lists and webhooks show of one transfer; a single read shows all of them. */
 export const OUTPUTS_SHOWN_MAX = 100
@@ -39,6 +39,8 @@ export interface TransferResource {
   readonly block: { readonly height: number; readonly hash: string } | null
   readonly approval: ApprovalResource | null
   readonly invoiceId: string | null
+  /** Of an acceleration: the transaction that it hurries. */
+  readonly parentTxid: string | null
   readonly reference: string | null
   readonly payoutId: string | null
   readonly version: number
@@ -70,6 +72,13 @@ export interface FeeAmount {
 export interface TransferDetail extends TransferResource {
   /** PSBTs, or fields of an EVM transaction; null while there is nothing to sign, and of a wallet of the platform. */
   readonly unsigned: Transfer['unsigned']
+  /** Of a payment by Lightning; null of others. */
+  readonly lightning: {
+    readonly paymentHash: string
+    readonly preimage: string | null
+    readonly payee: string
+    readonly expiresAt: string
+  } | null
   readonly transactions: readonly {
     readonly txid: string
     readonly fee: FeeAmount
@@ -128,6 +137,7 @@ export function transferResource(transfer: ListedTransfer, registry: Registry): 
         ? null
         : { challenge: transfer.challenge, wanted: transfer.approvalsWanted, given: transfer.approvalsGiven, url: null },
     invoiceId: transfer.invoiceId,
+    parentTxid: transfer.parentTxid ?? null,
     reference: transfer.reference,
     payoutId: batch?.id ?? null,
     version: transfer.version,
@@ -141,6 +151,7 @@ export function transferDetail(transfer: Transfer, registry: Registry): Transfer
   return {
     ...transferResource(all, registry),
     unsigned: transfer.custody === 'self' ? transfer.unsigned : null,
+    lightning: transfer.lightning ? lightningResource(transfer.lightning) : null,
     transactions: transfer.signed.map(({ txid, fee, signedAtMs, takenAtMs }) => ({
       txid,
       fee: feeAmount(transfer, fee, registry),
@@ -148,6 +159,10 @@ export function transferDetail(transfer: Transfer, registry: Registry): Transfer
       sentAt: takenAtMs === null ? null : rfc3339(takenAtMs),
     })),
   }
+}
+
+function lightningResource({ expiresAtMs, ...leg }: LightningLeg): TransferDetail['lightning'] {
+  return { ...leg, expiresAt: rfc3339(expiresAtMs) }
 }
 
 function feeAmount({ chainId }: Pick<Transfer, 'chainId'>, units: bigint, registry: Registry): FeeAmount {

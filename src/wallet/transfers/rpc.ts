@@ -10,6 +10,7 @@ import type {
 import type { Custody } from '../../ledger/types.ts'
 import type { Result } from '../../lib/result.ts'
 import type { Approval, SignRefusal, SignRequest } from '../../signer/rpc.ts'
+import type { Word } from './record.ts'
 import type { Transfer, TransferBatch } from './types.ts'
 
 /** Money out of one wallet. Part of what the wallet object answers (`WalletRpc`), which is named by the wallet id. */
@@ -23,14 +24,25 @@ export interface TransfersRpc {
   transfer(id: string): Promise<Transfer | null>
   /** A passkey's word. Whether it counts, only the signer decides. */
   approveTransfer(id: string, approval: Approval): Promise<Result<Transfer, TransferStepRefusal>>
-  /** Ends a transfer that is not signed. */
+  /**
+   * Ends a transfer that is not signed. What a merchant was given to sign is looked for in the chain first: until that is
+   * known it is answered as it is, and its `reason` says so.
+   */
   cancelTransfer(id: string, by: string): Promise<Result<Transfer, TransferStepRefusal>>
+  /** As that; and what is signed and waits for a block is replaced by a transaction that pays nobody. */
+  callBackTransfer(id: string, by: string): Promise<Result<Transfer, TransferStepRefusal>>
+  /** An operator ends what is unknown, or hurries what is gone, if every node says that nothing of it is there. `word`: who, and why. */
+  settleTransfer(id: string, word: Word): Promise<Result<Transfer, TransferStepRefusal>>
   /** Watch-only: what the merchant's wallet has signed. */
   submitSigned(id: string, text: string): Promise<Result<Transfer, TransferStepRefusal>>
   /** The same payment at a higher fee: wanted in a block sooner. */
   bumpTransfer(id: string, targetBlocks: number): Promise<Result<Transfer, TransferStepRefusal>>
   /** What transfers that are signed and not final yet take out of the wallet at most, by asset, fees included. */
   outgoing(chainId: string): Promise<Readonly<Record<string, bigint>>>
+  /** What transfers that have a plan and are in no block yet take out of the wallet at most, by asset, fees included. */
+  reserved(chainId: string): Promise<Readonly<Record<string, bigint>>>
+  /** What signed ones bring back, at most and by asset, to addresses given out since the newest reading began: it cannot have seen it. */
+  unread(chainId: string): Promise<Readonly<Record<string, bigint>>>
   /**
    * EVM hot wallets: the address that they pay from, which needs gas, and has its index from the first question on. Null on
    * other chains, and of a wallet without an account key.
@@ -94,9 +106,13 @@ export interface CreateTransfer {
   readonly asset: string
   readonly outputs: readonly Output[]
   readonly invoiceId: string | null
+  /** Of an acceleration: the waiting transaction that it hurries. Absent or null: it hurries none. */
+  readonly parentTxid?: string | null
   readonly reference: string | null
   /** Of a batch of payouts: kept and shown, and of no meaning to the transfer itself. Absent: none. */
   readonly batch?: TransferBatch | null
+  /** Transfers of the same refund that were ended: see `TransferRecord`. Absent: none. */
+  readonly insteadOf?: readonly string[]
   /** How soon it should be in a block; 1 to 144. */
   readonly targetBlocks: number
   /** Null: the house's own cap (docs/wallets.md). */
@@ -107,6 +123,8 @@ export type TransferRefusal =
   | { readonly reason: 'transfer_id_reused' }
   | { readonly reason: 'wallet_not_configured' | 'bad_transfer'; readonly detail: string }
   | { readonly reason: 'too_many_transfers'; readonly detail: string }
+  /** Another transfer hurries it, or no child can help it any more. */
+  | { readonly reason: 'already_accelerated' | 'already_in_block'; readonly detail: string }
   /** By the books. Of a watch-only wallet coins are looked for later, in a reading of that time. */
   | { readonly reason: 'insufficient_funds'; readonly asset: string; readonly available: bigint }
   | { readonly reason: 'sending_frozen'; readonly detail: string }

@@ -1,9 +1,10 @@
-import type { LedgerRpc, ReserveRefusal } from '../../ledger/rpc.ts'
+import type { LedgerRpc, Reserve, ReserveRefusal } from '../../ledger/rpc.ts'
 import { logEvent, reasonOf } from '../../lib/log.ts'
 import { acknowledged, type LedgerCall, nextCall, withoutHold } from './books.ts'
 import { notCleared } from './decide.ts'
 import type { TransferRecord } from './record.ts'
 import type { Shelf } from './shelf.ts'
+import { amountWords } from './words.ts'
 
 /** Calls to the ledger for one transfer in one go: more than any change of it wants. */
 const CALLS_MAX = 20
@@ -61,7 +62,7 @@ export class Settler {
         reserved ||= call.do === 'reserve'
         this.#shelf.commit(now, acknowledged(now, call))
       } else if (call.do === 'reserve') {
-        const isWhole = this.#takeRefusal(now, call.request.key, refusal)
+        const isWhole = this.#takeRefusal(now, call.request, refusal)
         if (isWhole) return { reserved, refusal, failed: false }
       }
     }
@@ -69,7 +70,8 @@ export class Settler {
   }
 
   /** Answers whether the transfer itself was refused, and is gone. */
-  #takeRefusal(record: TransferRecord, key: string, refusal: ReserveRefusal): boolean {
+  #takeRefusal(record: TransferRecord, request: Reserve, refusal: ReserveRefusal): boolean {
+    const { key } = request
     const hold = record.holds.find((one) => one.key === key)
     const without = withoutHold(record, key)
     const isWanted = hold?.want === 'held'
@@ -78,8 +80,17 @@ export class Settler {
       return true
     }
     const why = refusal.reason === 'ledger_frozen' ? 'frozen' : 'insufficient'
-    this.#shelf.commit(record, isWanted ? notCleared(without, why, wordsOf(refusal), this.#shelf.nowMs) : without)
+    this.#shelf.commit(record, isWanted ? notCleared(without, why, this.#wordsOf(refusal, request), this.#shelf.nowMs) : without)
     return false
+  }
+
+  /** Why the fee of a plan is not set aside. */
+  #wordsOf(refusal: ReserveRefusal, { amount }: Reserve): string {
+    if (refusal.reason === 'ledger_frozen') return 'money out is stopped: books and chain do not agree, and a person must look'
+    if (refusal.reason !== 'insufficient_funds') return refusal.detail
+    const asset = this.#shelf.registry.asset(refusal.asset)
+    const [has, needed] = [refusal.available, amount].map((units) => amountWords(units, asset))
+    return `the balance is too small: ${has} is available, ${needed} is needed for the network fee`
   }
 }
 
@@ -114,10 +125,4 @@ async function ask(ledger: LedgerRpc, call: LedgerCall): Promise<ReserveRefusal 
 
 function isReleased(refusal: { readonly reason: string; readonly state?: 'posted' | 'released' }): boolean {
   return refusal.reason === 'reservation_closed' && refusal.state === 'released'
-}
-
-function wordsOf(refusal: ReserveRefusal): string {
-  if (refusal.reason === 'ledger_frozen') return 'money out is stopped: books and chain do not agree, and a person must look'
-  if (refusal.reason !== 'insufficient_funds') return refusal.detail
-  return `the balance does not cover the network fee: ${refusal.available} base units of ${refusal.asset} are available`
 }

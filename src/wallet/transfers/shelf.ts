@@ -35,6 +35,8 @@ const WEBHOOKS_MAX = 50
 export class Shelf {
   readonly ports: WalletPorts
   readonly claims: Claims
+  /** When the newest of those that the books refused was wanted. */
+  #refusedMs = 0
 
   constructor(ports: WalletPorts) {
     this.ports = ports
@@ -43,6 +45,14 @@ export class Shelf {
 
   get nowMs(): number {
     return this.ports.clock()
+  }
+
+  /**
+   * When what is asked for now is wanted: after all that was refused. The books know a question by its time, and one that was
+   * refused, asked again within a millisecond, would be refused unheard (`Reserve.wantedAtMs`).
+   */
+  get wantedMs(): number {
+    return Math.max(this.nowMs, this.#refusedMs + 1)
   }
 
   get registry(): Registry {
@@ -70,7 +80,9 @@ export class Shelf {
     return record
   }
 
-  remove({ transfer: { id } }: TransferRecord): void {
+  /** The books have refused it: nothing of it is left. */
+  remove({ transfer: { id, createdAtMs } }: TransferRecord): void {
+    this.#refusedMs = Math.max(this.#refusedMs, createdAtMs)
     tables.deleteTransfer(this.ports.sql, id)
     this.claims.drop(id)
   }
@@ -89,9 +101,9 @@ export class Shelf {
     return event ? { ...after, webhooks: [...after.webhooks, event].slice(-WEBHOOKS_MAX) } : after
   }
 
-  /** A number in a final block is used up, whatever a node that lags may say. */
-  #raiseNonce({ transfer, signedPlans: [plan] }: TransferRecord): void {
-    if (plan?.kind !== 'account') return
+  /** A number in a final block is used up, whatever a node that lags may say. Of what a person has ended it may be in none. */
+  #raiseNonce({ transfer, signedPlans: [plan], settling }: TransferRecord): void {
+    if (plan?.kind !== 'account' || settling) return
     const count = transfer.included ? noncesOf(plan) : 1
     tables.raiseNonce(this.ports.sql, transfer.chainId, plan.index, plan.nonce + count)
   }

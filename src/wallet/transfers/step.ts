@@ -1,8 +1,8 @@
 import type { SpendPlan } from '../../gateways/spend.ts'
 import type { Intent } from '../../signer/rpc.ts'
 import { outstanding, wantsPlan } from './decide.ts'
-import { toBroadcast } from './follow.ts'
-import { CLEARED_MS, HANDED_PAUSE_MS, SIGNATURE_WAIT_MS } from './limits.ts'
+import { isKnown, isLookedFor, toBroadcast } from './follow.ts'
+import { CLEARED_MS, HANDED_PAUSE_MS } from './limits.ts'
 import { isOver, isSigned, type TransferRecord } from './record.ts'
 import type { Step } from './rpc.ts'
 import type { Transfer } from './types.ts'
@@ -21,13 +21,10 @@ export function nextOf(record: TransferRecord, isFrozen: boolean, nowMs: number)
     if (!isAsked && (attempt.clearedAtMs === null || nowMs - attempt.clearedAtMs > CLEARED_MS)) return { do: 'clear' }
     if (!isAsked) return { do: 'sign', version: attempt.version, request: signRequest(transfer, attempt.plan), askedAtMs: nowMs }
   }
-  if (wantsPlan(record) && !isFrozen) return { do: 'plan' }
-  if (!isSigned(record)) {
-    const isLate = attempt !== null && transfer.custody === 'self' && nowMs - attempt.plannedAtMs >= SIGNATURE_WAIT_MS
-    return isLate && transfer.status === 'signing' ? lookFor(record, attempt.plan) : NOTHING
-  }
+  if (wantsPlan(record) && !isFrozen && (waitUntilMs ?? 0) <= nowMs) return { do: 'plan' }
+  if (!isSigned(record)) return attempt && isLookedFor(record, nowMs) ? lookFor(record, attempt.plan) : NOTHING
   const next = toBroadcast(record)
-  if (next.takenAtMs === null && transfer.included === null && record.refusals === 0) return broadcast(record)
+  if (isKnown(next) && next.takenAtMs === null && transfer.included === null && record.refusals === 0) return broadcast(record)
   // What the first one spends is what all of them spend: if that is gone, none can be in the chain.
   return lookFor(record, record.signedPlans[0] as SpendPlan)
 }
@@ -37,9 +34,12 @@ export function broadcast(record: TransferRecord): Extract<Step, { do: 'broadcas
   return { do: 'broadcast', txid, raw }
 }
 
-export function lookFor({ transfer, payer, searchedHeight }: TransferRecord, plan: SpendPlan): Extract<Step, { do: 'look' }> {
-  const txids = transfer.signed.map(({ txid }) => txid)
-  return { do: 'look', question: { txids, plan, payer: payer?.address ?? '', searchedHeight } }
+export function lookFor(
+  { transfer, attempt, payer, searchedHeight, ancestors }: TransferRecord,
+  plan: SpendPlan,
+): Extract<Step, { do: 'look' }> {
+  const txids = transfer.signed.length > 0 || !attempt?.txid ? transfer.signed.map(({ txid }) => txid) : [attempt.txid]
+  return { do: 'look', question: { txids, plan, payer: payer?.address ?? '', searchedHeight, ...(ancestors && { ancestors }) } }
 }
 
 function signRequest(transfer: Transfer, plan: SpendPlan): Extract<Step, { do: 'sign' }>['request'] {

@@ -3,25 +3,28 @@ import { logEvent, reasonOf } from '../../lib/log.ts'
 import type { Result } from '../../lib/result.ts'
 import type { ChainConfig } from '../../money/chain.ts'
 import type { SignRefusal } from '../../signer/rpc.ts'
-import { addressAt } from '../addresses.ts'
+import { balanceOn } from '../balances.ts'
 import * as decide from './decide.ts'
 import type { Errands } from './errands.ts'
 import * as follow from './follow.ts'
-import { houseFeeMax, RETRY_MS } from './limits.ts'
+import { withGap } from './gaps.ts'
+import { questionBefore } from './instead.ts'
+import { RETRY_MS, WAIT_MS } from './limits.ts'
 import { moved } from './move.ts'
-import { type Planning, planTransfer, waitingToBeRead, waitsForTurn, withPayer } from './planner.ts'
-import { isOver, type TransferRecord, type Wait } from './record.ts'
+import { type Decided, type Planning, planTransfer, questionOf, waitingToBeRead, waitsForTurn, withPayer } from './planner.ts'
+import { isOver, isSigned, type TransferRecord, type Wait } from './record.ts'
 import type { Step } from './rpc.ts'
 import type { Shelf } from './shelf.ts'
 import { broadcast, nextOf } from './step.ts'
-import { depositsOf, sweepRequest } from './sweeping.ts'
+import { begunSweep, type Sweep } from './sweeping.ts'
 
 type Answered<T> = Result<T, { readonly detail: string }>
 
 const NOTHING: Step = { do: 'nothing' }
 /** What a reading, or another transfer in a block, may have brought. */
-const FOR_COINS: ReadonlySet<Wait | null> = new Set(['funds', 'deposits', 'delegate', 'gas', 'reading'])
-const FOR_SWEEPS: ReadonlySet<Wait | null> = new Set(['deposits', 'delegate'])
+const FOR_COINS: ReadonlySet<Wait | null> = new Set(['funds', 'deposits', 'delegate', 'topup', 'gas', 'reading', 'balance'])
+const FOR_SWEEPS: ReadonlySet<Wait | null> = new Set(['deposits', 'delegate', 'topup'])
+const FOR_TOP_UPS: ReadonlySet<Wait | null> = new Set(['topup'])
 
 /** The half of transfers that the gateways Worker talks to: each answer is kept, then the next step is said. */
 export class Steps {
@@ -53,17 +56,17 @@ export class Steps {
     const planning = this.#planning(record)
     if (waitsForTurn(record, planning.others)) return this.#waitForTurn(id)
     // What is chosen and what is kept is one step: nobody else can choose the same.
-    const { planned, sweep } = this.#shelf.ports.atOnce(() => {
-      const planned = this.#shelf.commit(record, planTransfer(planning, record, facts.value, nowMs))
-      return { planned, sweep: this.#sweepFor(planned) }
-    })
+    const planned = this.#decide(record, () => planTransfer(planning, record, facts.value, nowMs))
     this.#errands.note(planned)
-    if (sweep) this.#begin(sweep)
-    // What waits for it tells why.
-    if (planned.transfer.kind === 'sweep' && planned.waitsFor !== record.waitsFor) this.wake(planned.transfer.chainId, FOR_SWEEPS)
-    if (planned.waitsFor === 'gas' && record.waitsFor !== 'gas') this.#sayGas(planned)
+    this.#sayGap(record, planned)
+    const needsGas = planned.waitsFor === 'gas' && !planning.others.some(({ waitsFor }) => waitsFor === 'gas')
+    // What waits for it tells why. Of many that empty one address each, once for all of them.
+    if (planned.transfer.kind === 'sweep' && planned.waitsFor !== record.waitsFor && (planned.own === undefined || needsGas))
+      this.wake(planned.transfer.chainId, FOR_SWEEPS)
+    if (needsGas && record.waitsFor !== 'gas') this.#sayGas(planned)
     if (planned.attempt === null) this.#errands.follow(planned)
-    if (planned.waitsFor === 'reading') this.#shelf.ports.beside(this.#refresh(planned))
+    if (planned.waitsFor === 'reading' || (planned.waitsFor === 'balance' && this.#isReadLongAgo(planned)))
+      this.#shelf.ports.beside(this.#refresh(planned))
     return this.next(id)
   }
 
@@ -102,14 +105,41 @@ export class Steps {
     if (record === null || !sighting.ok || follow.isOutdated(record, sighting.value, named)) return NOTHING
     const { chainId, status, included } = record.transfer
     const feeAsset = this.#shelf.registry.chain(chainId).native.code
-    const after = follow.takeSighting(record, sighting.value, feeAsset, this.#shelf.nowMs)
+    const told = this.#withoutOwn(record, sighting.value)
+    const after = follow.takeSighting(record, told, feeAsset, this.#shelf.nowMs)
     this.#keep(record, after)
+    this.#sayGap(record, after)
+    // Of what is made instead of another, that other was looked for: now it is planned.
+    if (after.lookedBefore !== record.lookedBefore) return this.next(id)
     if (after.transfer.included !== included || after.transfer.status !== status) {
-      this.wake(chainId)
+      // What was given gas is all that a top-up brings on.
+      const isTopUp = after.own !== undefined && after.own.units !== null
+      this.wake(chainId, isTopUp ? FOR_TOP_UPS : FOR_COINS)
       this.#sendNext(after)
-      if (after.transfer.kind === 'sweep' && isOver(after)) this.#shelf.ports.beside(this.#refresh(after))
+      if (after.transfer.kind === 'sweep' && isOver(after) && !isTopUp) this.#shelf.ports.beside(this.#refresh(after))
     }
     return follow.isToBeSentAgain(record, sighting.value) ? broadcast(after) : NOTHING
+  }
+
+  /** A number below that a transfer of ours has is not missing: that one is on its way. */
+  #withoutOwn({ transfer, payer }: TransferRecord, sighting: Sighting): Sighting {
+    if (!('behind' in sighting)) return sighting
+    const { behind, ...rest } = sighting
+    const isOurs = this.#shelf.claims
+      .on(transfer.chainId)
+      .some(({ nonce }) => nonce?.index === payer?.index && nonce?.nonce === behind)
+    return isOurs ? rest : sighting
+  }
+
+  /** A merchant's own transfer has taken a number, or given it back unsigned: those above it say so. */
+  #sayGap(before: TransferRecord, after: TransferRecord): void {
+    const [had, has] = [before.attempt?.plan, after.attempt?.plan]
+    const plan = has ?? had
+    if (after.transfer.custody !== 'self' || isSigned(after) || plan?.kind !== 'account' || (had && has)) return
+    for (const { id, nonce } of this.#shelf.claims.on(after.transfer.chainId)) {
+      const record = nonce?.index === plan.index && nonce.nonce > plan.nonce ? this.#shelf.load(id) : null
+      if (record) this.#keep(record, withGap(record, plan.nonce, has === undefined, this.#shelf.nowMs))
+    }
   }
 
   /** What waits for coins on a chain looks again. */
@@ -133,21 +163,23 @@ export class Steps {
     }
   }
 
-  /** The sweep that a transfer waits for, when there is none yet. */
-  #sweepFor({ transfer, waitsFor, sweeps, payer }: TransferRecord): TransferRecord | null {
-    const id = waitsFor === 'deposits' || waitsFor === 'delegate' ? sweeps?.at(-1) : undefined
-    if (id === undefined || payer === null || this.#shelf.load(id) !== null) return null
-    const { chain } = this.#shelf.on(transfer.chainId)
-    const { ports, nowMs } = this.#shelf
-    const sweep = decide.begun(sweepRequest(transfer, id), ports.walletId, houseFeeMax(chain, 0), nowMs)
-    // Of no deposits: the one that makes the treasury ready.
-    const deposits = waitsFor === 'delegate' ? [] : depositsOf(ports.sql, chain, transfer.asset, payer.index)
-    return this.#shelf.commit(null, { ...sweep, deposits })
+  /** What is decided of a transfer, and the sweeps that are made for it, in one commit. */
+  #decide(before: TransferRecord, decision: () => Decided): TransferRecord {
+    const { kept, made } = this.#shelf.ports.atOnce(() => {
+      const { record, sweeps } = decision()
+      const kept = this.#shelf.commit(before, record)
+      return { kept, made: sweeps.map((sweep) => this.#made(kept, sweep)) }
+    })
+    for (const sweep of made) {
+      this.#errands.follow(sweep)
+      this.#shelf.ports.beside(this.#errands.send(sweep))
+    }
+    return kept
   }
 
-  #begin(record: TransferRecord): void {
-    this.#errands.follow(record)
-    this.#shelf.ports.beside(this.#errands.send(record))
+  #made({ transfer }: TransferRecord, sweep: Sweep): TransferRecord {
+    const { chain } = this.#shelf.on(transfer.chainId)
+    return this.#shelf.load(sweep.id) ?? this.#shelf.commit(null, begunSweep(chain, transfer, sweep, this.#shelf.nowMs))
   }
 
   /** An operator has to send gas: nobody else can. */
@@ -157,20 +189,17 @@ export class Steps {
   }
 
   async #askForFacts(record: TransferRecord): Promise<Step> {
-    const { atOnce } = this.#shelf.ports
     const planning = this.#planning(record)
+    const before = questionBefore(planning, record)
+    if (before) return { do: 'look', question: before }
     const unread = waitingToBeRead(planning, record, this.#shelf.nowMs)
     if (unread) {
       this.#shelf.ports.beside(this.#refresh(unread))
       return this.#keep(record, unread)
     }
-    const asked = atOnce(() => this.#shelf.commit(record, withPayer(planning, record)))
+    const asked = this.#decide(record, () => withPayer(planning, record))
     if (waitsForTurn(asked, planning.others)) return this.#waitForTurn(asked.transfer.id)
-    const { targetBlocks, asset, outputs } = asked.transfer
-    const { payer, deposits } = asked
-    const addresses = deposits?.map((index) => addressAt(planning.chain, planning.account, index).address)
-    const from = payer && { address: payer.address, asset, outputs, ...(addresses && { deposits: addresses }) }
-    return { do: 'facts', question: { targetBlocks, payer: from } }
+    return { do: 'facts', question: questionOf(planning, asked) }
   }
 
   /** Asks the books whether the plan may be signed: its fee is set aside, and nothing is frozen. */
@@ -245,6 +274,12 @@ export class Steps {
     const others = this.#shelf.claims.on(chainId).filter((claim) => claim.id !== id)
     const { chain, account } = this.#shelf.on(chainId)
     return { sql: this.#shelf.ports.sql, others, chain: custody === 'self' ? withoutDelegates(chain) : chain, account }
+  }
+
+  /** Whether money that has come since the last try may not be in the newest reading. */
+  #isReadLongAgo({ transfer: { chainId } }: TransferRecord): boolean {
+    const { reading } = balanceOn(this.#shelf.ports.sql, chainId, this.#shelf.nowMs)
+    return reading === null || this.#shelf.nowMs - reading.startedAtMs >= WAIT_MS / 2
   }
 
   async #refresh({ transfer: { id: transferId, chainId } }: TransferRecord): Promise<void> {

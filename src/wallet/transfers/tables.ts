@@ -39,10 +39,9 @@ export function insertTransfer(sql: Sql, record: TransferRecord): void {
 
 export function updateTransfer(sql: Sql, record: TransferRecord): void {
   // An index is written only when its column is named.
-  const { id, included, status } = record.transfer
+  const { id, included } = record.transfer
   if (!isSettled(record)) return void sql.exec('UPDATE transfers SET body = ? WHERE id = ?', encodeJson(record), id)
-  const isSpent = status === 'confirmed' && record.signedPlans[0]?.kind === 'coins'
-  const height = isSpent ? (included?.height ?? null) : null
+  const height = record.signedPlans[0]?.kind === 'coins' ? (included?.height ?? null) : null
   sql.exec('UPDATE transfers SET body = ?, live_height = ? WHERE id = ?', encodeJson(record), height, id)
 }
 

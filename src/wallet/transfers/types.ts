@@ -5,8 +5,8 @@ import type { Approval } from '../../signer/rpc.ts'
 /**
  * queued: recorded; money, coins or a look at the chain are waited for. needs_approval: people must say yes before it is
  * signed. signing: its plan is kept, and the signer, or the merchant's own wallet, is asked for signatures. broadcast: its
- * signed bytes are kept, and nodes have them or are given them. confirmed: final in the chain. failed: no money moved and
- * none will; what was reserved is given back. unknown: something else has spent what it spends, or it moved nothing though
+ * signed bytes are kept, and nodes have them or are given them. confirmed: final in the chain. failed: nobody was paid and
+ * nobody will be; what was reserved is given back. unknown: something else has spent what it spends, or it moved nothing though
  * it is in a block: looked at until it is certain, never paid again by itself.
  */
 export type TransferStatus = 'queued' | 'needs_approval' | 'signing' | 'broadcast' | 'confirmed' | 'failed' | 'unknown'
@@ -29,6 +29,8 @@ export interface Transfer {
   /** Sum of the outputs. */
   readonly units: bigint
   readonly invoiceId: string | null
+  /** Of an acceleration, a sweep of coins: the waiting transaction that it hurries. Null or absent: it hurries none. */
+  readonly parentTxid?: string | null
   /** What the merchant calls it. */
   readonly reference: string | null
   /** As it was asked for; absent or null: of no batch. */
@@ -56,8 +58,21 @@ export interface Transfer {
   } | null
   /** What it cost in base units of the native asset, as far as is known. */
   readonly fee: bigint | null
+  /** Of a payment by Lightning; absent of others. */
+  readonly lightning?: LightningLeg
   readonly createdAtMs: number
   readonly updatedAtMs: number
+}
+
+/** What only Lightning knows of a transfer. */
+export interface LightningLeg {
+  readonly paymentHash: string
+  /** Proof that the payee was paid: its SHA-256 is the payment hash. */
+  readonly preimage: string | null
+  /** Key of the node that is paid, in hexadecimal. */
+  readonly payee: string
+  /** Of the invoice that is paid. */
+  readonly expiresAtMs: number
 }
 
 /** A passkey's word, and what the signer has said of it. */

@@ -5,25 +5,34 @@ import { type Abi, createWalletClient, defineChain, type Hex, http, publicAction
 import { mnemonicToAccount } from 'viem/accounts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { DEVELOPMENT_CHAINS, EVM_LOCAL, LOCAL_USDC } from '../../../config/development.ts'
+import { demoAccounts } from '../../../scripts/stack/demo-store.ts'
 import { ANVIL_MNEMONIC } from '../../../scripts/stack/evm/accounts.ts'
+import { call } from '../../../scripts/stack/evm/call.ts'
 import { compileContract } from '../../../scripts/stack/evm/compile.ts'
 import { createEvmDemoWallet, type EvmDemoWallet, type EvmNode, startEvmNode } from '../../../scripts/stack/evm/index.ts'
+import { BALANCE_OF } from '../../../src/gateways/evm/erc20.ts'
 import type { ChainConfig } from '../../../src/money/chain.ts'
+import { addressAt } from '../../../src/wallet/addresses.ts'
 import { waitFor } from '../harness.ts'
 import { audit } from './audit.ts'
 import { checkBooks } from './books.ts'
+import { bookOf, freshAddress, payOut, readAnew, untilTransfer, walletOf } from './money-out.ts'
 import { endScene, errorsLogged, open, type Scene, startScene, unseen } from './scene.ts'
 
-/** Two EVM chains side by side: one account key, one address on both. The second one's finality is a tag of its node. */
+/**
+ * Two EVM chains side by side: one account key, one address on both. The second one's finality is a tag of its node, and it
+ * has no delegates.
+ */
 
 const SECOND_ID = 31338
 const SECOND = `eip155:${SECOND_ID}`
 const POLL_MS = 200
 const stateDir = mkdtempSync(join(tmpdir(), 'paytomat-second-'))
+const { delegateFactory: _, ...local } = DEVELOPMENT_CHAINS.find(({ id }) => id === EVM_LOCAL) as ChainConfig
 const chains: readonly ChainConfig[] = [
   ...DEVELOPMENT_CHAINS.map((chain) => ({ ...chain, pollMs: POLL_MS })),
   {
-    ...(DEVELOPMENT_CHAINS.find(({ id }) => id === EVM_LOCAL) as ChainConfig),
+    ...local,
     id: SECOND,
     name: 'Second Ethereum',
     native: { code: 'ETH-2', ticker: 'ETH', name: 'Ether on the second chain', decimals: 18 },
@@ -33,6 +42,8 @@ const chains: readonly ChainConfig[] = [
     pollMs: POLL_MS,
   },
 ]
+/** What an operator gives the treasury for gas. */
+const GAS = 10n ** 17n
 const METHODS = ['ETH', 'USDC', 'ETH-2', 'USDC-2']
 let scene: Scene
 let node: EvmNode
@@ -151,6 +162,47 @@ describe('two EVM chains', () => {
   })
 })
 
+describe('a payout on a chain without delegates', () => {
+  it('has each deposit address given its gas and emptied, and books and chain agree to the last unit', async () => {
+    const { stack } = scene
+    const paid = [await payOnSecond('USDC-2'), await payOnSecond('USDC-2')]
+    await second.mine(3)
+    for (const { id } of paid) await stack.untilInvoice(id, ({ status }) => status === 'settled')
+    await waitFor(async () => (await bookOf(scene, 'USDC-2')).pending === undefined)
+    const { available = 0n } = await bookOf(scene, 'USDC-2')
+    const payee = freshAddress('USDC')
+    const id = await payOut(scene, 'USDC-2', payee, `${available / 1_000_000n}.${String(available % 1_000_000n).padStart(6, '0')}`)
+    const waiting = await untilTransfer(scene, id, ({ reason }) => /network fee at 0x\w+$/.test(reason ?? ''))
+    const treasury = /0x\w+$/.exec(waiting.reason ?? '')?.[0] ?? ''
+    const beside = await besideTheBooks()
+    await second.sendNative({ to: treasury, units: GAS })
+    await waitFor(async () => {
+      await second.mine(1)
+      await untilSecondRead()
+      await readAnew(scene, SECOND)
+      const { body } = await stack.api<{ data: { status: string }[] }>('GET', '/v1/transfers?limit=50')
+      return body.data.every(({ status }) => status === 'confirmed')
+    }, 90_000)
+    expect(await heldOnSecond('USDC-2', [payee])).toBe(available)
+    expect(await heldOnSecond('USDC-2', await ownAddresses())).toBe(0n)
+    expect(await bookOf(scene, 'USDC-2')).toEqual({})
+    let last = 0n
+    await waitFor(
+      async () => {
+        last = await besideTheBooks()
+        return last === beside + GAS
+      },
+      10_000,
+      () => `beside the books there were ${beside}, and are ${last}`,
+    )
+    // Of what every address was given for gas hardly anything is left there.
+    const sweeps = await stack.api<{ data: { asset: string; status: string }[] }>('GET', '/v1/transfers?kind=sweep&limit=50')
+    const count = (asset: string) => sweeps.body.data.filter((sweep) => sweep.asset === asset).length
+    expect(count('USDC-2')).toBeGreaterThanOrEqual(2)
+    expect(count('ETH-2')).toBe(count('USDC-2'))
+  })
+})
+
 describe('the chain’s own asset, paid by contracts', () => {
   it('settles invoices of everyone that one transaction pays, and comes back once after a reorganisation', async () => {
     const { stack } = scene
@@ -188,6 +240,29 @@ async function payOnSecond(asset: string, terms: Record<string, unknown> = {}): 
   const txid = asset === 'ETH-2' ? await second.sendNative(payment) : await second.sendToken(payment)
   await scene.stack.untilInvoice(id, ({ status }) => status === 'processing')
   return { id, txid }
+}
+
+/** What the wallet's addresses have of the second chain's ether that the books do not say. */
+async function besideTheBooks(): Promise<bigint> {
+  const { id } = await walletOf(scene, SECOND)
+  return (await heldOnSecond('ETH-2', await ownAddresses())) + ((await bookOf(scene, 'ETH-2'))[`wallet:${id}`] ?? 0n)
+}
+
+async function ownAddresses(): Promise<string[]> {
+  const { used } = await walletOf(scene, SECOND)
+  const account = demoAccounts(chains).find((one) => one.account.script === 'evm')?.account
+  if (!account) throw new Error('the demo store has a wallet on EVM chains')
+  return Array.from({ length: used }, (_one, index) => addressAt(local, account, index).address)
+}
+
+async function heldOnSecond(asset: string, addresses: readonly string[]): Promise<bigint> {
+  const ask = (address: string) => {
+    if (asset === 'ETH-2') return call<Hex>(node.rpcUrl, 'eth_getBalance', [address, 'latest'])
+    const data = `${BALANCE_OF}${address.slice(2).toLowerCase().padStart(64, '0')}`
+    return call<Hex>(node.rpcUrl, 'eth_call', [{ to: LOCAL_USDC, data }, 'latest'])
+  }
+  const held = await Promise.all(addresses.map(ask))
+  return held.reduce((sum, units) => sum + BigInt(units), 0n)
 }
 
 interface HealthLine {

@@ -6,6 +6,7 @@ import type { TransferDetail } from '../../../src/wallet/transfers/resource.ts'
 import { waitFor } from '../harness.ts'
 import { audit } from './audit.ts'
 import {
+  bookOf,
   checkCoins,
   claim,
   freshAddress,
@@ -16,6 +17,7 @@ import {
   requestRefund,
   send,
   settledWith,
+  unitsOf,
   untilRefund,
   untilTransfer,
 } from './money-out.ts'
@@ -208,6 +210,38 @@ describe('a higher fee', () => {
     expect(await balanceOf(scene.stack, 'ETH', address)).toBe(3n * 10n ** 15n)
     await checkCoins(scene, 'ETH', { float: FLOAT })
   })
+})
+
+describe('what is called back', () => {
+  it.each([
+    ['BTC', '0.0003', 0n],
+    ['ETH', '0.002', FLOAT],
+  ])(
+    'pays nobody in %s: what has its coins or its number is mined, and all but the fee of that is there again',
+    async (asset, amount, float) => {
+      const address = freshAddress(asset)
+      const before = (await bookOf(scene, asset)).available ?? 0n
+      const id = await payOut(scene, asset, address, amount)
+      const { txid: first } = await untilTransfer(scene, id, sent)
+      const asked = await send(scene, `/v1/transfers/${id}/cancel`, undefined)
+      expect(asked.status, asked.text).toBe(200)
+      expect(asked.body).toMatchObject({ status: 'broadcast', reason: expect.stringContaining('being called back by') })
+      const { txid: second } = await untilTransfer(scene, id, (now) => now.transactions.length === 2 && sent(now))
+      expect(second).not.toBe(first)
+      if (asset === 'BTC') expect(await waiting()).not.toContain(first)
+      await waitFor(async () => {
+        await mine(scene, asset, 1)
+        await untilRead(scene, asset === 'BTC' ? 'bitcoin' : 'evm')
+        return (await readTransfer(scene, id)).status !== 'broadcast'
+      }, 90_000)
+      const ended = await readTransfer(scene, id)
+      expect(ended).toMatchObject({ status: 'failed', txid: second, reason: expect.stringContaining('called back by') })
+      expect(await balanceOf(scene.stack, asset, address)).toBe(0n)
+      const left = before - unitsOf(ended.fee?.amount ?? '0')
+      await waitFor(async () => (await bookOf(scene, asset)).available === left)
+      await checkCoins(scene, asset, { float })
+    },
+  )
 })
 
 describe('a reorganisation', () => {

@@ -16,10 +16,11 @@ import {
   readTransfer,
   send,
   settledWith,
+  unitsOf,
   untilTransfer,
 } from './money-out.ts'
 import { balanceOf, bitcoinCall, bitcoinHeld, broadcast, rawTransaction } from './nodes.ts'
-import { endScene, errorsLogged, mine, type Scene, startScene } from './scene.ts'
+import { endScene, errorsLogged, mine, open, type Scene, startScene } from './scene.ts'
 
 /** Payouts from hot wallets: many at once, and all that holds them up: policy, approvals, the switch, books that do not agree. */
 
@@ -41,7 +42,7 @@ const RAISED_MS = 200_000
 beforeAll(async () => {
   scene = await startScene()
   ada = await createPasskey('Ada')
-  payroll = await openHotStore(scene, 'payroll')
+  payroll = await openHotStore(scene, 'payroll', { kinds: ['refund', 'payout', 'sweep'] })
   strict = await openHotStore(scene, 'strict', {
     perTransfer: 200_000n,
     perHour: 290_000n,
@@ -128,6 +129,52 @@ describe('a batch of two hundred payouts', () => {
     expect([answer.status, answer.body.code]).toEqual([422, 'payout_rows_invalid'])
     expect(answer.body.errors.map(({ line }) => line)).toEqual([4, 5])
     expect((await payroll.stack.api<{ data: unknown[] }>('GET', '/v1/transfers')).body.data).toHaveLength(1)
+  })
+})
+
+describe('a payment that waits with too low a fee', () => {
+  const accelerate = (txid: string) => send(payroll, `/v1/wallets/${payroll.walletId}/accelerations`, { txid })
+
+  it('is hurried by a child that pays for both, at the merchant’s cost: both are in the next block', async ({ skip }) => {
+    if (scene.stack.bitcoin.kind === 'bitcoind') skip('bitcoind estimates by the fees that it has seen')
+    await bitcoinCall(scene.stack, 'setestimate', 0.00005)
+    const { available = 0n } = await bookOf(payroll, 'BTC')
+    const { id } = await open(payroll)
+    const { address } = await payroll.stack.activate(id, 'BTC')
+    const { txid: parentTxid } = await scene.stack.wallets.bitcoin.send({ address, units: 33_334n, feeRate: 1n })
+    const seen = await payroll.stack.untilInvoice(id, ({ payments }) => payments.length === 1)
+    expect(seen.payments[0]?.txid).toBe(parentTxid)
+
+    const answer = await accelerate(parentTxid)
+    expect([answer.status, answer.body.parentTxid], answer.text).toEqual([201, parentTxid])
+    const { txid, fee } = await untilTransfer(payroll, answer.body.id, 'broadcast')
+    const entries = (await Promise.all(
+      [parentTxid, txid ?? ''].map((one) => bitcoinCall(scene.stack, 'getmempoolentry', one)),
+    )) as { size: number; fee: number }[]
+    const size = entries.reduce((sum, entry) => sum + entry.size, 0)
+    const together = entries.reduce((sum, entry) => sum + Math.round(entry.fee * 1e8), 0)
+    // 5 sat/vB; the signature may be a byte smaller than was planned.
+    expect(together / size).toBeGreaterThanOrEqual(5)
+    expect(together / size).toBeLessThan(5.1)
+    const paid = unitsOf(fee?.amount ?? '0')
+    expect(
+      (await send<{ code: string }>(payroll, `/v1/wallets/${payroll.walletId}/accelerations`, { txid: parentTxid })).body.code,
+    ).toBe('already_accelerated')
+
+    await mine(scene, 'BTC', 1)
+    const { block } = await untilTransfer(payroll, answer.body.id, (transfer) => transfer.block !== null)
+    const mined = (await bitcoinCall(scene.stack, 'getblock', block?.hash ?? '', 1)) as { tx: string[] }
+    expect(mined.tx).toContain(parentTxid)
+    await mineUntilConfirmed(payroll, 'BTC', [answer.body.id])
+    await payroll.stack.untilInvoice(id, ({ status }) => status === 'settled')
+    await waitFor(async () => (await bookOf(payroll, 'BTC')).available === available + 33_334n - paid)
+    await checkCoins(payroll, 'BTC', payroll)
+  })
+
+  it('is refused by name where there is nothing to hurry', async () => {
+    const { body } = await accelerate('ab'.repeat(32))
+    expect((await untilTransfer(payroll, body.id, 'failed')).reason).toContain('no node has it waiting')
+    await checkCoins(payroll, 'BTC', payroll)
   })
 })
 

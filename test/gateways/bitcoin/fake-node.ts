@@ -80,7 +80,8 @@ export class FakeChain {
     const mined = this.blocks.flatMap(({ txs }) => txs)
     const all = withMempool ? [...mined, ...this.mempool] : mined
     const block = this.blocks.find(({ txs }) => txs.some(({ id, outputs }) => id === first && outputs[Number(vout)]))
-    const isThere = block !== undefined || this.coins.has(`${first}:${vout}`)
+    const isNew = withMempool === true && this.mempool.some(({ id, outputs }) => id === first && outputs[Number(vout)])
+    const isThere = block !== undefined || isNew || this.coins.has(`${first}:${vout}`)
     const isSpent = all.some(({ inputs }) => inputs.some(({ txid, index }) => toHex(txid) === first && index === vout))
     return isThere && !isSpent ? { confirmations: block ? (tip?.height ?? 0) - block.height + 1 : 900 } : null
   }

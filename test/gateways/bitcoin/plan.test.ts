@@ -2,7 +2,6 @@ import { Transaction } from '@scure/btc-signer'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { dustLimit, feeOf, inputVsize, vsizeOf } from '../../../src/gateways/bitcoin/fees.ts'
-import { planChild } from '../../../src/gateways/bitcoin/plan-child.ts'
 import { recipientScript } from '../../../src/gateways/bitcoin/recipient.ts'
 import { bitcoinSigner } from '../../../src/gateways/bitcoin/sign.ts'
 import { bitcoinSpender as spender } from '../../../src/gateways/bitcoin/spend.ts'
@@ -172,19 +171,53 @@ describe('bump', () => {
   })
 })
 
-test("a child pays for its parent: both together have the rate, and the child nodes' least by itself", () => {
-  const waiting = { coin: coin(4, 80_000n), parentFee: 150n, parentVsize: 150 }
-  const wish = { satsPerKvb: 10_000n, toIndex: 12, height: 500, feeMax: 100_000n }
-  const plan = must(planChild(regtest, account, waiting, wish))
-  expect(plan.fee + 150n).toBe(10n * BigInt(150 + plan.vsize))
-  expect(must(spender.check(regtest, account, plan, 'BTC', []))).toBeNull()
-  expect(plan.change).toEqual({ position: 0, index: 12 })
-  const paid = must(planChild(regtest, account, { ...waiting, parentFee: 9_000n }, wish))
-  expect(paid.fee).toBe(BigInt(paid.vsize))
-  expect(planChild(regtest, account, { ...waiting, coin: coin(4, 2_000n) }, wish)).toMatchObject({
-    error: { reason: 'insufficient_funds', missing: plan.fee + 294n - 2_000n },
+describe('calling back', () => {
+  const outputs = [pay(50_000n), pay(9_000n)]
+
+  test('spends the same and pays nobody, by the rules of a bump', () => {
+    const before = coinPlan(spender.plan(regtest, account, request(outputs, [coin(1, 100_000n), coin(2, 900n)])))
+    const empty = coinPlan(spender.callBack(regtest, account, before, request(outputs, [])))
+    expect(empty).toMatchObject({
+      inputs: before.inputs,
+      change: { position: 0, index: before.change?.index },
+      outputs: { length: 1 },
+    })
+    expect(empty.fee).toBeGreaterThan(before.fee)
+    expect(must(spender.check(regtest, account, empty, 'BTC', []))).toBeNull()
+    expect(spender.check(regtest, account, empty, 'BTC', outputs)).toMatchObject({ error: { reason: 'bad_plan' } })
+    // Hurried, it stays what it is.
+    const faster = coinPlan(spender.callBack(regtest, account, empty, request(outputs, [], { satsPerKvb: 50_000n })))
+    expect(faster).toMatchObject({
+      inputs: before.inputs,
+      change: empty.change,
+      outputs: { length: 1 },
+      fee: 50n * BigInt(empty.vsize),
+    })
+    const dear = request(outputs, [], { satsPerKvb: 50_000n, feeMax: 1_000n })
+    expect(spender.callBack(regtest, account, before, dear)).toMatchObject({ error: { reason: 'fee_over_limit' } })
   })
-  expect(planChild(regtest, account, waiting, { ...wish, feeMax: 100n })).toMatchObject({ error: { reason: 'fee_over_limit' } })
+
+  test('of what had no change goes to a fresh address', () => {
+    const before = coinPlan(spender.plan(regtest, account, request([pay(50_000n)], [coin(1, 50_300n)])))
+    expect(before.change).toBeNull()
+    expect(coinPlan(spender.callBack(regtest, account, before, request([pay(50_000n)], []))).change).toEqual({
+      position: 0,
+      index: CHANGE_INDEX,
+    })
+  })
+})
+
+test('coins that are to be spent whatever else are, with as few beside them as will do', () => {
+  const coins = [coin(1, 5_000n), coin(2, 90_000n), coin(3, 40_000n)]
+  const required = [coins[0] as OwnCoin]
+  const wish = request([pay(50_000n)], coins)
+  const planned = coinPlan(spender.plan(regtest, account, { ...wish, funds: { ...wish.funds, required } as typeof wish.funds }))
+  expect(planned.inputs).toEqual([coins[0], coins[1]])
+  expect(must(spender.check(regtest, account, planned, 'BTC', wish.outputs))).toBeNull()
+  const poor = request([pay(500_000n)], coins)
+  expect(spender.plan(regtest, account, { ...poor, funds: { ...poor.funds, required } as typeof poor.funds })).toMatchObject({
+    error: { reason: 'insufficient_funds' },
+  })
 })
 
 /** Any coins, outputs and rate; addresses are few, for deriving them takes time. */

@@ -1,10 +1,10 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { bitcoinSigner } from '../../../src/gateways/bitcoin/sign.ts'
 import { bitcoinSpender as spender } from '../../../src/gateways/bitcoin/spend.ts'
 import type { CoinPlan, LookQuestion, OwnCoin } from '../../../src/gateways/spend.ts'
 import { fromHex } from '../../../src/lib/bytes.ts'
 import type { ChainConfig } from '../../../src/money/chain.ts'
-import type { SyntheticTransaction } from './blocks.ts'
+import { type SyntheticTransaction, synthetic } from './blocks.ts'
 import { type Answer, FakeChain, senderOf } from './fake-node.ts'
 import { accountOf, coin, coinPlan, must, regtest, request, SEED, stranger } from './spending.ts'
 
@@ -78,7 +78,7 @@ test('with every output spent again, it is found by reading blocks, some in each
   }
   const node = chainWith(...Array.from({ length: 30 }, () => []), [ours], [], [respent])
   const first = await lookAt(node)
-  expect(first).toEqual({ status: 'conflict', byTxid: null, final: false, searchedHeight: 520 })
+  expect(first).toEqual({ status: 'conflict', byTxid: null, final: false, open: true, searchedHeight: 520 })
   expect(node.reads).toBe(20)
   expect(await lookAt(node, { searchedHeight: 520 })).toMatchObject({
     status: 'included',
@@ -105,16 +105,38 @@ test('of several that wait, the newest is told', async () => {
 test('another that waits in its place is a conflict that may pass', async () => {
   const node = chainWith([])
   node.mempool = [elsewhere(one)]
-  expect(await lookAt(node)).toEqual({ status: 'conflict', byTxid: null, final: false, searchedHeight: 501 })
+  expect(await lookAt(node)).toEqual({ status: 'conflict', byTxid: null, final: false, byAll: true, searchedHeight: 501 })
 })
 
 test('another that is mined in its place is a conflict, final as deep as a payment must be; looked at again, still found', async () => {
   const thief = elsewhere(one)
   const node = chainWith([], [thief], [])
   const first = await lookAt(node)
-  expect(first).toEqual({ status: 'conflict', byTxid: thief.id, final: false, searchedHeight: 501 })
+  expect(first).toEqual({ status: 'conflict', byTxid: thief.id, final: false, byAll: true, searchedHeight: 501, pays: false })
   node.mine()
   expect(await lookAt(node, { searchedHeight: 501 })).toEqual({ ...first, final: true })
+})
+
+test('whether what took its place pays the same, at another fee, is told', async () => {
+  const dearer = coinPlan(spender.plan(regtest, account, request(outputs, [one], { satsPerKvb: 20_000n })))
+  const less = coinPlan(spender.plan(regtest, account, request([{ address: stranger(1), units: 54_999n }], [one])))
+  for (const [other, pays] of [
+    [dearer, true],
+    [less, false],
+  ] as const) {
+    const mined = sign(other)
+    const node = chainWith([], [mined], [], [])
+    expect(await lookAt(node, { txids: [spender.txidOf(regtest, account, plan) ?? ''] })).toMatchObject({
+      status: 'conflict',
+      byTxid: mined.id,
+      final: true,
+      pays,
+    })
+  }
+})
+
+test('the id of what a merchant signs is known before', () => {
+  expect(spender.txidOf(regtest, account, plan)).toBe(ours.id)
 })
 
 test('a coin that a bump added and another spent says nothing final: the transaction before it may still be mined', async () => {
@@ -135,6 +157,7 @@ test('a transaction that a reorganisation put below what was searched is looked 
     status: 'conflict',
     byTxid: null,
     final: false,
+    byAll: true,
     searchedHeight: 504 - chain.reorgDepthMax,
   })
 })
@@ -174,5 +197,93 @@ test('a node that lags, with the transaction still waiting, does not hide the bl
     status: 'included',
     confirmations: 3,
     final: true,
+  })
+})
+
+describe('an acceleration', () => {
+  /** Somebody pays our address 4 out of what stood at a coin of theirs, which hangs on another that waits. */
+  const tx = (name: string, spends: readonly string[], units: bigint): SyntheticTransaction => {
+    const inputs = spends.map((outpoint) => {
+      const [txid = '', index] = outpoint.split(':')
+      return { txid: fromHex(txid), index: Number(index), finalScriptSig: new Uint8Array(), sequence: 5, witness: [] }
+    })
+    const script = fromHex(`0014${name.charCodeAt(0).toString(16).repeat(20)}`)
+    return synthetic(2, 0, inputs, [{ amount: units, script }])
+  }
+  const theirs = `${'aa'.repeat(32)}:0`
+  const grandparent = tx('g', [theirs], 70_000n)
+  const parent = tx('p', [`${grandparent.id}:0`], 60_000n)
+  const ancestors = [
+    { txid: grandparent.id, spends: [theirs] },
+    { txid: parent.id, spends: [`${grandparent.id}:0`] },
+  ]
+  const waiting = ancestors.map((one) => ({ ...one, fee: 200n, vsize: 200 }))
+  const funds = { kind: 'coins', coins: [], changeIndex: 9, height: 500 } as const
+  const coins = [{ txid: parent.id, vout: 0, units: 60_000n, index: 4 }]
+  const child = coinPlan(
+    spender.plan(regtest, account, {
+      ...request([], []),
+      funds: { ...funds, parent: { txid: parent.id, coins, ancestors: waiting } },
+    }),
+  )
+  const signed = sign(child)
+  const look = (node: FakeChain) => lookAt(node, { txids: [signed.id], plan: child, ancestors })
+
+  function nodeWith(mempool: readonly SyntheticTransaction[], ...blocks: SyntheticTransaction[][]): FakeChain {
+    const node = new FakeChain([{ txid: 'aa'.repeat(32), vout: 0, units: 80_000n, index: 0 }])
+    for (const txs of blocks) node.mine(...txs)
+    node.mempool = [...mempool]
+    return node
+  }
+
+  test('is absent while its parent waits without it, and when what it hangs on waits nowhere: no block is read for that', async () => {
+    const node = nodeWith([grandparent, parent], [])
+    expect(await look(node)).toEqual({ status: 'absent', searchedHeight: 501 })
+    node.mempool = [grandparent, parent, signed]
+    expect(await look(node)).toEqual({ status: 'waiting', txid: signed.id })
+    for (const mempool of [[grandparent], []]) {
+      node.mempool = mempool
+      expect(await look(node)).toEqual({ status: 'absent', searchedHeight: 501, orphan: true })
+    }
+    expect(node.reads).toBe(0)
+  })
+
+  test('is in conflict with what takes the place of any that it hangs on, and lost for good once that is final', async () => {
+    const rival = tx('r', [theirs], 65_000n)
+    const node = nodeWith([rival], [])
+    expect(await look(node)).toEqual({ status: 'conflict', byTxid: null, final: false, byAll: true, searchedHeight: 501 })
+    node.mine(rival)
+    expect(await look(node)).toMatchObject({ status: 'conflict', byTxid: rival.id, final: false, searchedHeight: 501 })
+    node.mine()
+    node.mine()
+    expect(await look(node)).toMatchObject({ status: 'conflict', byTxid: rival.id, final: true })
+    // Of the parent alone, with what it hangs on in a block.
+    const other = tx('o', [`${grandparent.id}:0`], 65_000n)
+    const late = nodeWith([], [grandparent], [other], [], [])
+    expect(await look(late)).toMatchObject({ status: 'conflict', byTxid: other.id, final: true })
+  })
+
+  test('is found in its block, with its parents or after them', async () => {
+    const together = nodeWith([], [grandparent, parent, signed])
+    expect(await look(together)).toMatchObject({ status: 'included', txid: signed.id, fee: child.fee })
+    const after = nodeWith([], [grandparent], [parent])
+    expect(await look(after)).toMatchObject({ status: 'absent' })
+    after.mine(signed)
+    expect(await look(after)).toMatchObject({ status: 'included', txid: signed.id, height: 503 })
+  })
+
+  test('of several nodes one that still has the parent waiting keeps it from being lost', async () => {
+    const rival = tx('r', [theirs], 65_000n)
+    const ahead = nodeWith([], [rival], [], [])
+    const behind = nodeWith([grandparent, parent, signed], [])
+    const question = { txids: [signed.id], plan: child, payer: '', searchedHeight: 500, ancestors }
+    expect(must(await senderOf([ahead.answer, behind.answer], chain).look(question))).toMatchObject({
+      status: 'conflict',
+      final: false,
+    })
+    expect(must(await senderOf([ahead.answer, ahead.answer], chain).look(question))).toMatchObject({
+      status: 'conflict',
+      final: true,
+    })
   })
 })

@@ -43,7 +43,7 @@ export function ask(asset: string, outputs: readonly Output[], changes: Partial<
   return { asset, outputs, funds: { ...funds, ...changes }, fees, feeMax: ETHER }
 }
 
-export function planOf(request: SpendRequest, on = chain): AccountPlan {
+export function planOf(request: SpendRequest, on: ChainConfig = chain): AccountPlan {
   const plan = evmSpender.plan(on, account, request)
   if (!plan.ok) throw new Error(JSON.stringify(plan.error, (_key, value) => (typeof value === 'bigint' ? String(value) : value)))
   if (plan.value.kind !== 'account') throw new Error('a plan of coins')

@@ -91,6 +91,17 @@ describe('a block', () => {
     ])
   })
 
+  test('holds no payment where a wallet moves its own ether and says so, whatever else anybody writes beside theirs', async () => {
+    const marked = { input: '0x706179746f6d61743a6f776e' }
+    expect(await transfersOf({ ...honest, eth_getLogs: () => [], eth_getBlockByHash: () => block([transaction(marked)]) })).toEqual(
+      [],
+    )
+    const noted = { input: '0x706179746f6d6174' }
+    expect(
+      await transfersOf({ ...honest, eth_getLogs: () => [], eth_getBlockByHash: () => block([transaction(noted)]) }),
+    ).toMatchObject([{ index: 'native', units: 5n }])
+  })
+
   test('numbers all Transfer logs of a contract in a transaction, those that are no money too', async () => {
     const logs = [
       log(9, { transactionHash: TX_2 }),

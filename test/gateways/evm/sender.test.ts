@@ -68,6 +68,27 @@ describe('what a call would take', () => {
   })
 })
 
+describe('what a plan is made by', () => {
+  const node =
+    (nonce: number, balance: number): Answers =>
+    ({ method }) => {
+      if (method === 'eth_getBlockByNumber') return { hash: hash('a'), parentHash: hash('b'), number: '0x9', timestamp: '0x9' }
+      if (method === 'eth_feeHistory') return { baseFeePerGas: ['0x1'], gasUsedRatio: [], reward: [] }
+      if (method === 'eth_estimateGas') return '0x5208'
+      return `0x${(method === 'eth_getBalance' ? balance : nonce).toString(16)}`
+    }
+  const payer = { address: viemAccount(0).address, asset: 'ETH', outputs: [{ address: BOB, units: 1n }] }
+
+  test('is what enough nodes say: one that lags, or makes a number up, opens no gap and uses none twice', async () => {
+    const ask = (...nodes: Answers[]) => senderOver(...nodes).facts({ targetBlocks: 2, payer })
+    const honest = node(5, 900)
+    for (const other of [node(9, 10_000), node(2, 0), AWAY])
+      expect(await ask(other, honest, honest)).toMatchObject({ value: { payer: { nonce: 5, pendingNonce: 5, native: 900n } } })
+    expect(await ask(node(9, 10_000), honest)).toMatchObject({ value: { payer: { nonce: 5, native: 900n } } })
+    expect(await ask(AWAY, AWAY, honest)).toMatchObject({ ok: false })
+  })
+})
+
 describe('what is broadcast', () => {
   test.each([
     ['already known', 'taken'],
@@ -252,6 +273,14 @@ describe('what is looked for', () => {
     expect(await senderOver(nodeWith({})).look(question)).toEqual({ ok: true, value: { status: 'absent', searchedHeight: 100 } })
   })
 
+  test('waits behind a number that no transaction has, by the node that knows of most', async () => {
+    const behind = (count: number, changes = {}) => nodeWith({ count, pending: count, waiting: true, ...changes })
+    const look = (...nodes: Answers[]) => senderOver(...nodes).look(question)
+    expect(await look(behind(4), behind(6))).toEqual({ ok: true, value: { status: 'waiting', txid, behind: 6 } })
+    expect(await look(behind(4), nodeWith({ waiting: true }))).toEqual({ ok: true, value: { status: 'waiting', txid } })
+    expect(await look(behind(5, { waiting: false }))).toMatchObject({ value: { status: 'absent', behind: 5 } })
+  })
+
   test('has been replaced when its number is used; for good only when every node says so of a final block', async () => {
     const used = nodeWith({ count: 8 })
     const recently = nodeWith({ count: 8, finalCount: 7 })
@@ -259,6 +288,51 @@ describe('what is looked for', () => {
     expect(await senderOver(used, used).look(question)).toMatchObject(status(true))
     for (const other of [recently, nodeWith({ waiting: true }), nodeWith({}), AWAY]) {
       expect(await senderOver(used, other).look(question)).toMatchObject(status(false))
+    }
+  })
+
+  test('and was signed elsewhere is found by its number; that it is the same call is told', async () => {
+    const { to, value, data } = plan
+    const made = {
+      hash: hash('d'),
+      from: question.payer,
+      to,
+      value: `0x${value.toString(16)}`,
+      nonce: '0x7',
+      input: data,
+      gas: '0x5208',
+    }
+    const asked: number[] = []
+    const nodeOf =
+      (transaction: object, known = 0): Answers =>
+      (call) => {
+        const [first, second] = call.params
+        if (call.method === 'eth_getTransactionCount' && typeof second === 'string' && second.startsWith('0x')) {
+          asked.push(Number(second))
+          if (Number(second) < known) throw new Error('missing trie node')
+          return Number(second) >= 37 ? '0x8' : '0x7'
+        }
+        const whole = { ...block(37, 'b'), logsBloom: `0x${'0'.repeat(512)}`, transactions: [transaction] }
+        if (call.method === 'eth_getBlockByNumber' && Number(first) === 37) return whole
+        return nodeWith({ count: 8 })(call)
+      }
+    const unsigned = { ...question, txids: [] }
+    const conflict = { status: 'conflict', byTxid: hash('d'), searchedHeight: 0 }
+    expect(await senderOver(nodeOf(made)).look(unsigned)).toMatchObject({ value: { ...conflict, pays: true } })
+    expect(asked.length).toBeLessThan(14)
+    // Also where something was signed here, of which it has the number; that itself, without its receipt, is no conflict.
+    expect(await senderOver(nodeOf(made)).look(question)).toMatchObject({ value: { ...conflict, pays: true } })
+    const late = await senderOver(nodeOf({ ...made, hash: question.txids[0] })).look(question)
+    expect(late).toMatchObject({ error: { reason: 'node_refused' } })
+    // A node that knows the newest blocks alone.
+    expect(await senderOver(nodeOf(made, 34)).look(unsigned)).toMatchObject({ value: { ...conflict, pays: true } })
+    for (const other of [{ to: viemAccount(9).address }, { value: '0x9' }, { input: '0xaa' }])
+      expect(await senderOver(nodeOf({ ...made, ...other })).look(unsigned)).toMatchObject({ value: { ...conflict, pays: false } })
+    // Another of the block, or a node that has forgotten those blocks: nothing is known.
+    for (const node of [nodeOf({ ...made, nonce: '0x6' }), nodeOf(made, 50)]) {
+      const seen = await senderOver(node).look(unsigned)
+      expect(seen).toMatchObject({ value: { status: 'conflict', byTxid: null } })
+      expect(seen).not.toHaveProperty('value.pays')
     }
   })
 

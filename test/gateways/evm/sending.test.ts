@@ -210,8 +210,9 @@ describe('a number', () => {
     const instead = must(
       planNothing(chain, account, { index: TREASURY, nonce, native: ETHER, fees: request.fees, feeMax: 4n * fee, before: plan }),
     )
-    expect(await carryOut(instead)).toMatchObject({ status: 'included' })
-    expect(await look(plan, signed)).toMatchObject({ status: 'conflict', byTxid: null, final: false })
+    const { txid: byTxid } = evmSigner.sign(chain, seed, 'evm', instead)
+    expect(await carryOut(instead)).toMatchObject({ status: 'included', txid: byTxid })
+    expect(await look(plan, signed)).toMatchObject({ status: 'conflict', byTxid, final: false, pays: false })
     await anvil.miner.mine(2)
     expect(await look(plan, signed)).toMatchObject({ status: 'conflict', final: true })
   })
@@ -298,6 +299,18 @@ describe('several outputs in one transaction', () => {
       reverted: false,
     })
     expect(await anvil.native(treasury)).toBe(before + 1_000n)
+  })
+
+  test('are called back by one that has both their numbers, and pays none of them', async () => {
+    const outputs = many([4n, 5n])
+    const request = await requestFor('ETH', outputs)
+    const plan = await planned('ETH', outputs)
+    const empty = accountPlan(must(evmSpender.callBack(chain, account, plan, request)))
+    expect(evmSpender.check(chain, account, empty, 'ETH', [])).toEqual({ ok: true, value: null })
+    expect(await carryOut(empty)).toMatchObject({ status: 'included' })
+    const after = await requestFor('ETH', outputs)
+    expect(after.funds).toMatchObject({ nonce: plan.nonce + 2 })
+    expect(await Promise.all(outputs.map(({ address }) => anvil.native(address)))).toEqual([0n, 0n])
   })
 
   test('leave the payer free to pay nothing under a number', async () => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { encodeFunctionData, erc20Abi, type Hex, parseTransaction, serializeTransaction } from 'viem'
 import { describe, expect, test } from 'vitest'
+import { ownDelegate } from '../../../src/gateways/evm/delegate.ts'
 import { planNothing } from '../../../src/gateways/evm/pricing.ts'
 import { evmSigner } from '../../../src/gateways/evm/sign.ts'
 import { evmSpender } from '../../../src/gateways/evm/spend.ts'
@@ -305,6 +306,35 @@ describe('a payment of nothing', () => {
       value: { maxFeePerGas: 22_500_000_000n, maxPriorityFeePerGas: 1_125_000_000n },
     })
     expect(() => planNothing(chain, account, { ...wanted, nonce: 8, before })).toThrow(/same number/)
+  })
+
+  test('is what calls back, by its place alone', () => {
+    const payment = ask('USDC', [{ address: BOB, units: 5n }], { gas: 50_000n })
+    const before = planOf(payment)
+    const empty = evmSpender.callBack(chain, account, before, {
+      ...payment,
+      funds: { ...payment.funds, gas: null } as typeof payment.funds,
+    })
+    expect(empty).toMatchObject({ value: { nonce: before.nonce, index: before.index, value: 0n, data: '0x' } })
+    expect(evmSpender.txidOf(chain, account, before)).toBeNull()
+  })
+
+  test('may delegate the payer to its own delegate, as a payment to many does, and nobody else', () => {
+    const withFactory = { ...chain, delegateFactory: '0x4e59b44847b379578588920ca78fbf26c0b4956c' }
+    const own = { index: 3, nonce: 8, address: ownDelegate(withFactory, viemAccount(3).address.toLowerCase()) }
+    const before = { ...planOf(ask('USDC', [{ address: BOB, units: 5n }], { gas: 50_000n })), authorizations: [own] }
+    const plan = planNothing(withFactory, account, { ...wanted, before })
+    if (!plan.ok) throw new Error('no plan')
+    expect(plan.value.authorizations).toEqual([own])
+    const check = (changes: object) => evmSpender.check(withFactory, account, { ...plan.value, ...changes }, 'USDC', []).ok
+    expect(check({})).toBe(true)
+    for (const authorizations of [
+      [own, own],
+      [{ ...own, nonce: 9 }],
+      [{ ...own, index: 2 }],
+      [{ ...own, address: BOB.toLowerCase() }],
+    ])
+      expect(check({ authorizations })).toBe(false)
   })
 
   test('is refused without the gas for it', () => {

@@ -5,9 +5,9 @@ import { payerOf } from '../../../src/gateways/evm/address.ts'
 import { delegateOf } from '../../../src/gateways/evm/delegate.ts'
 import { evmSigner } from '../../../src/gateways/evm/sign.ts'
 import { evmSpender } from '../../../src/gateways/evm/spend.ts'
-import { planEmptying, planTopUp, SWEEP_MAX, worthSweeping } from '../../../src/gateways/evm/sweep.ts'
-import type { AccountPlan, Deposit, Output, SpendRequest } from '../../../src/gateways/spend.ts'
-import { account, ask, BOB, chain, ETHER, FACTORY, fees, GWEI, planOf, seed, viemAccount, withoutDelegates } from './money-out.ts'
+import { SWEEP_MAX } from '../../../src/gateways/evm/sweep.ts'
+import type { AccountPlan, Deposit, SpendRequest } from '../../../src/gateways/spend.ts'
+import { account, ask, BOB, chain, ETHER, FACTORY, fees, planOf, seed, viemAccount, withoutDelegates } from './money-out.ts'
 
 const TREASURY = 3
 const treasury = { index: TREASURY, nonce: 7, native: ETHER, gas: 500_000n }
@@ -193,89 +193,5 @@ describe('the making of a delegate', () => {
     expect(evmSpender.check(chain, account, plan, 'ETH', [])).toEqual({ ok: true, value: null })
     expect(evmSpender.check(chain, account, { ...plan, index: 4 }, 'ETH', []).ok).toBe(false)
     expect(evmSpender.check(chain, account, plan, 'ETH', [{ address: BOB, units: 1n }]).ok).toBe(false)
-  })
-})
-
-describe('what is worth a sweep', () => {
-  /** 2,500 USDC for one ether. */
-  const worth = { units: 2_500_000_000n, wei: ETHER }
-
-  test('has twenty times what it costs, richest first', () => {
-    // 60,000 gas at 1 gwei are 0.00006 ether, 0.15 USDC; twenty times that are 3 USDC. Delegated: 2 USDC.
-    const deposits = [
-      deposit(10, { units: 2_999_999n }),
-      deposit(11, { units: 3_000_000n }),
-      deposit(12, { units: 9_000_000n }),
-      deposit(13, { units: 2_000_000n, delegated: true }),
-      deposit(14, { units: 1_999_999n, delegated: true }),
-      deposit(15, { units: 0n }),
-    ]
-    expect(worthSweeping(deposits, worth, { maxFeePerGas: GWEI }).map(({ index }) => index)).toEqual([12, 11, 13])
-    expect(worthSweeping(deposits, worth, { maxFeePerGas: 100n * GWEI })).toEqual([])
-    expect(worthSweeping(deposits, worth, { maxFeePerGas: 0n })).toHaveLength(5)
-  })
-
-  test('is at most what one transaction takes', () => {
-    const many = Array.from({ length: 3 * SWEEP_MAX }, (_, at) => deposit(100 + at))
-    expect(worthSweeping(many, worth, { maxFeePerGas: 1n })).toHaveLength(SWEEP_MAX)
-  })
-})
-
-describe('without delegates', () => {
-  const cost = 60_000n * 20n * GWEI
-
-  test('an address is given the gas it lacks, and no more', () => {
-    const topUp = (native: bigint) =>
-      planTopUp(withoutDelegates, account, {
-        deposit: deposit(10, { native }),
-        gas: 50_000n,
-        treasury: { ...treasury, gas: 21_000n },
-        fees,
-        feeMax: ETHER,
-      })
-    expect(topUp(0n)).toMatchObject({ value: { index: TREASURY, to: payerOf(chain, account, 10), value: cost, payeeIndex: 10 } })
-    expect(topUp(1n)).toMatchObject({ value: { value: cost - 1n } })
-    expect(topUp(cost)).toBeNull()
-  })
-
-  test('an address then sends all it has to the treasury, which the check knows to be its own', () => {
-    const wanted = {
-      asset: 'USDC',
-      deposit: deposit(10, { native: cost }),
-      treasuryIndex: TREASURY,
-      gas: 50_000n,
-      fees,
-      feeMax: ETHER,
-    }
-    const plan = planEmptying(withoutDelegates, account, wanted)
-    if (!plan.ok) throw new Error(plan.error.reason)
-    expect(plan.value).toMatchObject({ index: 10, nonce: 0, fee: cost, payeeIndex: TREASURY })
-    const check = (changed: AccountPlan, outputs: readonly Output[]) =>
-      evmSpender.check(withoutDelegates, account, changed, 'USDC', outputs).ok
-    expect(check(plan.value, [{ address, units: 5_000_000n }])).toBe(true)
-    expect(check(plan.value, [])).toBe(true)
-    expect(check(plan.value, [{ address: BOB, units: 5_000_000n }])).toBe(false)
-    const { payeeIndex: _, ...elsewhere } = plan.value
-    expect(check(elsewhere, [])).toBe(false)
-    for (const payeeIndex of [4, -1]) expect(check({ ...elsewhere, payeeIndex }, [])).toBe(false)
-    expect(planEmptying(withoutDelegates, account, { ...wanted, deposit: deposit(10, { native: cost - 1n }) })).toMatchObject({
-      error: { reason: 'insufficient_funds', asset: 'ETH', missing: 1n },
-    })
-  })
-
-  test('of the native asset it sends all but the gas', () => {
-    const wanted = {
-      asset: 'ETH',
-      deposit: deposit(10, { native: ETHER, units: ETHER }),
-      treasuryIndex: TREASURY,
-      gas: 21_000n,
-      fees,
-      feeMax: ETHER,
-    }
-    const plan = planEmptying(withoutDelegates, account, wanted)
-    expect(plan).toMatchObject({ value: { to: address, value: ETHER - 21_000n * 20n * GWEI, gasLimit: 21_000n } })
-    expect(planEmptying(withoutDelegates, account, { ...wanted, deposit: deposit(10, { native: 5n }) })).toMatchObject({
-      error: { reason: 'insufficient_funds' },
-    })
   })
 })

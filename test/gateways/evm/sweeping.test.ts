@@ -3,12 +3,12 @@ import { type Abi, encodeFunctionData, type Hex } from 'viem'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { compileContract } from '../../../scripts/stack/evm/compile.ts'
 import { payerOf } from '../../../src/gateways/evm/address.ts'
+import { OWN_MARK } from '../../../src/gateways/evm/calls.ts'
 import { delegateOf } from '../../../src/gateways/evm/delegate.ts'
 import { createEvmSender } from '../../../src/gateways/evm/sender.ts'
 import { evmSigner } from '../../../src/gateways/evm/sign.ts'
 import { evmSpender } from '../../../src/gateways/evm/spend.ts'
-import { planEmptying, planTopUp, worthSweeping } from '../../../src/gateways/evm/sweep.ts'
-import type { AccountPlan, Deposit, Output, Sender } from '../../../src/gateways/spend.ts'
+import type { AccountPlan, Deposit, Output, OwnPayment, PlanRefusal, Sender } from '../../../src/gateways/spend.ts'
 import { toHex } from '../../../src/lib/bytes.ts'
 import type { Result } from '../../../src/lib/result.ts'
 import { type Anvil, type Receipt, startAnvil } from './anvil.ts'
@@ -179,33 +179,54 @@ test('an address that has delegated is paid by plain transfers with more than th
   expect(await anvil.native(to)).toBe(15n)
 })
 
-test('without delegates: the treasury gives each address its gas, and each sends its tokens', async () => {
+test('without delegates: the treasury gives each address its gas, and each sends its tokens; hardly any gas stays there', async () => {
   const { delegateFactory: _, ...plain } = chain
-  const indices = fresh(3)
-  await deposit('USDC', indices, UNITS)
-  const addresses = indices.map((index) => payerOf(chain, account, index))
-  const outputs: Output[] = [{ address: treasury, units: UNITS }]
-  const facts = must(await sender.facts({ targetBlocks: 6, payer: { address: addresses[0] ?? '', asset: 'USDC', outputs } }))
-  const gas = facts.payer?.gas ?? 0n
-  const { fees, deposits } = await factsOf('USDC', indices)
-  let gasUsed = 0n
-  for (const one of deposits) {
-    const payer = { index: TREASURY, nonce: await nonceOf(treasury), native: ETHER, gas: 21_000n }
-    const plan = planTopUp(plain, account, { deposit: one, gas, treasury: payer, fees, feeMax: ETHER })
-    if (plan === null) throw new Error('it has gas')
-    expect(evmSpender.check(plain, account, must(plan), 'ETH', [])).toEqual({ ok: true, value: null })
-    gasUsed += BigInt((await carryOut(must(plan))).gasUsed)
-  }
-  for (const one of (await factsOf('USDC', indices)).deposits) {
-    const plan = must(
-      planEmptying(plain, account, { asset: 'USDC', deposit: one, treasuryIndex: TREASURY, gas, fees, feeMax: ETHER }),
+  const outside = createEvmSender(plain, [{ url: anvil.node.rpcUrl }], fetch)
+  // Nobody has delegated here, the treasury neither.
+  const [vault, ...indices] = fresh(4) as [number, ...number[]]
+  await anvil.miner.sendNative({ to: payerOf(plain, account, vault), units: ETHER })
+  await deposit('USDC', [vault, ...indices], UNITS)
+  /** As the wallet object asks and plans. */
+  const planOwn = async (code: string, index: number, own: OwnPayment) => {
+    const outputs: Output[] = [{ address: payerOf(plain, account, own.index), units: own.units ?? 1n }]
+    const facts = must(
+      await outside.facts({
+        targetBlocks: 6,
+        payer: { address: payerOf(plain, account, index), asset: code, outputs, isOwn: true },
+      }),
     )
-    const receipt = await carryOut(plan)
+    if (facts.payer === null) throw new Error('nothing of the payer')
+    const funds = { kind: 'account' as const, index, ...facts.payer, own }
+    const plan = evmSpender.plan(plain, account, { asset: code, outputs: [], funds, fees: facts.fees, feeMax: ETHER })
+    if (plan.ok) expect(evmSpender.check(plain, account, plan.value, code, [])).toEqual({ ok: true, value: null })
+    return plan as Result<AccountPlan, PlanRefusal>
+  }
+  let gasUsed = 0n
+  for (const index of indices) {
+    const lacking = await planOwn('USDC', index, { index: vault, units: null })
+    if (lacking.ok || lacking.error.reason !== 'insufficient_funds') throw new Error('it has gas')
+    const topUp = must(await planOwn('ETH', vault, { index, units: lacking.error.missing }))
+    gasUsed += BigInt((await carryOut(topUp)).gasUsed)
+    const receipt = await carryOut(must(await planOwn('USDC', index, { index: vault, units: null })))
     expect(receipt.status).toBe('0x1')
     gasUsed += BigInt(receipt.gasUsed)
-    expect(await anvil.tokens(USDC, payerOf(chain, account, one.index))).toBe(0n)
+    const address = payerOf(chain, account, index)
+    expect(await anvil.tokens(USDC, address)).toBe(0n)
+    expect(await anvil.native(address)).toBeLessThan(topUp.value / 2n)
   }
   figures.push(`USDC, gas top-up and transfer, two transactions for each address: ${gasUsed / 3n} for each`)
+
+  // Of the chain's own asset it takes one.
+  const [rich] = fresh(1) as [number]
+  await anvil.miner.sendNative({ to: payerOf(chain, account, rich), units: ETHER })
+  await anvil.miner.mine(1)
+  const before = await anvil.native(payerOf(plain, account, vault))
+  const plan = must(await planOwn('ETH', rich, { index: vault, units: null }))
+  await carryOut(plan)
+  expect((await anvil.native(payerOf(plain, account, vault))) - before).toBe(plan.value)
+  // No follower takes it for a payment.
+  expect(BigInt(plan.data)).toBe(BigInt(OWN_MARK))
+  expect(plan.value).toBeGreaterThanOrEqual(ETHER - plan.fee)
 })
 
 describe('whatever a stranger calls', () => {
@@ -332,7 +353,6 @@ async function factsOf(code: string, indices: readonly number[]) {
 /** As a sweeper does it: asks, chooses, plans, and the signer checks. */
 async function planned(code: string, indices: readonly number[]): Promise<AccountPlan> {
   const { fees, ...held } = await factsOf(code, indices)
-  if (indices.length > 1) expect(worthSweeping(held.deposits, { units: 1n, wei: ETHER }, fees)).toHaveLength(indices.length)
   const funds = { kind: 'account' as const, index: TREASURY, ...held }
   const plan = must(evmSpender.plan(chain, account, { asset: code, outputs: [], funds, fees, feeMax: ETHER }))
   expect(evmSpender.check(chain, account, plan, code, [])).toEqual({ ok: true, value: null })
@@ -353,10 +373,6 @@ async function carryOut(plan: AccountPlan): Promise<Receipt> {
   const receipt = await anvil.receipt(txid)
   expect(BigInt(receipt.gasUsed)).toBeLessThanOrEqual(plan.gasLimit)
   return receipt
-}
-
-async function nonceOf(address: string): Promise<number> {
-  return Number(await anvil.rpc<Hex>('eth_getTransactionCount', address, 'latest'))
 }
 
 /** Accounts that the delegate's log names. */

@@ -47,6 +47,7 @@ export async function startLitecoind(program: string, folder: string): Promise<L
     'dnsseed=0',
     'printtoconsole=0',
     'fallbackfee=0.0001',
+    'mintxfee=0.00001',
     'keypool=5',
     'mempoolreplacement=1',
   ]

@@ -19,6 +19,10 @@ export class AccountChain {
   isDown = false
   /** These are mined and move nothing. */
   readonly reverting = new Set<string>()
+  /** These are never mined. */
+  readonly stuck = new Set<string>()
+  /** What a node tells of who used the newest number by hand. */
+  taker: { readonly byTxid: string; readonly pays: boolean; readonly byAll?: boolean } | null = null
   readonly sent: Sent[] = []
   readonly #made: ReadonlyMap<string, { txid: string; plan: AccountPlan }>
 
@@ -32,7 +36,7 @@ export class AccountChain {
     for (let n = 0; n < blocks; n++) {
       this.height++
       for (const tx of this.sent.toSorted((one, other) => one.plan.nonce - other.plan.nonce)) {
-        if (tx.height !== null || tx.plan.nonce !== this.nonce) continue
+        if (tx.height !== null || tx.plan.nonce !== this.nonce || this.stuck.has(tx.txid)) continue
         tx.height = this.height
         this.nonce += 1 + (tx.plan.authorizations?.filter(({ index }) => index === tx.plan.index).length ?? 0)
         this.native -= tx.plan.value + tx.plan.fee / 2n
@@ -47,11 +51,18 @@ export class AccountChain {
     this.nonce++
   }
 
+  /** The first number that no transaction has. */
+  get pendingNonce(): number {
+    const waiting = new Set(this.sent.flatMap(({ plan, height }) => (height === null ? [plan.nonce] : [])))
+    let nonce = this.nonce
+    while (waiting.has(nonce)) nonce++
+    return nonce
+  }
+
   readonly sender: Sender = {
     facts: async ({ payer }) => {
       if (this.isDown) return DOWN
-      const waiting = this.sent.filter(({ height }) => height === null).length
-      const own = { nonce: this.nonce, pendingNonce: this.nonce + waiting, units: this.units, native: this.native, gas: this.gas }
+      const own = { nonce: this.nonce, pendingNonce: this.pendingNonce, units: this.units, native: this.native, gas: this.gas }
       const fees = { kind: 'account', maxFeePerGas: this.gwei * 10n ** 9n, maxPriorityFeePerGas: 10n ** 9n } as const
       const deposits = payer?.deposits?.map(() => ({ units: 5n, native: 0n, nonce: 0, delegated: false }))
       const units = payer?.asset === 'ETH' ? this.native : this.units
@@ -76,12 +87,14 @@ export class AccountChain {
       const found = this.sent.find(({ txid }) => txids.includes(txid))
       if (found) return ok(this.#sighting(found))
       if (this.nonce <= plan.nonce) return ok({ status: 'absent', searchedHeight: Math.max(searchedHeight, this.height) })
-      return ok({ status: 'conflict', byTxid: null, final: this.height - searchedHeight > 5, searchedHeight })
+      const final = this.height - searchedHeight > 5
+      return ok({ status: 'conflict', byTxid: null, final, searchedHeight, byAll: true, ...(txids.length === 0 && this.taker) })
     },
   }
 
   #sighting({ txid, plan, height }: Sent): Sighting {
-    if (height === null) return { status: 'waiting', txid }
+    const behind = this.pendingNonce < plan.nonce ? { behind: this.pendingNonce } : {}
+    if (height === null) return { status: 'waiting', txid, ...behind }
     const confirmations = this.height - height + 1
     const place = { txid, height, blockHash: `hash ${height}`, confirmations }
     return { status: 'included', ...place, final: confirmations >= 3, reverted: this.reverting.has(txid), fee: plan.fee / 2n }

@@ -2,9 +2,10 @@ import { expect, test } from 'vitest'
 import type { SpendPlan } from '../../../src/gateways/spend.ts'
 import type { Approval, SignRefusal } from '../../../src/signer/rpc.ts'
 import { approvalsGiven } from '../../../src/wallet/transfers/approvals.ts'
-import { approved, begun, takeSignRefusal } from '../../../src/wallet/transfers/decide.ts'
+import { begun, takeSignRefusal } from '../../../src/wallet/transfers/decide.ts'
 import type { TransferRecord } from '../../../src/wallet/transfers/record.ts'
 import type { GivenApproval } from '../../../src/wallet/transfers/types.ts'
+import { approved } from '../../../src/wallet/transfers/wishes.ts'
 import { TRANSFER_AT_MS, transferOf } from './transfer-of.ts'
 
 const NOW = TRANSFER_AT_MS

@@ -1,7 +1,7 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 import { RawTx } from '@scure/btc-signer'
 import type { AddressBalance, UnspentOutput } from '../../../src/gateways/gateway.ts'
-import type { Sender, Sighting } from '../../../src/gateways/spend.ts'
+import type { ParentFacts, Sender, Sighting } from '../../../src/gateways/spend.ts'
 import { fromHex, toHex } from '../../../src/lib/bytes.ts'
 import { err, ok } from '../../../src/lib/result.ts'
 
@@ -9,6 +9,10 @@ interface Seen {
   readonly txid: string
   readonly spends: readonly string[]
   readonly outputs: readonly { key: string; units: bigint }[]
+  /** Virtual bytes. */
+  readonly vsize: number
+  /** Else 2. */
+  readonly version?: number
   fee: bigint
   height: number | null
 }
@@ -26,6 +30,22 @@ export class CoinChain {
   fund(watchKey: Uint8Array, units: bigint, { coinbase = false, depth = 10 } = {}): void {
     const txid = toHex(sha256(new TextEncoder().encode(`coin ${this.#coins.size} ${toHex(watchKey)}`)))
     this.#coins.set(`${txid}:0`, { key: toHex(watchKey), units, height: this.height - depth, coinbase })
+  }
+
+  /** Somebody's payment waits, out of a coin of theirs; answers its id. Of nobody's when there is no key. */
+  receive(watchKey: Uint8Array | null, units: bigint, { fee = 150n, vsize = 150, version = 2 } = {}): string {
+    const name = `payment ${this.seen.length} ${units}`
+    const txid = toHex(sha256(new TextEncoder().encode(name)))
+    const theirs = `${toHex(sha256(new TextEncoder().encode(`coin of ${name}`)))}:0`
+    this.#coins.set(theirs, { key: '', units: units + fee, height: 0, coinbase: false })
+    const outputs = [{ key: '00', units: 1n }, ...(watchKey ? [{ key: toHex(watchKey), units }] : [])]
+    this.seen.push({ txid, spends: [theirs], outputs, vsize, version, fee, height: null })
+    return txid
+  }
+
+  /** What a transaction spends. */
+  spentBy(txid: string): readonly string[] {
+    return this.seen.find((tx) => tx.txid === txid)?.spends ?? []
   }
 
   /** All that waits is in the next block. */
@@ -46,10 +66,16 @@ export class CoinChain {
     for (const tx of [...this.seen]) if (tx.height === null) this.seen.splice(this.seen.indexOf(tx), 1)
   }
 
-  /** Somebody else's transaction that spends these. */
-  steal(spends: readonly string[]): void {
-    for (const tx of [...this.seen]) if (tx.spends.some((coin) => spends.includes(coin))) this.seen.splice(this.seen.indexOf(tx), 1)
-    this.seen.push({ txid: 'f'.repeat(64), spends, outputs: [], fee: 0n, height: this.height })
+  /** Somebody else's transaction that spends these; null: it waits for a block. */
+  steal(spends: readonly string[], height: number | null = this.height): void {
+    const gone = new Set(spends)
+    for (const tx of [...this.seen]) {
+      if (!tx.spends.some((coin) => gone.has(coin))) continue
+      this.seen.splice(this.seen.indexOf(tx), 1)
+      // What spends of it is gone with it.
+      for (const vout of tx.outputs.keys()) gone.add(`${tx.txid}:${vout}`)
+    }
+    this.seen.push({ txid: 'f'.repeat(64), spends, outputs: [], vsize: 100, fee: 0n, height })
   }
 
   /** What an address has, as a reading tells it. */
@@ -59,7 +85,8 @@ export class CoinChain {
     for (const [outpoint, { key, units, height, coinbase }] of this.#all()) {
       const [txid = '', vout] = outpoint.split(':')
       if (key !== toHex(watchKey) || spent.has(outpoint)) continue
-      coins.push({ txid, vout: Number(vout), units, height, coinbase, leaving: null })
+      const leaving = this.seen.some((tx) => tx.height === null && tx.spends.includes(outpoint))
+      coins.push({ txid, vout: Number(vout), units, height, coinbase, leaving })
     }
     const confirmed = coins.reduce((sum, { units }) => sum + units, 0n)
     return coins.length === 0 ? null : { assetCode: 'BTC', confirmed, leaving: 0n, coins }
@@ -72,9 +99,10 @@ export class CoinChain {
   }
 
   readonly sender: Sender = {
-    facts: async () => {
+    facts: async ({ parent }) => {
       if (this.isDown) return DOWN
-      return ok({ fees: { kind: 'coins', satsPerKvb: this.satsPerKvb }, height: this.height, payer: null })
+      const facts = { fees: { kind: 'coins', satsPerKvb: this.satsPerKvb }, height: this.height, payer: null } as const
+      return ok(parent ? { ...facts, parent: this.#parent(parent.txid) } : facts)
     },
     broadcast: async (raw) => {
       if (this.isDown) return DOWN
@@ -82,22 +110,27 @@ export class CoinChain {
       if (this.seen.some(({ txid }) => txid === tx.txid)) return ok({ answer: 'taken' })
       const rivals = this.seen.filter(({ spends }) => spends.some((coin) => tx.spends.includes(coin)))
       const isDear = rivals.every(({ height, fee }) => height === null && fee < tx.fee)
-      const coins = this.#all()
+      const coins = this.#all(true)
       if (!isDear || tx.spends.some((coin) => !coins.has(coin)))
         return ok({ answer: 'refused', why: 'spent', detail: 'bad-txns-inputs-missingorspent' })
       for (const rival of rivals) this.seen.splice(this.seen.indexOf(rival), 1)
       this.seen.push(tx)
       return ok({ answer: 'taken' })
     },
-    look: async ({ txids, plan }) => {
+    look: async ({ txids, plan, ancestors = [] }) => {
       if (this.isDown || plan.kind !== 'coins') return DOWN
       const found = this.seen.find(({ txid }) => txids.includes(txid))
       if (found) return ok(this.#sighting(found))
-      const spends = plan.inputs.map(({ txid, vout }) => `${txid}:${vout}`)
-      const rival = this.seen.find((tx) => tx.spends.some((coin) => spends.includes(coin)))
-      if (!rival) return ok({ status: 'absent', searchedHeight: this.height })
+      const spends = [...plan.inputs.map(({ txid, vout }) => `${txid}:${vout}`), ...ancestors.flatMap((one) => one.spends)]
+      const isOurs = ({ txid }: Seen) => ancestors.some((one) => one.txid === txid)
+      const rival = this.seen.find((tx) => !isOurs(tx) && tx.spends.some((coin) => spends.includes(coin)))
+      const coins = this.#all(true)
+      const orphan = plan.inputs.some(({ txid, vout }) => !coins.has(`${txid}:${vout}`))
+      if (!rival) return ok({ status: 'absent', searchedHeight: this.height, ...(orphan && { orphan }) })
       const final = rival.height !== null && this.height - rival.height >= 1
-      return ok({ status: 'conflict', byTxid: rival.txid, final, searchedHeight: this.height })
+      // Nobody here pays the same in another way.
+      const told = { byAll: true, ...(rival.height !== null && { pays: false }) }
+      return ok({ status: 'conflict', byTxid: rival.txid, final, searchedHeight: this.height, ...told })
     },
   }
 
@@ -120,20 +153,35 @@ export class CoinChain {
     const { inputs, outputs, ...rest } = RawTx.decode(fromHex(raw))
     const stripped = RawTx.encode({ ...rest, inputs, outputs, segwitFlag: false, witnesses: undefined })
     const txid = toHex(sha256(sha256(stripped)).reverse())
-    const coins = this.#all()
+    const coins = this.#all(true)
     const spends = inputs.map((input) => `${toHex(input.txid)}:${input.index}`)
     const paid = outputs.map(({ script, amount }) => ({ key: toHex(script), units: amount }))
     const sum = (units: readonly bigint[]) => units.reduce((all, one) => all + one, 0n)
     const fee = sum(spends.map((coin) => coins.get(coin)?.units ?? 0n)) - sum(paid.map(({ units }) => units))
-    return { txid, spends, outputs: paid, fee, height: null }
+    return { txid, spends, outputs: paid, vsize: Math.ceil(raw.length / 2), fee, height: null }
   }
 
-  /** Also those that its own transactions in blocks made. */
-  #all() {
+  /** Of no waiting ancestors: these payments spend what is in blocks. */
+  #parent(txid: string): ParentFacts {
+    const tx = this.seen.find((one) => one.txid === txid)
+    if (!tx) return { status: 'unknown' }
+    if (tx.height !== null) return { status: 'in_block' }
+    const isSpent = (vout: number) => this.seen.some(({ spends }) => spends.includes(`${txid}:${vout}`))
+    const outputs = tx.outputs.map(({ key, units }, vout) => ({ vout, units, script: key, spent: isSpent(vout) }))
+    return {
+      status: 'waiting',
+      version: tx.version ?? 2,
+      outputs,
+      ancestors: [{ txid, spends: tx.spends, fee: tx.fee, vsize: tx.vsize }],
+    }
+  }
+
+  /** Also those that transactions in blocks made, or any. */
+  #all(withWaiting = false) {
     const all = new Map(this.#coins)
     for (const { txid, outputs, height } of this.seen) {
       for (const [vout, { key, units }] of outputs.entries())
-        if (height !== null) all.set(`${txid}:${vout}`, { key, units, height, coinbase: false })
+        if (height !== null || withWaiting) all.set(`${txid}:${vout}`, { key, units, height: height ?? 0, coinbase: false })
     }
     return all
   }

@@ -41,6 +41,12 @@ test('of a sweep, which pays nobody, nobody hears', () => {
   expect([typeOf(null, made), typeOf(made, { ...made, version: 2, status: 'confirmed' })]).toEqual([null, null])
 })
 
+test('of one that a merchant asked for, to hurry what waits, they hear each step: their own wallet has to sign it', () => {
+  const made = transferOf({ kind: 'sweep', outputs: [], parentTxid: 'ab'.repeat(32) })
+  const signing = { ...made, version: 2, status: 'signing' } as const
+  expect([typeOf(null, made), typeOf(made, signing)]).toEqual(['transfer.created', 'transfer.needs_signature'])
+})
+
 test('an event is named by transfer and version and shows the transfer as it was', () => {
   const made = transferOf({ version: 7, storeId: 'st_9' })
   const event = webhookOfTransfer(null, made, registry)

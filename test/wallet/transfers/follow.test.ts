@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import type { AccountPlan, CoinPlan, Sighting, SpendPlan } from '../../../src/gateways/spend.ts'
+import type { Custody } from '../../../src/ledger/types.ts'
 import * as decide from '../../../src/wallet/transfers/decide.ts'
 import * as follow from '../../../src/wallet/transfers/follow.ts'
 import type { TransferRecord } from '../../../src/wallet/transfers/record.ts'
 import { nextOf } from '../../../src/wallet/transfers/step.ts'
+import * as wishes from '../../../src/wallet/transfers/wishes.ts'
 
 const NOW = 1_000_000
 const OUTPUTS = [{ address: 'a', units: 100n }]
@@ -34,13 +36,17 @@ const heldAll = (record: TransferRecord): TransferRecord => ({
 
 /** A payout for which these plans were signed, one after another, as `tx0`, `tx1`, … */
 function signed(...plans: readonly SpendPlan[]): TransferRecord {
+  return signedBy('platform', ...plans)
+}
+
+function signedBy(custody: Custody, ...plans: readonly SpendPlan[]): TransferRecord {
   const request = {
     id: 'tr_1',
     kind: 'payout',
     merchantId: 'mer_1',
     shard: 0,
     storeId: 'st_1',
-    custody: 'platform',
+    custody,
     chainId: 'chain',
     asset: 'COIN',
     outputs: OUTPUTS,
@@ -103,4 +109,68 @@ test('of coins the fee is what the plan says, whatever a node makes of the coins
     ['in_transit', 'wallet:wal_1', 100n],
     ['in_transit', 'wallet:wal_1', 9n],
   ])
+})
+
+const conflict = (told: Partial<Extract<Sighting, { status: 'conflict' }>> = {}): Sighting => {
+  return { status: 'conflict', byTxid: null, final: false, searchedHeight: 20, ...told }
+}
+const look = (record: TransferRecord, sighting: Sighting) => follow.takeSighting(record, sighting, 'COIN', NOW)
+
+describe('a person’s word that what is unknown is ended', () => {
+  const word = { by: 'Ada', reason: 'why' }
+  const ending = () => {
+    const settled = wishes.settled(look(signed(coinPlan(1, 5n)), conflict()), word, NOW)
+    if (!settled.ok) throw new Error(settled.error.reason)
+    return settled.value
+  }
+
+  test('waits while a node does not answer, or has blocks to search in which the payment itself may be', () => {
+    const record = look(ending(), conflict({ open: true }))
+    expect(record).toMatchObject({ settling: word, searchedHeight: 20 })
+    expect(record.transfer).toMatchObject({ status: 'unknown', reason: 'being ended by Ada: looking for it once more' })
+    expect(look(record, conflict({ byAll: true })).transfer).toMatchObject({ status: 'failed', reason: 'ended by Ada: why' })
+  })
+
+  test('leaves what is made instead of it to exclude its payment, whose bytes exist', () => {
+    expect(look(ending(), conflict({ byAll: true })).givenUp).toEqual([coinPlan(1, 5n)])
+    expect(look(signed(coinPlan(1, 5n)), conflict({ byAll: true, final: true })).givenUp).toBeUndefined()
+  })
+
+  test.each<[string, Sighting]>([
+    ['one node says otherwise', conflict()],
+    ['it is paid in another way', conflict({ byAll: true, pays: true })],
+    ['it is there', { status: 'waiting', txid: 'tx0' }],
+    ['what it spends is there', { status: 'absent', searchedHeight: 20 }],
+  ])('is void when %s', (_what, sighting) => {
+    const record = look(ending(), sighting)
+    expect(record.settling ?? null).toBe(null)
+    expect(['unknown', 'broadcast']).toContain(record.transfer.status)
+  })
+
+  test('is not needed, and not named, where the chain has decided', () => {
+    const record = look(ending(), conflict({ byAll: true, final: true, byTxid: 'thief' }))
+    expect(record.settling ?? null).toBe(null)
+    expect(record.transfer).toMatchObject({ status: 'failed', reason: 'something else has spent what it spends: thief' })
+  })
+})
+
+describe('what a merchant has signed here and sent again at another fee by themselves', () => {
+  const inPlace = conflict({ byAll: true, byTxid: 'dearer', pays: true, final: true })
+
+  test('is the transfer’s payment, and is followed as that', () => {
+    const found = look(signedBy('self', coinPlan(1, 5n)), inPlace)
+    expect(found.transfer).toMatchObject({ status: 'broadcast', signed: [{ txid: 'tx0' }, { txid: 'dearer', raw: '' }] })
+    expect(found.signedPlans).toHaveLength(2)
+    expect(next(found)).toMatchObject({ do: 'broadcast', txid: 'tx0' })
+    const included = { height: 3, blockHash: 'b3', confirmations: 6, final: true, reverted: false, fee: 9n }
+    const done = look(found, { status: 'included', txid: 'dearer', ...included })
+    expect(done.transfer).toMatchObject({ status: 'confirmed', fee: 9n })
+  })
+
+  test('is neither paid nor failed by the word of one node, nor where no more can be kept', () => {
+    const one = look(signedBy('self', coinPlan(1, 5n)), { ...inPlace, byAll: false, final: false } as Sighting)
+    expect(one.transfer).toMatchObject({ status: 'unknown', signed: { length: 1 } })
+    const full = signedBy('self', ...Array.from({ length: 20 }, (_, n) => coinPlan(1, BigInt(n))))
+    expect(look(full, inPlace).transfer).toMatchObject({ status: 'unknown', signed: { length: 20 } })
+  })
 })

@@ -1,8 +1,9 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { keySignerOf } from '../../../src/gateways/key-signers.ts'
-import { err } from '../../../src/lib/result.ts'
+import { err, ok } from '../../../src/lib/result.ts'
 import { registryOf } from '../../../src/money/registry.ts'
 import type { Approval, SignRefusal } from '../../../src/signer/rpc.ts'
+import { READING_LEASE_MS } from '../../../src/wallet/balances.ts'
 import { FUNDS_WAIT_MS, SIGNATURE_WAIT_MS } from '../../../src/wallet/transfers/limits.ts'
 import type { Transfer } from '../../../src/wallet/transfers/types.ts'
 import { testEnv } from '../../storage/databases.ts'
@@ -198,6 +199,57 @@ describe('on the chain', () => {
     expect(await world.books()).toEqual({ available: left, wallet: -left })
   })
 
+  test('what is called back pays nobody: its coins are spent once, and all but the fee is the merchant’s again', async () => {
+    const world = await new World().open([60_000n])
+    // All of it: nothing is left for another fee.
+    const { id } = await world.pay(59_000n)
+    await world.work()
+    const first = (await world.wallet.transfer(id)) as Transfer
+    expect(await world.wallet.cancelTransfer(id, 'Ada')).toMatchObject({ error: { reason: 'wrong_status' } })
+    expect(await world.wallet.callBackTransfer(id, 'Ada')).toMatchObject({
+      value: { status: 'broadcast', reason: 'being called back by Ada' },
+    })
+    await world.work()
+    const called = (await world.wallet.transfer(id)) as Transfer
+    expect(called.signed).toHaveLength(2)
+    expect(inputsOf(called)).toEqual(inputsOf(first))
+    expect(await world.wallet.callBackTransfer(id, 'Ada')).toMatchObject({ value: { version: called.version } })
+    // A payment is never put in its place again.
+    await world.wallet.bumpTransfer(id, 1)
+    await world.work()
+    const [done] = await world.untilOver([id])
+    expect(done).toMatchObject({ status: 'failed', reason: 'called back by Ada', signed: { length: 3 } })
+    expect(world.received).toBe(0n)
+    const left = 60_000n - (done?.fee ?? 0n)
+    expect(await world.books()).toEqual({ available: left, wallet: -left })
+    expect(world.webhooks.map(({ type }) => type)).toContain('transfer.failed')
+    // What came back can be sent.
+    const next = await world.pay(50_000n)
+    expect(await world.untilOver([next.id])).toMatchObject([{ status: 'confirmed' }])
+    expect(world.received).toBe(50_000n)
+  })
+
+  test('what comes into a block before it can be called back is paid, also when a reorganisation changes its mind', async () => {
+    const world = await new World().open([60_000n])
+    const { id } = await world.pay(20_000n)
+    await world.work()
+    const [payment] = world.chain.seen
+    await world.wallet.callBackTransfer(id, 'Ada')
+    await world.work()
+    world.chain.mine()
+    await world.later(60_000)
+    expect(await world.wallet.transfer(id)).toMatchObject({ status: 'broadcast', reason: 'called back by Ada', included: {} })
+    expect(await world.books()).toMatchObject({ in_transit: expect.any(BigInt) })
+    expect(await world.wallet.callBackTransfer(id, 'Ada')).toMatchObject({ error: { reason: 'wrong_status' } })
+    world.chain.reorganise(1)
+    world.chain.seen.splice(0, 1, ...(payment ? [payment] : []))
+    const [done] = await world.untilOver([id])
+    expect(done).toMatchObject({ status: 'confirmed', included: { txid: payment?.txid } })
+    expect(world.received).toBe(20_000n)
+    const left = 40_000n - (done?.fee ?? 0n)
+    expect(await world.books()).toEqual({ available: left, wallet: -left })
+  })
+
   test('what is lost from every mempool, or out of a block, is sent again', async () => {
     const world = await new World().open([60_000n])
     const { id } = await world.pay(20_000n)
@@ -229,6 +281,42 @@ describe('on the chain', () => {
     for (let rings = 0; rings < 3; rings++) await world.later(60_000)
     expect(await world.wallet.transfer(id)).toMatchObject({ status: 'failed', fee: 0n })
     await vi.waitFor(async () => expect(await world.books()).toEqual({ available: 60_000n, wallet: -60_000n }))
+  })
+
+  test('what is unknown and ends nowhere is ended by a person, when no node has anything of it', async () => {
+    const world = await new World().open([60_000n])
+    const { id } = await world.pay(20_000n)
+    await world.work()
+    const word = { by: 'Ada', reason: 'the deposit was taken back for good' }
+    expect(await world.wallet.settleTransfer(id, word)).toMatchObject({ error: { reason: 'wrong_status' } })
+    expect(await world.wallet.settleTransfer('tr_none', word)).toMatchObject({ error: { reason: 'transfer_not_found' } })
+    const [payment] = world.chain.seen
+    const steal = () => world.chain.steal(inputsOf({ plan: planned } as Transfer), null)
+    const { plan: planned } = (await world.wallet.transfer(id)) as Transfer
+    steal()
+    await world.later(60_000)
+    expect(await world.wallet.transfer(id)).toMatchObject({ status: 'unknown' })
+    // It is there after all: then nobody ends it.
+    world.chain.seen.splice(0, 1, ...(payment ? [payment] : []))
+    expect(await world.wallet.settleTransfer(id, word)).toMatchObject({
+      value: { status: 'unknown', reason: 'being ended by Ada: looking for it once more' },
+    })
+    await world.work()
+    expect(await world.wallet.transfer(id)).toMatchObject({ status: 'broadcast' })
+    steal()
+    await world.later(60_000)
+    world.chain.isDown = true
+    await world.wallet.settleTransfer(id, word)
+    await world.work()
+    // Who does not answer says nothing.
+    expect(await world.wallet.transfer(id)).toMatchObject({ status: 'unknown' })
+    world.chain.isDown = false
+    await world.later(60_000)
+    const ended = { status: 'failed', reason: 'ended by Ada: the deposit was taken back for good', fee: 0n }
+    expect(await world.wallet.transfer(id)).toMatchObject(ended)
+    await vi.waitFor(async () => expect(await world.books()).toEqual({ available: 60_000n, wallet: -60_000n }))
+    const rows = await world.ledger.unprojected()
+    expect(JSON.stringify(rows, (_key, value) => (typeof value === 'bigint' ? String(value) : value))).toContain(word.reason)
   })
 
   test('its own replacement is not taken for somebody else by who began to look before that was signed', async () => {
@@ -276,11 +364,13 @@ describe('coins', () => {
       ['queued', 'waiting for the wallet to be read'],
       ['queued', 'waiting for the wallet to be read'],
     ])
-    // No reading in between: what came back is known from the transfer itself.
-    for (let rounds = 0; rounds < 6; rounds++) {
-      world.chain.mine()
-      await world.later(60_000)
-      await world.later(2_000)
+    // No reading in between: what came back is known from the transfer itself. A node is at the first all the while.
+    const [row] = await world.sql('SELECT body FROM balances')
+    const { running } = JSON.parse(String(row?.body))
+    for (let rounds = 0; rounds < 24; rounds++) {
+      if (rounds % 4 === 0) world.chain.mine()
+      await world.wallet.stillReading(world.chainId, running.id)
+      await world.later(READING_LEASE_MS - 1_000)
     }
     const done = await world.all(made.map(({ id }) => id))
     expect(done.map(({ status }) => status)).toEqual(['confirmed', 'confirmed', 'confirmed'])
@@ -358,6 +448,17 @@ describe('a watch-only wallet', () => {
     await world.work()
     expect(await world.wallet.transfer(id)).toMatchObject({ unsigned: { psbt: { v0: expect.any(String) } } })
     expect(await world.wallet.submitSigned(id, signed?.raw ?? '')).toMatchObject({ ok: true, value: { signed: { length: 1 } } })
+    // Called back instead: what was prepared is put aside, and what takes its place pays nobody.
+    await world.wallet.callBackTransfer(id, 'Ada')
+    await world.work()
+    const back = (await world.wallet.transfer(id)) as Transfer
+    expect(back).toMatchObject({ status: 'broadcast', reason: 'waiting for your signature, which calls it back' })
+    expect(back.plan?.kind === 'coins' && back.plan.outputs).toHaveLength(1)
+    expect(await world.wallet.submitSigned(id, sign(world, back)?.raw ?? '')).toMatchObject({ value: { signed: { length: 2 } } })
+    // It came too late: a miner had taken the first.
+    const first = world.chain.seen[0]
+    await world.work()
+    world.chain.seen.splice(0, 1, ...(first ? [first] : []))
     const [done] = await world.untilOver([id])
     expect(done).toMatchObject({ status: 'confirmed' })
     expect(await world.wallet.submitSigned(id, signed?.raw ?? '')).toMatchObject({ ok: true, value: { status: 'confirmed' } })
@@ -379,12 +480,160 @@ describe('a watch-only wallet', () => {
     await world.later(120_000)
     expect(await world.wallet.transfer(first.id)).toMatchObject({ status: 'failed', reason: 'it was not signed in time' })
     expect(await world.wallet.transfer(second.id)).toMatchObject({
-      status: 'unknown',
-      reason: expect.stringContaining(sent?.txid ?? '-'),
+      status: 'broadcast',
+      unsigned: null,
+      signed: [{ txid: sent?.txid, raw: '' }],
     })
-    expect(await world.wallet.submitSigned(second.id, sent?.raw ?? '')).toMatchObject({ ok: true })
+    // It may be lost like any other; only who has its bytes can send it again.
+    world.chain.forget()
+    await world.later(60_000)
+    expect(world.chain.seen).toEqual([])
+    expect(await world.wallet.submitSigned(second.id, sent?.raw ?? '')).toMatchObject({ value: { signed: [{ raw: sent?.raw }] } })
+    await world.work()
+    await world.later(60_000)
+    expect(world.chain.seen).toHaveLength(1)
     const [done] = await world.untilOver([second.id])
     expect(done).toMatchObject({ status: 'confirmed' })
+  })
+
+  const CANCELLING = { status: 'signing', reason: 'cancelling: looking whether it was broadcast' }
+
+  test('ends nothing before the chain was looked at: what was broadcast by hand is its payment, and is followed', async () => {
+    const world = await new World().open([60_000n], 0n)
+    const { id } = await world.pay(20_000n, { custody: 'self' })
+    await world.work()
+    const sent = sign(world, (await world.wallet.transfer(id)) as Transfer)
+    await world.chain.sender.broadcast(sent?.raw ?? '')
+    world.chain.isDown = true
+    expect(await world.wallet.cancelTransfer(id, 'Ada')).toMatchObject({ value: CANCELLING })
+    await world.work()
+    // Nobody can say: it waits, and asking again changes nothing.
+    expect(await world.wallet.cancelTransfer(id, 'Bob')).toMatchObject({ value: CANCELLING })
+    await world.later(60_000)
+    expect(await world.wallet.transfer(id)).toMatchObject(CANCELLING)
+    await world.kill()
+    world.chain.isDown = false
+    await world.later(60_000)
+    await world.later(60_000)
+    expect(await world.wallet.transfer(id)).toMatchObject({ status: 'broadcast', signed: [{ txid: sent?.txid }] })
+    const [done] = await world.untilOver([id])
+    expect(done).toMatchObject({ status: 'confirmed', reason: null })
+    expect(world.received).toBe(20_000n)
+  })
+
+  test('what nobody has heard of is cancelled; what is signed while it is looked for is sent', async () => {
+    const world = await new World().open([60_000n, 50_000n], 0n)
+    const made = [await world.pay(20_000n, { custody: 'self' }), await world.pay(10_000n, { custody: 'self' })]
+    await world.work()
+    const [first, second] = (await world.all(made.map(({ id }) => id))) as [Transfer, Transfer]
+    for (const { id } of made) await world.wallet.callBackTransfer(id, 'Ada')
+    await world.wallet.submitSigned(second.id, sign(world, second)?.raw ?? '')
+    await world.work()
+    expect(await world.wallet.transfer(first.id)).toMatchObject({ status: 'failed', reason: 'cancelled by Ada', unsigned: null })
+    expect(await world.wallet.transfer(second.id)).toMatchObject({ status: 'broadcast', signed: { length: 1 } })
+  })
+
+  test('something else in its place is waited for until it is final; then nothing of it can be paid', async () => {
+    const world = await new World().open([60_000n], 0n)
+    const { id } = await world.pay(20_000n, { custody: 'self' })
+    await world.work()
+    const { plan } = (await world.wallet.transfer(id)) as Transfer
+    world.chain.steal(plan?.kind === 'coins' ? plan.inputs.map(({ txid, vout }) => `${txid}:${vout}`) : [])
+    await world.wallet.cancelTransfer(id, 'Ada')
+    await world.work()
+    expect(await world.wallet.transfer(id)).toMatchObject({ status: 'unknown', reason: expect.stringContaining('f'.repeat(64)) })
+    expect(await world.wallet.cancelTransfer(id, 'Ada')).toMatchObject({ ok: true })
+    world.chain.mine(2)
+    await world.later(60_000)
+    expect(await world.wallet.transfer(id)).toMatchObject({ status: 'failed', reason: expect.stringContaining('something else') })
+  })
+
+  test.each([
+    ['yet', false],
+    ['already', true],
+  ])('a refund to another address excludes the one that was prepared before, whoever signs that %s', async (_when, isSent) => {
+    const world = await new World().open([30_000n, 60_000n, 50_000n, 40_000n], 0n)
+    const refund = { kind: 'refund', invoiceId: 'inv_1', custody: 'self' } as const
+    const made: Transfer[] = []
+    for (const address of [
+      'bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080',
+      'bcrt1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3qzf4jry',
+    ]) {
+      const insteadOf = made.map(({ id }) => id)
+      const { id } = await world.pay(20_000n, { ...refund, outputs: [{ address, units: 20_000n }], insteadOf })
+      await world.work()
+      made.push((await world.wallet.transfer(id)) as Transfer)
+      if (made.length === 1) await world.wallet.cancelTransfer(id, 'payer')
+      if (made.length === 1 && isSent) {
+        await world.work()
+        world.nowMs += 3_600_000
+        await world.chain.sender.broadcast(sign(world, made[0] as Transfer)?.raw ?? '')
+        await world.read()
+        // Every node has lost it again, and the reading knows it still.
+        world.chain.forget()
+      }
+      // Meanwhile there are others, and coins that fit better.
+      await world.work()
+    }
+    const [first, second] = made as [Transfer, Transfer]
+    expect(await world.wallet.transfer(first.id)).toMatchObject({ status: 'failed' })
+    const coins = ({ plan }: Transfer) => (plan?.kind === 'coins' ? plan.inputs.map(({ txid }) => txid) : [])
+    expect(coins(second).some((coin) => coins(first).includes(coin))).toBe(true)
+    // Both are signed, and broadcast by the merchant and by us: one of them is paid.
+    await world.chain.sender.broadcast(sign(world, first)?.raw ?? '')
+    await world.wallet.submitSigned(second.id, sign(world, second)?.raw ?? '')
+    world.chain.mine(3)
+    const [done] = await world.untilOver([second.id])
+    expect(done).toMatchObject({ status: 'failed', reason: expect.stringContaining('something else') })
+    expect(world.received).toBe(20_000n)
+  })
+
+  test('a refund that was ended, and paid by hand all the same, is not paid to another address beside it', async () => {
+    const world = await new World().open([30_000n, 60_000n, 50_000n, 40_000n], 0n)
+    const refund = { kind: 'refund', invoiceId: 'inv_1', custody: 'self' } as const
+    const { id } = await world.pay(20_000n, refund)
+    await world.work()
+    const first = (await world.wallet.transfer(id)) as Transfer
+    await world.wallet.cancelTransfer(id, 'payer')
+    await world.work()
+    expect(await world.wallet.transfer(id)).toMatchObject({ status: 'failed' })
+    await world.chain.sender.broadcast(sign(world, first)?.raw ?? '')
+    world.chain.mine(3)
+    world.nowMs += 3_600_000
+    await world.read()
+    const second = await world.pay(20_000n, { ...refund, insteadOf: [id] })
+    world.chain.isDown = true
+    await world.work()
+    expect(await world.wallet.transfer(second.id)).toMatchObject({ status: 'queued', plan: null })
+    world.chain.isDown = false
+    await world.later(60_000)
+    expect(await world.wallet.transfer(second.id)).toMatchObject({
+      status: 'failed',
+      reason: `what was prepared before was signed all the same, and pays: ${sign(world, first)?.txid}`,
+    })
+  })
+
+  test('and that they send again at a higher fee out of their own wallet is paid by that', async () => {
+    const world = await new World().open([60_000n], 0n)
+    const { id } = await world.pay(20_000n, { custody: 'self' })
+    await world.work()
+    const prepared = (await world.wallet.transfer(id)) as Transfer
+    await world.wallet.submitSigned(id, sign(world, prepared)?.raw ?? '')
+    await world.work()
+    const { look } = world.chain.sender
+    const theirs = { byTxid: 'e'.repeat(64), final: false, pays: true, byAll: true }
+    world.sender = {
+      ...world.chain.sender,
+      look: async (question) => {
+        if (!question.txids.includes(theirs.byTxid))
+          return ok({ status: 'conflict', searchedHeight: world.chain.height, ...theirs })
+        const seen = await look(question)
+        return seen.ok && seen.value.status === 'included' ? ok({ ...seen.value, txid: theirs.byTxid }) : seen
+      },
+    }
+    world.chain.mine(3)
+    for (let looks = 0; looks < 3; looks++) await world.later(60_000)
+    expect(await world.wallet.transfer(id)).toMatchObject({ status: 'confirmed', included: { txid: theirs.byTxid } })
   })
 })
 
@@ -408,6 +657,59 @@ test('a batch is one transaction, whatever its size, and bad outputs are refused
   expect(await world.wallet.createTransfer(world.request(5_000n, { asset: 'ETH' }))).toMatchObject({
     error: { reason: 'bad_transfer' },
   })
+})
+
+test('a refund of all there is waits for its network fee, and is paid when the balance has it', async () => {
+  const world = await new World().open([60_000n], 20_000n)
+  const { id } = await world.pay(20_000n, { kind: 'refund', invoiceId: 'inv_1' })
+  await world.work()
+  const waiting = await world.wallet.transfer(id)
+  expect(waiting).toMatchObject({ status: 'queued', plan: null })
+  expect(waiting?.reason).toMatch(/^the balance is too small: 0 BTC is available, 0\.00000\d+ BTC is needed for the network fee$/)
+  expect(await world.books()).toMatchObject({ reserved: 20_000n })
+  // A payment came in; the reading that finds it has it looked at again, not time.
+  await world.earn(1_000n)
+  await world.read()
+  await world.later(2_000)
+  await world.work()
+  expect(world.signed).toHaveLength(1)
+  const [done] = await world.untilOver([id])
+  expect(done).toMatchObject({ status: 'confirmed' })
+  expect(world.received).toBe(20_000n)
+  // A payout is of an amount that somebody chose: it says at once that it is too much.
+  const payout = await world.pay(1_000n - (done?.fee ?? 0n))
+  await world.work()
+  expect(await world.wallet.transfer(payout.id)).toMatchObject({ status: 'failed', reason: expect.stringContaining('network fee') })
+})
+
+test('a refund of the only coin there is waits for another, and has the wallet read until one has come', async () => {
+  const world = await new World().open([20_000n], 20_000n)
+  const { id } = await world.pay(20_000n, { kind: 'refund', invoiceId: 'inv_0' })
+  const reading = async () => (await world.wallet.balance(world.chainId)).refreshing
+  await world.work()
+  await world.read()
+  await world.later(2_000)
+  const waiting = {
+    status: 'queued',
+    reason: expect.stringMatching(/^the wallet has too little BTC: 0\.00000\d+ BTC more is needed$/),
+  }
+  expect(await world.wallet.transfer(id)).toMatchObject(waiting)
+  // What was read just now is not read again.
+  expect(await reading()).toBe(false)
+  await world.later(60_000)
+  expect(await reading()).toBe(true)
+  await world.read()
+  await world.later(2_000)
+  expect([await world.wallet.transfer(id), await reading()]).toMatchObject([waiting, false])
+  const given = await world.wallet.allocate(world.chainId, 'inv_later')
+  if (given.ok) world.chain.fund(given.value.watchKey, 5_000n)
+  await world.earn(5_000n)
+  await world.later(60_000)
+  expect(await reading()).toBe(true)
+  await world.read()
+  const [done] = await world.untilOver([id])
+  expect(done).toMatchObject({ status: 'confirmed' })
+  expect(world.received).toBe(20_000n)
 })
 
 test('of a refund its invoice hears, until it has', async () => {

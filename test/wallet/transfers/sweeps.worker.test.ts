@@ -4,10 +4,12 @@ import { watchKeyOf } from '../../../src/gateways/registry.ts'
 import { decodeJson } from '../../../src/lib/json.ts'
 import { err } from '../../../src/lib/result.ts'
 import type { ChainConfig } from '../../../src/money/chain.ts'
+import { faultOfPlan } from '../../../src/signer/plans.ts'
 import type { SignRequest } from '../../../src/signer/rpc.ts'
 import type { CreateTransfer } from '../../../src/wallet/transfers/rpc.ts'
 import type { Transfer } from '../../../src/wallet/transfers/types.ts'
 import { evmAccount } from '../../storage/accounts.ts'
+import { PlainChain } from './plain-chain.ts'
 import { SweepChain } from './sweep-chain.ts'
 import { World } from './world.ts'
 
@@ -99,6 +101,27 @@ describe('transfers that wait for deposits', () => {
     expect(chain.native).toBe(10n ** 18n - gas)
   })
 
+  test('have it made again when somebody cancels it before it is signed; afterwards nobody can', async () => {
+    const { world, chain, pay, rounds, read, sweeps } = await sweepWorld([300n])
+    const { id } = await pay(250n)
+    await world.work()
+    await world.read()
+    await world.work()
+    const [first] = (await sweeps()).filter(({ reason }) => reason?.includes('made ready'))
+    expect(await world.wallet.callBackTransfer(first?.id ?? '', 'Ada')).toMatchObject({ value: { status: 'failed' } })
+    const refused: string[] = []
+    for (let round = 0; round < 16; round++) {
+      await rounds(1)
+      for (const sweep of (await sweeps()).filter(({ status }) => status === 'broadcast')) {
+        const answer = await world.wallet.callBackTransfer(sweep.id, 'Ada')
+        refused.push(answer.ok ? 'called back' : answer.error.reason)
+      }
+    }
+    expect(new Set(refused)).toEqual(new Set(['wrong_status']))
+    expect(await read(id)).toMatchObject({ status: 'confirmed' })
+    expect(chain.done).toEqual(['deploy', 'flush', 'pay'])
+  })
+
   test('have another one made when a reading tells of more, and none when the books alone say that there is', async () => {
     const { world, chain, pay, rounds, read, deposit } = await sweepWorld([100n])
     await world.earn(1_000n, 'USDC')
@@ -155,16 +178,6 @@ describe('transfers that wait for deposits', () => {
     expect(await world.wallet.payer(EVM_LOCAL)).toMatchObject({ low: false })
   })
 
-  test('say by name that the chain has no delegates; a sweep of it is refused', async () => {
-    const { world, pay, rounds, read, sweeps } = await sweepWorld([100n], without)
-    const { id } = await pay(60n)
-    await rounds(2)
-    expect(await read(id)).toMatchObject({ status: 'queued', reason: expect.stringContaining('has no delegateFactory configured') })
-    expect(await sweeps()).toEqual([])
-    const asked = await world.wallet.createTransfer(world.request(0n, { kind: 'sweep', asset: 'USDC', outputs: [] }))
-    expect(asked).toMatchObject({ error: { reason: 'bad_transfer', detail: expect.stringContaining('no delegateFactory') } })
-  })
-
   test('are paid once and swept for once, whatever is killed on the way', async () => {
     for (let at = 1; at <= 40; at += 3) {
       const { world, chain, pay, rounds, read } = await sweepWorld([100n, 50n])
@@ -217,6 +230,251 @@ describe('a sweep that somebody asks for', () => {
     expect(await read(id)).toMatchObject({ status: 'failed', reason: expect.stringContaining('no USDC to be brought in') })
     expect(chain.sent).toEqual([])
   })
+})
+
+describe('where there are no delegates', () => {
+  /** USDC at deposit addresses, as much in the books, and ether for gas in the treasury alone. */
+  async function plainWorld(deposits: readonly bigint[]) {
+    const world = new World({ chainId: EVM_LOCAL, account: evmAccount })
+    world.chains = JSON.stringify(DEVELOPMENT_CHAINS.map((chain) => (chain.id === EVM_LOCAL ? without : chain)))
+    await world.open([])
+    const chain = new PlainChain(world.made, without, world.account)
+    world.sender = chain.sender
+    world.balancesOf = (key) => chain.balancesOf(key)
+    const addresses: string[] = []
+    const deposit = async (units: bigint, asset: 'USDC' | 'ETH' = 'USDC') => {
+      const given = await world.wallet.allocate(EVM_LOCAL, `inv_${addresses.length}`)
+      if (!given.ok) throw new Error('no address')
+      chain.at(given.value.address)[asset] += units
+      addresses.push(given.value.address.toLowerCase())
+      await world.earn(units, asset)
+      world.nowMs += 1_000
+    }
+    for (const units of deposits) await deposit(units)
+    const treasury = ((await world.wallet.payer(EVM_LOCAL))?.address ?? '').toLowerCase()
+    chain.at(treasury).ETH = GIVEN
+    const pay = (units: bigint, changes: Partial<CreateTransfer> = {}) =>
+      world.pay(units, { asset: 'USDC', outputs: [{ address: PAYEE, units }], ...changes })
+    const rounds = async (count: number) => {
+      for (let round = 0; round < count; round++) {
+        chain.mine()
+        await world.later(61_000)
+        await world.read()
+        await world.work()
+        await world.project()
+      }
+    }
+    const transfers = async () => {
+      const rows = await world.sql('SELECT body FROM transfers')
+      return rows.map(({ body }) => decodeJson<{ transfer: Transfer }>(String(body)).transfer)
+    }
+    const read = async (id: string) => (await world.wallet.transfer(id)) as Transfer
+    /** Books and chain agree to the last unit: what operators gave is beside the books, and only gas is gone. */
+    const check = async () => {
+      const own = [treasury, ...addresses].map((address) => chain.at(address))
+      const held = (asset: 'ETH' | 'USDC') => own.reduce((sum, account) => sum + account[asset], 0n)
+      const [ether, usdc] = [await world.books('ETH'), await world.books('USDC')]
+      expect(held('USDC')).toBe(-(usdc.wallet ?? 0n))
+      expect(held('ETH')).toBe(GIVEN - (ether.wallet ?? 0n))
+      expect(-(ether.treasury ?? 0n)).toBe(chain.burnt)
+      expect(chain.payments.filter((to) => addresses.includes(to))).toEqual([])
+      for (const { intent, plan } of world.signed.filter((one) => one.intent.kind === 'sweep'))
+        expect(faultOfPlan(without, world.account, intent, plan)).toBeNull()
+    }
+    return { world, chain, addresses, deposit, treasury, pay, rounds, transfers, read, check }
+  }
+  const GIVEN = 10n ** 18n
+
+  test('each deposit address is given its gas and sends what it has, as few as are needed, several at a time', async () => {
+    const { world, chain, addresses, treasury, pay, rounds, transfers, read, check } = await plainWorld([300n, 200n, 500n, 10n])
+    const { id } = await pay(750n)
+    await rounds(1)
+    const { reason } = await read(id)
+    expect(reason?.toLowerCase()).toMatch(new RegExp(`^waiting for deposits to be brought to ${treasury} by tr_\\w+ and 1 more`))
+    await rounds(14)
+    expect(await read(id)).toMatchObject({ status: 'confirmed' })
+    const swept = chain.done.filter(({ to }) => to === treasury)
+    expect(swept.map(({ from, units }) => [addresses.indexOf(from), units]).sort()).toEqual([
+      [0, 300n],
+      [2, 500n],
+    ])
+    expect(chain.done.filter(({ asset }) => asset === 'ETH').map(({ from }) => from)).toEqual([treasury, treasury])
+    expect((await transfers()).filter(({ kind }) => kind === 'sweep').map(({ status }) => status)).toEqual(
+      Array(4).fill('confirmed'),
+    )
+    // Little of the gas is left where it is of no use: what nobody could know before the block.
+    const dust = addresses.reduce((sum, address) => sum + chain.at(address).ETH, 0n)
+    expect(dust).toBeLessThan(2n * 60_000n * 10n ** 10n)
+    await check()
+    expect(await world.books('USDC')).toMatchObject({ available: 260n })
+  })
+
+  test('those that wait share what is under way, and one waits for gas that the operator must send', async () => {
+    const { chain, treasury, pay, rounds, read, check, transfers } = await plainWorld([400n, 300n])
+    chain.at(treasury).ETH = 0n
+    const made = [await pay(250n), await pay(350n)]
+    await rounds(3)
+    for (const { id } of made) {
+      const { reason } = await read(id)
+      expect(reason?.toLowerCase()).toMatch(new RegExp(`by tr_\\w+.*: waiting for eth for the network fee at ${treasury}$`))
+    }
+    // Once for all of them.
+    const hints = logged.filter((line) => line.includes('wallet_needs_gas'))
+    expect(hints.map((line) => line.toLowerCase().includes(treasury))).toEqual([true])
+    chain.at(treasury).ETH = GIVEN
+    await rounds(24)
+    for (const { id } of made) expect(await read(id)).toMatchObject({ status: 'confirmed' })
+    expect((await transfers()).filter(({ kind }) => kind === 'sweep')).toHaveLength(4)
+    await check()
+  })
+
+  test('who ends a sweep or a top-up that is not signed gets another, and nothing twice', async () => {
+    const { world, chain, treasury, pay, rounds, transfers, read, check } = await plainWorld([100n])
+    chain.at(treasury).ETH = 0n
+    const { id } = await pay(60n)
+    await rounds(2)
+    for (const asset of ['ETH', 'USDC']) {
+      const one = (await transfers()).find((sweep) => sweep.kind === 'sweep' && sweep.asset === asset && sweep.status === 'queued')
+      expect(await world.wallet.cancelTransfer(one?.id ?? '', 'Ada')).toMatchObject({ ok: true })
+      await rounds(3)
+    }
+    chain.at(treasury).ETH = GIVEN
+    await rounds(20)
+    expect(await read(id)).toMatchObject({ status: 'confirmed' })
+    expect(chain.done.filter(({ asset }) => asset === 'USDC')).toHaveLength(2)
+    await check()
+  })
+
+  test('a second top-up comes when blocks became dearer, also of what is signed', async () => {
+    const { world, chain, treasury, pay, rounds, read, check } = await plainWorld([100n])
+    const { id } = await pay(60n)
+    for (let round = 0; round < 12 && !world.signed.some(({ intent }) => intent.asset === 'ETH'); round++) await rounds(1)
+    chain.baseFee = 18n * 10n ** 9n
+    await rounds(20)
+    expect(chain.done.filter(({ from, asset }) => from === treasury && asset === 'ETH').length).toBe(2)
+    expect(await read(id)).toMatchObject({ status: 'confirmed' })
+    await check()
+
+    const later = await plainWorld([100n])
+    const { id: other } = await later.pay(60n)
+    // Up to where the address has sent its tokens, and no block has them.
+    for (let round = 0; round < 12 && !later.world.signed.some(({ intent }) => intent.asset === 'USDC'); round++)
+      await later.rounds(1)
+    later.chain.baseFee *= 4n
+    await later.rounds(50)
+    expect(await later.read(other)).toMatchObject({ status: 'confirmed' })
+    expect(later.chain.done.filter(({ from, asset }) => from === later.treasury && asset === 'ETH').length).toBe(2)
+    await later.check()
+  })
+
+  test('ether is brought where it is worth its gas, and crumbs stay', async () => {
+    const { world, chain, treasury, addresses, deposit, pay, rounds, read } = await plainWorld([])
+    const given = 10n ** 15n
+    chain.at(treasury).ETH = given
+    await deposit(10n ** 17n, 'ETH')
+    await deposit(given, 'ETH')
+    await deposit(2n * 10n ** 17n, 'ETH')
+    const { id } = await pay(15n * 10n ** 16n, { asset: 'ETH' })
+    await rounds(14)
+    expect(await read(id)).toMatchObject({ status: 'confirmed' })
+    expect(chain.done.filter(({ to }) => to === treasury).map(({ from }) => addresses.indexOf(from))).toEqual([2])
+    const request = world.request(0n, { kind: 'sweep', asset: 'ETH', outputs: [] })
+    expect(await world.wallet.createTransfer(request)).toMatchObject({ ok: true })
+    await rounds(8)
+    // Neither what is too little nor what gas left behind.
+    expect(chain.done.filter(({ to }) => to === treasury).map(({ from }) => addresses.indexOf(from))).toEqual([2, 0])
+    expect(chain.at(addresses[1] ?? '').ETH).toBe(given)
+    const held = [treasury, ...addresses].reduce((sum, address) => sum + chain.at(address).ETH, 0n)
+    expect(held).toBe(given - ((await world.books('ETH')).wallet ?? 0n))
+  })
+
+  test('ether that a reorganisation took for good is waited for, and what is there instead is brought', async () => {
+    const { world, chain, treasury, addresses, deposit, rounds, read } = await plainWorld([])
+    await deposit(10n ** 17n, 'ETH')
+    const request = world.request(0n, { kind: 'sweep', asset: 'ETH', outputs: [] })
+    expect(await world.wallet.createTransfer(request)).toMatchObject({ ok: true })
+    for (let round = 0; round < 8 && world.signed.length === 0; round++) {
+      await world.later(61_000)
+      await world.read()
+      await world.work()
+    }
+    expect(world.signed).toHaveLength(1)
+    const address = chain.at(addresses[0] ?? '')
+    address.ETH = 0n
+    await rounds(6)
+    expect(await read(request.id)).toMatchObject({ status: 'broadcast', included: null })
+    address.ETH = 2n * 10n ** 16n
+    await rounds(45)
+    expect(await read(request.id)).toMatchObject({ status: 'confirmed' })
+    expect(chain.done).toMatchObject([{ to: treasury, asset: 'ETH' }])
+    expect(chain.done[0]?.units).toBeLessThan(2n * 10n ** 16n)
+  })
+
+  test('who asks for a sweep has one of the richest address, and others beside it; of nothing it fails without gas', async () => {
+    const { world, chain, treasury, rounds, read, transfers, check } = await plainWorld([100n, 300n, 200n])
+    const request = world.request(0n, { kind: 'sweep', asset: 'USDC', outputs: [] })
+    expect(await world.wallet.createTransfer(request)).toMatchObject({ ok: true })
+    expect(await world.wallet.createTransfer(request)).toMatchObject({ ok: true, value: { id: request.id } })
+    expect(await world.wallet.createTransfer(world.request(0n, { kind: 'sweep', asset: 'USDC', outputs: [] }))).toMatchObject({
+      error: { reason: 'too_many_transfers' },
+    })
+    await rounds(10)
+    expect(await read(request.id)).toMatchObject({ status: 'confirmed' })
+    expect(chain.at(treasury).USDC).toBe(600n)
+    expect((await transfers()).map(({ status }) => status)).toEqual(Array(6).fill('confirmed'))
+    await check()
+    const again = world.request(0n, { kind: 'sweep', asset: 'USDC', outputs: [] })
+    expect(await world.wallet.createTransfer(again)).toMatchObject({ ok: true })
+    await rounds(2)
+    expect(await read(again.id)).toMatchObject({ status: 'failed', reason: 'there is no USDC to be brought in' })
+    expect(chain.done).toHaveLength(6)
+  })
+
+  test('at most twenty at a time, and as many as it takes', async () => {
+    const { world, chain, treasury, pay, rounds, read, check, transfers } = await plainWorld(Array(22).fill(10n))
+    const { id } = await pay(220n)
+    await rounds(1)
+    const open = (await transfers()).filter(({ kind, asset }) => kind === 'sweep' && asset === 'USDC')
+    expect(open).toHaveLength(20)
+    for (let round = 0; round < 20 && (await read(id)).status !== 'confirmed'; round++) await rounds(1)
+    expect(await read(id)).toMatchObject({ status: 'confirmed' })
+    expect(chain.done.filter(({ to }) => to === treasury)).toHaveLength(22)
+    await check()
+    expect(await world.books('USDC')).toEqual({})
+  }, 60_000)
+
+  test('each address sends once and is given gas once, whatever is killed on the way', async () => {
+    for (let at = 1; at <= 60; at += 5) {
+      const { world, chain, treasury, pay, rounds, read, check } = await plainWorld([100n, 50n])
+      const { id } = await pay(120n)
+      let calls = 0
+      let isDead = false
+      world.around = async (name, call) => {
+        if (isDead && name !== 'ledger.balances') throw new Error('killed')
+        calls++
+        const before = at % 2 === 0
+        isDead = calls === at
+        if (isDead && before) throw new Error('killed')
+        const answer = await call()
+        if (isDead) throw new Error('killed')
+        return answer
+      }
+      for (let round = 0; round < 30 && !isDead; round++) await rounds(1)
+      isDead = false
+      await world.kill()
+      for (let round = 0; round < 20 && (await read(id)).status !== 'confirmed'; round++) await rounds(1)
+      await rounds(2)
+      expect(await read(id), `killed at call ${at}`).toMatchObject({ status: 'confirmed' })
+      expect(chain.done.map(({ asset, from }) => `${asset} ${from === treasury}`).sort()).toEqual([
+        'ETH true',
+        'ETH true',
+        'USDC false',
+        'USDC false',
+        'USDC true',
+      ])
+      await check()
+    }
+  }, 120_000)
 })
 
 describe('many outputs', () => {

@@ -3,7 +3,7 @@ import { sha256 } from '@noble/hashes/sha2.js'
 import { expect } from 'vitest'
 import { BITCOIN_REGTEST } from '../../../config/development.ts'
 import type { WebhookEvent } from '../../../src/delivery/rpc.ts'
-import type { AccountKey } from '../../../src/gateways/gateway.ts'
+import type { AccountKey, AddressBalance } from '../../../src/gateways/gateway.ts'
 import { keySignerOf } from '../../../src/gateways/key-signers.ts'
 import { watchKeyOf } from '../../../src/gateways/registry.ts'
 import type { AccountPlan, Sender } from '../../../src/gateways/spend.ts'
@@ -50,6 +50,11 @@ export class World {
   /** Around every call of a carrier's ports, and of the ledger: for crashes. */
   around: (name: string, call: () => Promise<unknown>) => Promise<unknown> = (_name, call) => call()
   sender: Sender = this.chain.sender
+  /** What a reading tells of an address, by asset. */
+  balancesOf = (key: Uint8Array): Omit<AddressBalance, 'position'>[] => {
+    const held = this.chain.balanceOf(key)
+    return held ? [held] : []
+  }
   nowMs = Date.now() + FAR_MS
   chains = testEnv.CHAINS
   readonly seed: Uint8Array
@@ -126,8 +131,8 @@ export class World {
     if (!page) return
     const count = page.keys.length / page.keyLength
     const balances = Array.from({ length: count }, (_, position) => {
-      const held = this.chain.balanceOf(page.keys.slice(position * page.keyLength, (position + 1) * page.keyLength))
-      return held ? [{ ...held, position }] : []
+      const held = this.balancesOf(page.keys.slice(position * page.keyLength, (position + 1) * page.keyLength))
+      return held.map((balance) => ({ ...balance, position }))
     }).flat()
     const block = { height: this.chain.height, hash: `hash ${this.chain.height}`, timeMs: 0 }
     const taken = await this.wallet.takeReading(this.chainId, running.id, { from: 0, count, block, balances, pending: [] })
