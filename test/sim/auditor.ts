@@ -20,6 +20,11 @@ const EDGES: Readonly<Record<InvoiceStatus, readonly InvoiceStatus[]>> = {
   invalid: ['processing', 'settled', 'new', 'expired'],
 }
 
+interface Paid {
+  readonly txid: string
+  readonly status: string
+}
+
 const NEVER_BELOW = ['available', 'pending', 'held', 'reserved', 'in_transit', 'self.available', 'self.pending', 'self.held']
 const NEVER_ABOVE = ['incoming', 'shortfall', 'fees_due', 'self.wallet', 'self.incoming']
 
@@ -33,6 +38,15 @@ interface Books {
   readonly credited: Map<string, bigint>
 }
 
+/** What a follower was after its last commit. */
+interface Follower {
+  readonly revision: number
+  readonly syncedAtMs: number
+  readonly tip: string
+  /** Status of each transaction's first payment. */
+  readonly statuses: Map<string, string>
+}
+
 /** Looks at what was committed, right after each commit. Shares no code with what it looks at but the form of the rows. */
 export class Auditor {
   readonly #plot: Plot
@@ -40,7 +54,7 @@ export class Auditor {
   readonly #versions = new Map<string, number>()
   readonly #statuses = new Map<string, InvoiceStatus>()
   readonly books = new Map<string, Books>()
-  readonly #followers = new Map<string, { revision: number; syncedAtMs: number }>()
+  readonly #followers = new Map<string, Follower>()
   readonly #ownerOfAddress = new Map<string, string>()
   commits = 0
   /** When the last invoice is over. */
@@ -76,14 +90,39 @@ export class Auditor {
   #checkChain({ name, disk }: SimObject): void {
     const [row] = disk.rows('SELECT revision, synced_at_ms FROM follower')
     if (!row) return
-    const facts = { revision: row.revision as number, syncedAtMs: (row.synced_at_ms as number | null) ?? 0 }
-    const before = this.#followers.get(name) ?? facts
+    const tip = String(disk.rows('SELECT hash FROM blocks ORDER BY height DESC LIMIT 1')[0]?.hash)
+    const facts = { revision: row.revision as number, syncedAtMs: (row.synced_at_ms as number | null) ?? 0, tip }
+    const before = this.#followers.get(name) ?? { ...facts, statuses: new Map() }
     insist(facts.revision >= before.revision, `${name} goes back from revision ${before.revision} to ${facts.revision}`)
     insist(
       facts.syncedAtMs >= before.syncedAtMs,
       `${name} had read all up to ${before.syncedAtMs}, and now up to ${facts.syncedAtMs}`,
     )
-    this.#followers.set(name, facts)
+    for (const { txid, status } of disk.rows(
+      'SELECT txid, status FROM payments WHERE revision > ?',
+      before.revision,
+    ) as unknown as Paid[]) {
+      if (tip === before.tip && !this.#plot.world.wasSkewed) this.#checkSight(name, before, txid, status)
+      before.statuses.set(txid, status)
+    }
+    this.#followers.set(name, { ...facts, statuses: before.statuses })
+  }
+
+  /** What is told of a mempool was so after the newest look that was taken in before had begun. */
+  #checkSight(name: string, { syncedAtMs, statuses }: Follower, txid: string, status: string): void {
+    const { nodes } = this.#plot.world.chain(name)
+    const before = statuses.get(txid)
+    if (syncedAtMs === 0 || before === status) return
+    if (status === 'unconfirmed')
+      insist(
+        nodes.some((node) => node.hadAtAll(txid, syncedAtMs)),
+        `${name} has ${txid} as waiting, which no node has had since the look before`,
+      )
+    if (status === 'missing' && before === 'unconfirmed')
+      insist(
+        !nodes.every((node) => node.hadAlways(txid, syncedAtMs)),
+        `${name} misses ${txid}, which every node has had since the look before`,
+      )
   }
 
   #checkInvoice({ name, disk }: SimObject): void {

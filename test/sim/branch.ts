@@ -1,5 +1,5 @@
 import { toHex } from '../../src/lib/bytes.ts'
-import type { SimBlock, SimOutput, SimTransaction } from './transactions.ts'
+import type { OwnCall, SimBlock, SimOutput, SimTransaction } from './transactions.ts'
 
 /** What addresses have at a block: coins and their heights; or, where accounts are kept, sums and numbers. */
 export interface BranchState {
@@ -9,6 +9,9 @@ export interface BranchState {
   readonly sums: Map<string, bigint>
   /** By address key, how many transactions it has sent. */
   readonly nonces: Map<string, number>
+  /** Delegates that were made, and by address key the one that acts for it (EIP-7702). */
+  readonly made: Set<string>
+  readonly delegates: Map<string, string>
 }
 
 /** What was there before the first block. */
@@ -64,6 +67,7 @@ export class Branches {
     if (!own?.from) return
     state.nonces.set(own.from, own.nonce + 1)
     add(state.sums, `${own.from} ${this.#native}`, -at.fee)
+    if (own.call) carryOut(state, own.from, own.call, at.hasFailed)
   }
 
   /** Whether a transaction of ours could be in the next block: its coins are there, or its number is the next. */
@@ -75,13 +79,14 @@ export class Branches {
     return (state.nonces.get(own.from) ?? 0) === own.nonce && has >= value + own.fee
   }
 
-  /** A token's contract refuses what the payer does not have. */
+  /** A token's contract refuses what the payer does not have, and nothing is made twice. */
   isBroke(state: BranchState, { outputs, own }: SimTransaction): boolean {
+    if (own?.call?.flush === null && state.made.has(own.call.delegate)) return true
     return Boolean(own?.from) && outputs.some(({ asset, units }) => (state.sums.get(`${own?.from} ${asset}`) ?? 0n) < units)
   }
 
   #beginning(): BranchState {
-    const state: BranchState = { coins: new Map(), sums: new Map(), nonces: new Map() }
+    const state: BranchState = { coins: new Map(), sums: new Map(), nonces: new Map(), made: new Set(), delegates: new Map() }
     for (const { txid, output } of this.endowments)
       this.apply(state, { txid, spends: [], outputs: [output], bornAtMs: 0 }, { height: 0, hasFailed: false, fee: 0n })
     return state
@@ -94,8 +99,32 @@ interface Applied {
   readonly fee: bigint
 }
 
-function copyOf({ coins, sums, nonces }: BranchState): BranchState {
-  return { coins: new Map(coins), sums: new Map(sums), nonces: new Map(nonces) }
+function copyOf({ coins, sums, nonces, made, delegates }: BranchState): BranchState {
+  return {
+    coins: new Map(coins),
+    sums: new Map(sums),
+    nonces: new Map(nonces),
+    made: new Set(made),
+    delegates: new Map(delegates),
+  }
+}
+
+/** Who delegates has delegated, whatever becomes of the call; a call of code that is not there moves nothing. */
+function carryOut(state: BranchState, from: string, { delegate, authorizations, flush }: OwnCall, hasFailed: boolean): void {
+  for (const { authority, nonce } of authorizations) {
+    if ((state.nonces.get(authority) ?? 0) !== nonce) continue
+    state.nonces.set(authority, nonce + 1)
+    state.delegates.set(authority, delegate)
+  }
+  if (hasFailed) return
+  if (flush === null) return void state.made.add(delegate)
+  if (!state.made.has(delegate)) return
+  for (const account of flush.accounts) {
+    if (state.delegates.get(account) !== delegate) continue
+    const units = state.sums.get(`${account} ${flush.asset}`) ?? 0n
+    add(state.sums, `${account} ${flush.asset}`, -units)
+    add(state.sums, `${from} ${flush.asset}`, units)
+  }
 }
 
 function add(sums: Map<string, bigint>, key: string, units: bigint): void {

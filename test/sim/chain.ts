@@ -46,7 +46,10 @@ export class SimChain {
     this.#network = network
     this.best = this.#grow(null, [])
     for (let i = 1; i < FIRST_BLOCKS; i++) this.best = this.#grow(this.best, [])
-    this.nodes = Array.from({ length: random.between(1, 3) }, (_, index) => new SimNode(this, index, this.best))
+    this.nodes = Array.from(
+      { length: random.between(1, 3) },
+      (_, index) => new SimNode(this, index, this.best, () => scheduler.nowMs),
+    )
     // Of three nodes one may lie from beginning to end: the other two are what the system is to believe.
     if (this.nodes.length === 3 && random.chance(0.5)) random.pick(this.nodes).isLiar = true
   }
@@ -102,7 +105,7 @@ export class SimChain {
   /** Gone from every mempool, as if fees had risen. It may be told again. */
   evict(txid: string): void {
     this.pool.delete(txid)
-    for (const node of this.nodes) node.mempool.delete(txid)
+    for (const node of this.nodes) node.drop(txid)
   }
 
   /** A block on the best branch with some of what waits. */

@@ -4,7 +4,7 @@ import { type Auditor, add, insist, tell } from './auditor.ts'
 import type { SimChain } from './chain.ts'
 import { OutEnding } from './out-ending.ts'
 import type { Plot } from './plot.ts'
-import { effective } from './transactions.ts'
+import { effective, OWN_INDEX } from './transactions.ts'
 
 /**
  * What must hold once nothing goes wrong any more and all is final: the books equal the chains, every invoice is where its
@@ -188,12 +188,14 @@ export class Ending {
     return postings.map(({ to, amount, asset }) => [`${storeId} ${to} ${asset}`, amount])
   }
 
-  /** Every answered movement is in the log. */
+  /** Every answered movement is in the log, and none that was refused. */
   #checkLedgers(): void {
-    for (const [merchantId, key] of this.#plot.promisedKeys) {
-      const found = this.#plot.world.host.object('ledger', merchantId).disk.rows('SELECT 1 FROM commits WHERE key = ?', `op/${key}`)
-      insist(found.length === 1, `${key} of ${merchantId} was answered and is in no book`)
-    }
+    const isThere = (merchantId: string, key: string) =>
+      this.#plot.world.host.object('ledger', merchantId).disk.rows('SELECT 1 FROM commits WHERE key = ?', `op/${key}`).length > 0
+    for (const [merchantId, key] of this.#plot.promisedKeys)
+      insist(isThere(merchantId, key), `${key} of ${merchantId} was answered and is in no book`)
+    for (const [merchantId, key] of this.#plot.refusedKeys)
+      insist(!isThere(merchantId, key), `${key} of ${merchantId} was refused and is in the books`)
   }
 
   #checkRest(): void {
@@ -236,7 +238,7 @@ function paidOn(chain: SimChain, plot: Plot): Map<string, { invoiceId: string; u
   const paid = new Map<string, { invoiceId: string; units: bigint }>()
   chain.find((block) => {
     for (const { txid, outputs } of effective(block))
-      for (const { key, index, units } of outputs) {
+      for (const { key, index, units } of outputs.filter((output) => output.index !== OWN_INDEX)) {
         const invoiceId = plot.ownerOf(chain.config.id, key)
         if (invoiceId) paid.set(`${chain.config.id}/${txid}/${index}`, { invoiceId, units })
       }

@@ -10,4 +10,8 @@ export const FOUND: readonly (readonly [seed: number, why: string])[] = [
     'after a lost answer of the signer, each further refusal put off the end of the lost question, and the transfer never ended',
   ],
   [12893, 'a replacement was put aside while its signature was on the way: no defect, and logged as one'],
+  [
+    12663,
+    'a question to the books outlived its wallet object, which asked again and was refused: what it reserved nobody gave back',
+  ],
 ]

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHash, createHmac, hkdfSync } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHash, createHmac, createPublicKey, hkdfSync, verify } from 'node:crypto'
 import type { Random } from './random.ts'
 import type { Happening, Scheduler } from './scheduler.ts'
 import { GoneError } from './storage.ts'
@@ -66,6 +66,10 @@ export function takeOverGlobals(): void {
     value: {
       importKey: async (_form: string, key: Uint8Array) => key,
       sign: async (_name: string, key: Uint8Array, data: Uint8Array) => exact(createHmac('sha256', key).update(data).digest()),
+      verify: async (_how: unknown, spki: Uint8Array, signature: Uint8Array, data: Uint8Array) => {
+        const key = createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' })
+        return verify('sha256', data, { key, dsaEncoding: 'ieee-p1363' }, signature)
+      },
       digest: async (_name: string, data: Uint8Array) => exact(createHash('sha256').update(data).digest()),
       deriveKey: async ({ salt, info }: HkdfParams, material: Uint8Array) =>
         new Uint8Array(hkdfSync('sha256', material, salt, info, AES_KEY_BYTES)),

@@ -2,22 +2,45 @@ import type { BranchState } from './branch.ts'
 import type { SimChain } from './chain.ts'
 import { contradicts, isDearer, type SimBlock, type SimTransaction } from './transactions.ts'
 
+/** From when to when a transaction waited; null: it does. */
+interface Stay {
+  readonly fromMs: number
+  toMs: number | null
+}
+
 /** What one node knows: a head, which may be an old one or on a branch that lost, and a mempool of its own. */
 export class SimNode {
   readonly label: string
   readonly #chain: SimChain
+  readonly #clock: () => number
+  readonly #stays = new Map<string, Stay[]>()
   head: SimBlock
-  readonly mempool = new Map<string, SimTransaction>()
+  readonly #mempool = new Map<string, SimTransaction>()
   isUp = true
   /** It shows branches and payments that it made up. */
   isLiar = false
   /** It hears everything so much later. */
   lagMs = 0
 
-  constructor(chain: SimChain, index: number, head: SimBlock) {
+  constructor(chain: SimChain, index: number, head: SimBlock, clock: () => number) {
     this.#chain = chain
+    this.#clock = clock
     this.label = `${chain.config.native.code} node ${index}`
     this.head = head
+  }
+
+  get mempool(): ReadonlyMap<string, SimTransaction> {
+    return this.#mempool
+  }
+
+  /** Whether it has had it in its mempool at any moment since then. */
+  hadAtAll(txid: string, sinceMs: number): boolean {
+    return (this.#stays.get(txid) ?? []).some(({ toMs }) => toMs === null || toMs >= sinceMs)
+  }
+
+  /** Whether it has had it in its mempool all the time since then. */
+  hadAlways(txid: string, sinceMs: number): boolean {
+    return (this.#stays.get(txid) ?? []).some(({ fromMs, toMs }) => fromMs <= sinceMs && toMs === null)
   }
 
   /** What it says to somebody who sends it a transaction of ours. */
@@ -52,8 +75,17 @@ export class SimNode {
   accept(transaction: SimTransaction): void {
     if (transaction.own && this.judge(transaction) !== 'taken') return
     if (!this.isUp || !this.#chain.pool.has(transaction.txid) || this.#chain.isSpentIn(this.head, transaction)) return
-    for (const other of this.mempool.values()) if (contradicts(transaction, other)) this.mempool.delete(other.txid)
-    this.mempool.set(transaction.txid, transaction)
+    for (const other of this.mempool.values()) if (contradicts(transaction, other)) this.drop(other.txid)
+    if (this.mempool.has(transaction.txid)) return
+    this.#mempool.set(transaction.txid, transaction)
+    const stay = { fromMs: this.#clock(), toMs: null }
+    this.#stays.set(transaction.txid, [...(this.#stays.get(transaction.txid) ?? []), stay])
+  }
+
+  drop(txid: string): void {
+    if (!this.#mempool.delete(txid)) return
+    const last = this.#stays.get(txid)?.at(-1)
+    if (last) last.toMs = this.#clock()
   }
 
   follow(head: SimBlock): void {
@@ -61,14 +93,14 @@ export class SimNode {
     this.head = this.isLiar ? this.#chain.invent(head) : head
     for (const transaction of this.mempool.values())
       if (!this.#chain.pool.has(transaction.txid) || this.#chain.isSpentIn(head, transaction) || !this.#isKnown(transaction))
-        this.mempool.delete(transaction.txid)
+        this.drop(transaction.txid)
     for (const transaction of this.#chain.pool.values()) if (!this.mempool.has(transaction.txid)) this.accept(transaction)
   }
 
   /** Its mempool is lost. */
   restart(): void {
     this.isUp = true
-    this.mempool.clear()
+    for (const txid of this.mempool.keys()) this.drop(txid)
     this.follow(this.#chain.best)
   }
 

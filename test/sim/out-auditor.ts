@@ -1,14 +1,17 @@
 import type { SpendPlan } from '../../src/gateways/spend.ts'
 import type { Refund } from '../../src/invoice/refund.ts'
 import type { InvoiceEvent } from '../../src/invoice/types.ts'
+import { toHex } from '../../src/lib/bytes.ts'
 import { decodeJson } from '../../src/lib/json.ts'
 import { EDGES } from '../../src/wallet/transfers/edges.ts'
 import type { TransferRecord } from '../../src/wallet/transfers/record.ts'
 import type { Transfer, TransferStatus } from '../../src/wallet/transfers/types.ts'
 import { insist } from './auditor.ts'
 import type { SimObject } from './objects.ts'
+import { readOwn } from './own.ts'
 import type { Plot } from './plot.ts'
 import { SignerLog } from './signer-log.ts'
+import type { Disk } from './storage.ts'
 import { effective } from './transactions.ts'
 
 /** Looks at wallets and signers right after each commit: at money on its way out. */
@@ -47,6 +50,11 @@ export class OutAuditor {
     return !isWaiting && this.records.every(isDone)
   }
 
+  /** How many transfers are not over. */
+  get open(): number {
+    return this.records.filter(({ transfer }) => !isOver(transfer)).length
+  }
+
   isSigned(transferId: string): boolean {
     return this.records.some(({ transfer }) => transfer.id === transferId && transfer.signed.length > 0)
   }
@@ -67,6 +75,7 @@ export class OutAuditor {
       const record = decodeJson<TransferRecord>(body)
       if (before) checkStep(before.record, record)
       this.#checkRecord(record)
+      if (record.transfer.kind === 'sweep') this.#checkSweep(disk, before?.record ?? null, record)
       rows.set(id, { body, record })
       isChanged = true
     }
@@ -95,9 +104,28 @@ export class OutAuditor {
     insist(isThere === true, `${id} is confirmed by ${included?.txid}, which is in no such block`)
   }
 
+  /** Whatever it does, all of it stays in the wallet. */
+  #checkSweep(disk: Disk, before: TransferRecord | null, { transfer }: TransferRecord): void {
+    const fresh = transfer.signed.slice(before?.transfer.signed.length ?? 0)
+    if (fresh.length === 0) return
+    const chain = this.#plot.world.chain(transfer.chainId)
+    const owners = new Map(
+      disk.rows('SELECT key, invoice_id AS owner FROM addresses').map(({ key, owner }) => [toHex(key as Uint8Array), owner]),
+    )
+    for (const { raw } of fresh) {
+      const { outputs, own } = readOwn(chain, raw, 0)
+      for (const { key } of outputs)
+        insist(owners.has(toHex(key)), `${transfer.id} sweeps to ${toHex(key)}, which is none of the wallet`)
+      if (!own?.call) continue
+      insist(owners.get(own.from ?? '') === 'treasury', `${transfer.id} sweeps to ${own.from}, which is no treasury`)
+      for (const account of own.call.flush?.accounts ?? [])
+        insist(owners.has(account), `${transfer.id} sweeps ${account}, which is none of the wallet`)
+    }
+  }
+
   #checkSigner({ name, disk }: SimObject): void {
     if (!disk.has('log')) return
-    const log = this.#logs.get(name) ?? new SignerLog(name)
+    const log = this.#logs.get(name) ?? new SignerLog(name, this.#plot.approved)
     this.#logs.set(name, log)
     for (const intent of log.follow(disk)) {
       const signed = disk.rows('SELECT intent_id, plan FROM signatures ORDER BY intent_id, attempt') as {

@@ -1,5 +1,6 @@
 import { toHex } from '../../src/lib/bytes.ts'
 import type { TransferRecord } from '../../src/wallet/transfers/record.ts'
+import { keyOfAddress } from './addresses.ts'
 import { type Auditor, add, insist } from './auditor.ts'
 import type { SimChain } from './chain.ts'
 import { seedOf } from './hot.ts'
@@ -14,8 +15,11 @@ interface End {
   /** The block with one of its transactions; null when none has any. */
   readonly block: SimBlock | null
   readonly txid: string | null
+  /** It is there and pays nobody: it moved nothing, or takes the place of what was called back. */
   readonly hasFailed: boolean
   readonly fee: bigint
+  /** It was over by a block that the chain took back afterwards. */
+  readonly isUndone: boolean
 }
 
 /** What must hold of money out once nothing goes wrong any more. Outcomes are read off the chains. */
@@ -55,9 +59,9 @@ export class OutEnding {
     for (const end of this.#ends) if (end.record.transfer.custody === 'platform') this.#expectOf(end, expect)
   }
 
-  #expectOf({ record, block, hasFailed, fee }: End, expect: (place: string, units: bigint) => void): void {
+  #expectOf({ record, block, hasFailed, fee, isUndone }: End, expect: (place: string, units: bigint) => void): void {
     const { transfer, holds } = record
-    const { storeId, walletId, asset, units, status } = transfer
+    const { storeId, walletId, asset, units, status, kind } = transfer
     const native = this.#plot.world.chain(transfer.chainId).config.native.code
     const at = (account: string, code: string, change: bigint) => expect(`${storeId} ${account} ${code}`, change)
     if (!isOver(transfer)) {
@@ -67,26 +71,28 @@ export class OutEnding {
       }
       return
     }
-    const isPaid = block ? !hasFailed : status === 'confirmed'
-    const cost = block ? fee : status === 'confirmed' ? (transfer.fee ?? 0n) : 0n
+    const isThere = block !== null && !isUndone
+    const isPaid = isThere ? !hasFailed : status === 'confirmed'
+    const cost = isThere ? fee : isUndone || status === 'confirmed' ? (transfer.fee ?? 0n) : 0n
     if (isPaid) {
       at('available', asset, -units)
       at(`wallet:${walletId}`, asset, units)
     }
-    at(asset === native ? 'available' : 'treasury', native, -cost)
+    at(asset === native && kind !== 'sweep' ? 'available' : 'treasury', native, -cost)
     at(`wallet:${walletId}`, native, cost)
   }
 
-  #checkEnd({ record, block, txid, hasFailed }: End): void {
+  #checkEnd({ record, block, txid, hasFailed, isUndone }: End): void {
     const { transfer } = record
     const { id, status, reason, signed } = transfer
     const said = `${id} (${status}: ${reason})`
-    if (block)
+    if (block && !isUndone)
       insist(
         status === (hasFailed ? 'failed' : 'confirmed'),
         `${said} is in the chain by ${txid}, ${hasFailed ? 'in vain' : 'for good'}`,
       )
-    else if (status === 'confirmed') this.#checkTakenBack(record)
+    else if (status === 'confirmed' && !block) this.#checkTakenBack(record)
+    else if (isUndone) insist(isOver(transfer), `${said} is over by no block`)
     else if (status === 'failed') insist(signed.length === 0, `${said} is signed, and nothing of it is in the chain`)
     else insist(isStuck(this.#plot, record), `${said} has not ended`)
     if (!isOver(transfer)) return
@@ -148,11 +154,9 @@ export class OutEnding {
         let booked = 0n
         for (const { balances } of this.#auditor.books.values())
           for (const [place, units] of balances) if (place.endsWith(` wallet:${walletId} ${code}`)) booked -= units
-        for (const { record, block } of this.#ends) {
-          const { walletId: own, status, units, asset, fee } = record.transfer
-          if (own !== walletId || status !== 'confirmed' || block) continue
-          booked += (asset === code ? units : 0n) + (code === chain.config.native.code ? (fee ?? 0n) : 0n)
-        }
+        for (const end of this.#ends) if (end.record.transfer.walletId === walletId) booked += missingBy(end, code, chain)
+        for (const gas of this.#plot.gas)
+          if (gas.walletId === walletId && code === chain.config.native.code && hasArrived(chain, gas.txid)) booked += gas.units
         const there = coinsOf(this.#plot, chain, walletId, code)
         insist(there === booked, `${walletId} has ${there} ${code}, and ${booked} by the books`)
       }
@@ -165,8 +169,24 @@ function endOf(plot: Plot, record: TransferRecord): End {
   const found = record.transfer.signed.map(({ txid }) => ({ txid, block: chain.placeOf(txid) })).filter(({ block }) => block)
   insist(found.length <= 1, `${record.transfer.id} is in the chain ${found.length} times`)
   const { block = null, txid = null } = found[0] ?? {}
-  const hasFailed = block !== null && txid !== null && block.failed.has(txid)
-  return { record, block, txid, hasFailed, fee: (txid && block?.fees.get(txid)) || 0n }
+  const paid = block?.transactions.find((transaction) => transaction.txid === txid)?.outputs.map(({ key }) => toHex(key)) ?? []
+  const isPaid = record.transfer.outputs.every(({ address }) => paid.includes(toHex(keyOfAddress(address))))
+  const hasFailed = block !== null && txid !== null && (block.failed.has(txid) || !isPaid)
+  const { included } = record.transfer
+  const isUndone = isOver(record.transfer) && included !== null && !chain.find(({ ref }) => ref.hash === included.blockHash)
+  return { record, block, txid, hasFailed, fee: (txid && block?.fees.get(txid)) || 0n, isUndone }
+}
+
+function hasArrived(chain: SimChain, txid: string): boolean {
+  return chain.placeOf(txid)?.failed.has(txid) === false
+}
+
+/** What the books say has left, and by the best chain has not. */
+function missingBy({ record, block, hasFailed, fee, isUndone }: End, code: string, { config }: SimChain): bigint {
+  const { status, units, asset, fee: booked } = record.transfer
+  if (!isUndone && (block || status !== 'confirmed')) return 0n
+  const out = (isPaid: boolean, cost: bigint) => (isPaid && asset === code ? units : 0n) + (code === config.native.code ? cost : 0n)
+  return out(status === 'confirmed', booked ?? 0n) - (block ? out(!hasFailed, fee) : 0n)
 }
 
 /** Over all addresses that the wallet has given out. */

@@ -6,11 +6,13 @@ import type { StoreTerms } from '../../src/invoice/types.ts'
 import type { AssetPolicy, Policy } from '../../src/signer/policy.ts'
 import type { CreateTransfer } from '../../src/wallet/transfers/rpc.ts'
 import type { Transfer } from '../../src/wallet/transfers/types.ts'
+import { BITCOIN_ACCOUNTS, EVM_ACCOUNTS } from './accounts.ts'
+import { approveAll } from './approvers.ts'
 import { type SeededWallet, seedOf } from './hot.ts'
 import { insist } from './insist.ts'
+import { passkeys } from './passkeys.ts'
 import { hex64, type Plot } from './plot.ts'
 import { recordsOf } from './records.ts'
-import { BITCOIN_ACCOUNTS, EVM_ACCOUNTS } from './world.ts'
 
 /** Addresses of people who are paid. */
 const STRANGERS = 6
@@ -20,6 +22,8 @@ const WORD = { by: 'an operator', reason: 'to be sure' }
 const COINS: readonly bigint[] = [40_000n, 150_000n, 600_000n, 2_000_000n]
 const ETH: readonly bigint[] = [2n * 10n ** 15n, 10n ** 17n, 10n ** 18n]
 const USDC: readonly bigint[] = [5_000_000n, 900_000_000n]
+/** What an operator sends a treasury for gas. */
+const GAS = 10n ** 17n
 const FAR: bigint = 10n ** 30n
 
 /** A wallet that has money, some of it the merchant's by the books, and, where it is ours, a signer with a policy. */
@@ -29,14 +33,17 @@ export async function endowWallet(plot: Plot, wallet: SeededWallet, store: Store
   const object = plot.env.WALLETS.getByName(wallet.id)
   await object.configure(wallet.account)
   const isEvm = wallet.chainId === EVM_LOCAL
-  // Money to pay with is at the treasury, on chains of accounts.
-  const owners = isEvm ? ['treasury'] : Array.from({ length: random.between(1, 4) }, (_, n) => `deposit/${n}`)
+  // On chains of accounts money to pay with is at the treasury, or has to be brought there first.
+  const deposits = isOurs && random.chance(0.5) ? ['deposit/0', 'deposit/1'] : []
+  const owners = isEvm ? ['treasury', ...deposits] : Array.from({ length: random.between(1, 4) }, (_, n) => `deposit/${n}`)
   const sums = new Map<string, bigint>()
   for (const owner of owners) {
     const given = await object.allocate(wallet.chainId, owner)
     if (!given.ok) throw new Error(given.error.detail)
     const assets = isEvm ? { ETH: random.pick(ETH), USDC: random.pick(USDC) } : { BTC: random.pick(COINS) }
     for (const [asset, units] of Object.entries(assets)) {
+      // A treasury may have nothing at all, not even gas.
+      if (owner === 'treasury' && deposits.length > 0 && random.chance(0.4)) continue
       chain.branches.endow({ txid: hex64(plot.next()), output: { index: '0', key: given.value.watchKey, asset, units } })
       sums.set(asset, (sums.get(asset) ?? 0n) + units)
     }
@@ -57,11 +64,12 @@ export async function endowWallet(plot: Plot, wallet: SeededWallet, store: Store
   await signer.setPolicy(policyOf(plot, isEvm ? ['ETH', 'USDC'] : ['BTC']), 'an operator')
 }
 
-/** Mostly wide; now and then so narrow that limits are reached, or people would have to say yes. */
+/** Mostly wide; now and then so narrow that limits are reached, or people have to say yes. */
 function policyOf({ world: { random } }: Plot, assets: readonly string[]): Policy {
   const of = (asset: string): AssetPolicy => {
     const some = asset === 'BTC' ? 300_000n : asset === 'ETH' ? 10n ** 17n : 200_000_000n
     const often = (narrow: bigint) => (random.chance(0.2) ? narrow : FAR)
+    const seldom = (narrow: bigint) => (random.chance(0.6) ? narrow / random.pick([2n, 10n, 100n]) : FAR)
     return {
       kinds: ['refund', 'payout', 'sweep'],
       perTransfer: often(some),
@@ -69,13 +77,16 @@ function policyOf({ world: { random } }: Plot, assets: readonly string[]): Polic
       perDay: often(some * 3n),
       perDestinationPerDay: often(some * 2n),
       perStorePerDay: often(some * 3n),
-      autoApproveUpTo: { refund: often(some / 2n), payout: often(some / 2n) },
-      approvals: 1,
+      autoApproveUpTo: { refund: seldom(some), payout: seldom(some) },
+      approvals: random.pick([1, 1, 2, 3]),
       fee: { max: FAR, bps: null, floor: 0n, perDay: often(asset === 'BTC' ? 20_000n : 4n * 10n ** 15n) },
       newDestinationHours: null,
     }
   }
-  return { assets: Object.fromEntries(assets.map((asset) => [asset, of(asset)])), approvers: [] }
+  return {
+    assets: Object.fromEntries(assets.map((asset) => [asset, of(asset)])),
+    approvers: passkeys().members.map(({ approver }) => approver),
+  }
 }
 
 /** A merchant pays somebody, asks until it is answered, and now and then asks twice at once. */
@@ -159,7 +170,7 @@ export async function meddle(plot: Plot): Promise<void> {
   const wallet = plot.env.WALLETS.getByName(walletId)
   if (custody === 'self' && status === 'signing') await insist(plot, () => signAsMerchant(plot, walletId, id))
   else if (random.chance(0.7)) await insist(plot, () => wallet.bumpTransfer(id, random.between(1, 4)))
-  else await insist(plot, () => wallet.cancelTransfer(id, 'somebody'))
+  else await insist(plot, () => wallet.callBackTransfer(id, 'somebody'))
 }
 
 /** A merchant signs at home what the wallet has prepared. */
@@ -171,6 +182,21 @@ export async function signAsMerchant(plot: Plot, walletId: string, id: string): 
   const { config } = plot.world.chain(transfer.chainId)
   const { raw } = keySignerOf(config).sign(config, key.seed, key.account.script, transfer.plan)
   await wallet.submitSigned(id, raw)
+}
+
+/** An operator sends a treasury of ours what gas it may need. */
+export function sendGas(plot: Plot, stores: readonly StoreTerms[]): void {
+  const { world } = plot
+  const owned = stores.flatMap(({ methods }) => methods.filter(({ asset, custody }) => asset === 'ETH' && custody === 'platform'))
+  if (owned.length === 0 || plot.isOver) return
+  const { walletId } = world.random.pick(owned)
+  const chain = world.chain(EVM_LOCAL)
+  const [given] = world.host.object('wallet', walletId).disk.rows("SELECT key FROM addresses WHERE invoice_id = 'treasury'")
+  if (!given) return
+  const output = { index: 'native', key: given.key as Uint8Array, asset: 'ETH', units: GAS }
+  const transaction = plot.transaction(chain, [`0xoperator${plot.next()}:1`], [output])
+  plot.gas.push({ walletId, chainId: chain.config.id, txid: transaction.txid, units: GAS })
+  chain.broadcast(transaction)
 }
 
 /** Something is stopped, and allowed again later. */
@@ -214,9 +240,11 @@ export async function allowAll(plot: Plot, stores: readonly StoreTerms[]): Promi
 
 /** A person sees to what waits for a person: merchants sign, and what still waits is ended. */
 export async function endWaiting(plot: Plot): Promise<void> {
-  for (const { walletId, id, status, custody, signed } of transfersOf(plot)) {
+  for (const transfer of transfersOf(plot)) {
+    const { walletId, id, status, custody, signed } = transfer
     if (signed.length > 0 || status === 'failed') continue
     if (custody === 'self' && status === 'signing' && plot.world.random.chance(0.5)) await signAsMerchant(plot, walletId, id)
+    else if (status === 'needs_approval' && plot.world.random.chance(0.5)) await approveAll(plot, transfer)
     else await plot.env.WALLETS.getByName(walletId).cancelTransfer(id, 'somebody')
   }
   for (const [invoiceId, id] of plot.refunds) await plot.env.INVOICES.getByName(invoiceId).cancelRefund(id, 'a merchant')

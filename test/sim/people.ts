@@ -1,8 +1,10 @@
 import { BITCOIN_REGTEST, EVM_LOCAL, LOCAL_USDC } from '../../config/development.ts'
 import type { CreateInvoice } from '../../src/invoice/rpc.ts'
 import type { Invoice, StoreTerms } from '../../src/invoice/types.ts'
+import type { Difference } from '../../src/ledger/types.ts'
 import type { Result } from '../../src/lib/result.ts'
 import type { FeePlan } from '../../src/money/fee.ts'
+import { BITCOIN_ACCOUNTS, EVM_ACCOUNTS } from './accounts.ts'
 import { keyOfAddress } from './addresses.ts'
 import { Violation } from './auditor.ts'
 import type { SimChain } from './chain.ts'
@@ -11,7 +13,6 @@ import { insist } from './insist.ts'
 import { endowWallet } from './payers.ts'
 import type { Plot } from './plot.ts'
 import type { SimOutput } from './transactions.ts'
-import { BITCOIN_ACCOUNTS, EVM_ACCOUNTS } from './world.ts'
 
 const FEES: readonly FeePlan['default'][] = [
   { model: 'fee', bps: 0, fixed: 0n, min: null, max: null },
@@ -216,9 +217,21 @@ export async function moveOut(plot: Plot, store: StoreTerms): Promise<void> {
     amount,
     transferId: `po_${key}`,
     invoiceId: null,
+    wantedAtMs: plot.world.nowMs,
     expiresAtMs,
   }
-  const reserved = await insist(plot, () => ledger.reserve(request))
+  const ask = () => insist(plot, () => ledger.reserve(request))
+  // Somebody else may carry on for who asks: what was asked first is still on its way then, and the newest answer counts.
+  const isTwice = random.chance(0.3)
+  const isFrozen = isTwice && random.chance(0.5)
+  if (isTwice) {
+    ask().catch(plot.failed)
+    await scheduler.sleep(random.between(1, 4_000))
+  }
+  if (isFrozen) await insist(plot, () => ledger.raise([differenceOf(plot)]))
+  const reserved = await ask()
+  if (isFrozen) await insist(plot, () => ledger.clear({ id: DIFFERENCE, by: 'an operator', reason: 'to be sure' }))
+  if (reserved?.ok === false) plot.refusedKeys.push([merchantId, key])
   if (reserved?.ok) plot.promisedKeys.push([merchantId, key])
   insistAnswered(plot, reserved)
   if (!reserved?.ok) return
@@ -239,6 +252,13 @@ export async function moveOut(plot: Plot, store: StoreTerms): Promise<void> {
 function insistAnswered(plot: Plot, answer: Result<unknown, { readonly reason: string }> | null): void {
   if (answer?.ok === false && answer.error.reason === 'ledger_key_reused')
     plot.failed(new Violation('the same was asked again and refused'))
+}
+
+/** What a check of the books has found, each time in other words. */
+const DIFFERENCE = 'shard/one'
+
+export function differenceOf(plot: Plot): Difference {
+  return { id: DIFFERENCE, kind: 'shard', storeId: null, detail: `${plot.next()} is missing`, sinceMs: plot.world.nowMs }
 }
 
 function random32(plot: Plot): Uint8Array {

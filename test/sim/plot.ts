@@ -16,9 +16,17 @@ export class Plot {
   readonly acknowledged = new Set<string>()
   /** Merchant, and key of a movement of money that was answered. */
   readonly promisedKeys: [merchantId: string, key: string][] = []
+  /** The same of one that was refused. */
+  readonly refusedKeys: [merchantId: string, key: string][] = []
   /** Wallet and id of a transfer that was answered; invoice and id of a refund. */
   readonly promisedTransfers: [walletId: string, id: string][] = []
   readonly refunds: [invoiceId: string, id: string][] = []
+  /** By transfer, the members who have said yes to it. */
+  readonly approved = new Map<string, Set<string>>()
+  /** By transfer, what members were shown to sign. */
+  readonly challenges = new Map<string, string>()
+  /** The chain's own asset that operators have sent to treasuries: in no books. */
+  readonly gas: { readonly walletId: string; readonly chainId: string; readonly txid: string; readonly units: bigint }[] = []
   /** What wallets of the platform had from the beginning, and whose it is by the books. */
   readonly endowed: { readonly storeId: string; readonly walletId: string; readonly asset: string; readonly units: bigint }[] = []
   /** Every movement that was ever signed, by `<chain>/<txid>/<index>`. */

@@ -15,7 +15,7 @@ import type { Network, Party } from './network.ts'
 import type { SimNode } from './node.ts'
 import type { Random } from './random.ts'
 import type { Scheduler } from './scheduler.ts'
-import { contradicts, effective, type SimBlock, type SimTransaction } from './transactions.ts'
+import { contradicts, effective, OWN_INDEX, type SimBlock, type SimTransaction } from './transactions.ts'
 
 /** New transactions in one look at the mempool: few, so that the bound is met. */
 const MEMPOOL_MAX = 4
@@ -42,7 +42,9 @@ function readNode(chain: SimChain, node: SimNode, ports: NodePorts): NodeReader 
   const lies = (): boolean => random.chance(network.faults.nodeLies)
 
   const scanOf = (transactions: readonly SimTransaction[]): Scan => {
-    const outputs = transactions.flatMap((transaction) => transaction.outputs.map((output) => ({ transaction, output })))
+    const outputs = transactions.flatMap((transaction) =>
+      transaction.outputs.filter(({ index }) => index !== OWN_INDEX).map((output) => ({ transaction, output })),
+    )
     const fingerprints = new Uint8Array(outputs.length * 8)
     for (const [i, { output }] of outputs.entries()) fingerprints.set(fingerprintOf(output.key), i * 8)
     return {

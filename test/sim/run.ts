@@ -1,5 +1,6 @@
 import { ratesSnapshot } from '../../src/exchange/cache.ts'
 import { rememberAddresses } from './addresses.ts'
+import { approveSomething } from './approvers.ts'
 import { Auditor, Violation } from './auditor.ts'
 import { Ending } from './ending.ts'
 import { surroundWith, takeOverGlobals } from './globals.ts'
@@ -7,7 +8,7 @@ import { makeSeededWallets } from './hot.ts'
 import { SLOW_MS_MAX } from './network.ts'
 import type { SimObject } from './objects.ts'
 import { OutAuditor } from './out-auditor.ts'
-import { allowAll, endWaiting, meddle, payOut, refundSomething, stopSomething } from './payers.ts'
+import { allowAll, endWaiting, meddle, payOut, refundSomething, sendGas, stopSomething } from './payers.ts'
 import { moveOut, openStores, resolveSomething, shopAndPay } from './people.ts'
 import { Plot } from './plot.ts'
 import { Trace } from './scheduler.ts'
@@ -31,7 +32,9 @@ const TROUBLE_LOOKS_OUT = [8, 16] as const
 /** Chains are looked at no more; what is left are the slow schedules: of webhooks, of queues. */
 const TAIL_MS = 4 * 3_600_000
 const BLOCKS_TO_FINAL = 5
-const QUIET = 0.15
+const QUIET = 0.08
+/** Where hardly any block comes: one of so many. */
+const STILL_BLOCKS = 8
 /** What could not be told for long is told again a minute later at most; a look that hangs is given up before. */
 const ROUNDS_MAX = 8
 const ROUND_MS = 12_000
@@ -42,8 +45,10 @@ const OUT_BLOCKS_MAX = 40
 const OUT_PATIENCE_BLOCKS = 8
 /** Nobody looks for an hour and a half: what waits for a block is replaced. */
 const QUIET_MS = 90 * 60_000
-/** What a log line of level `error` may say: of calls that failed, not of defects. */
-const EXPECTED_ERRORS = ['rate_board_unreachable', 'sending_frozen']
+/** What waits for people asks again each minute, so few of them are enough. */
+const QUIET_OPEN_MAX = 4
+/** What a log line of level `error` may say: of calls that failed, of forks deeper than what is final; not of defects. */
+const EXPECTED_ERRORS = ['rate_board_unreachable', 'sending_frozen', 'final_blocks_left']
 
 let isPrepared = false
 
@@ -124,7 +129,7 @@ class History {
     const troubleMs = world.random.between(least, most) * pollMs + world.random.between(0, 20_000)
     this.#plan(troubleMs, stores)
     await this.#go(troubleMs)
-    if (world.hasMoneyOut && world.random.chance(QUIET)) await this.#waitQuietly()
+    if (world.hasMoneyOut && world.random.chance(QUIET) && this.outAuditor.open <= QUIET_OPEN_MAX) await this.#waitQuietly()
     world.heal()
     const healedAtMs = world.nowMs
     plot.isOver = true
@@ -198,13 +203,10 @@ class History {
     often(1 + Math.floor(troubleMs / 60_000), 'cron', () => world.wakeFollowers())
     often(random.between(0, 2), 'rates move', () => world.moveRates())
     for (const chain of world.chains) {
-      often(
-        Math.floor(
-          troubleMs / (world.pollMs * (world.hasMoneyOut ? 0.3 + 0.9 * random.fraction() : 0.5 + 1.5 * random.fraction())),
-        ),
-        `${chain.config.native.code} block`,
-        () => chain.mine(0.7),
-      )
+      const looksToBlock = world.hasMoneyOut ? 0.3 + 0.9 * random.fraction() : 0.5 + 1.5 * random.fraction()
+      const blocks = Math.floor(troubleMs / (world.pollMs * looksToBlock))
+      often(world.isStill ? blocks / STILL_BLOCKS : blocks, `${chain.config.native.code} block`, () => chain.mine(0.7))
+      if (world.isStill) often(3 * blocks, 'a look comes again', () => world.lookAgain(chain))
       often(random.chance(0.6) ? random.between(1, 3) : 0, `${chain.config.native.code} fork`, () => chain.fork())
       const node = () => random.pick(chain.nodes)
       often(random.chance(0.4) ? random.between(1, 3) : 0, 'node down', () => {
@@ -232,8 +234,11 @@ class History {
     const { random } = world
     often(random.between(1, 7), 'a payout', () => start(payOut(plot, random.pick(stores))))
     often(random.between(1, 3), 'a refund', () => start(refundSomething(plot)))
+    often(random.chance(0.8) ? random.between(6, 20) : 0, 'somebody approves', () => start(approveSomething(plot)))
     often(random.between(0, 6), 'somebody meddles', () => start(meddle(plot)))
     often(random.chance(0.4) ? random.between(1, 2) : 0, 'something is stopped', () => start(stopSomething(plot, stores)))
+    if (world.chains.some(({ config }) => config.gateway === 'evm'))
+      often(random.chance(0.5) ? random.between(1, 3) : 0, 'gas is sent', () => sendGas(plot, stores))
     for (const chain of world.chains) {
       often(random.between(0, 3), 'the market moves', () => chain.moveMarket())
       often(random.chance(0.4) ? random.between(1, 3) : 0, 'a transfer is evicted', () => {

@@ -1,3 +1,4 @@
+import { ownDelegate } from '../../src/gateways/evm/delegate.ts'
 import type { AddressBalance, BalanceReader, NodeError } from '../../src/gateways/gateway.ts'
 import { mergeSights, type Sight } from '../../src/gateways/sightings.ts'
 import type { BroadcastAnswer, LookQuestion, Sender, Sighting, SpendFacts } from '../../src/gateways/spend.ts'
@@ -6,7 +7,7 @@ import { err, ok, type Result } from '../../src/lib/result.ts'
 import { addressKey } from './addresses.ts'
 import type { SimChain } from './chain.ts'
 import type { SimNode } from './node.ts'
-import { PLAIN_GAS, readOwn, TOKEN_GAS } from './own.ts'
+import { gasOf, readOwn } from './own.ts'
 import { askNode, type NodePorts } from './reader.ts'
 import type { SimBlock, SimTransaction } from './transactions.ts'
 
@@ -100,17 +101,29 @@ function factsOf(chain: SimChain, node: SimNode, payer: Payer): SpendFacts {
   const { height } = node.head.ref
   if (payer === null) return { fees: { kind: 'coins', satsPerKvb: chain.market }, height, payer: null }
   const from = toHex(addressKey(payer.address))
-  const { sums, nonces } = node.state
-  const has = (asset: string) => sums.get(`${from} ${asset}`) ?? 0n
+  const native = chain.config.native.code
+  const { sums, nonces, made, delegates } = node.state
+  const hasOf = (key: string, asset: string) => sums.get(`${key} ${asset}`) ?? 0n
+  const has = (asset: string) => hasOf(from, asset)
   const nonce = nonces.get(from) ?? 0
   const waiting = [...node.mempool.values()].filter(({ own }) => own?.from === from && own.nonce >= nonce).length
   const wanted = payer.outputs.reduce((sum, { units }) => sum + units, 0n)
-  const isToken = payer.asset !== chain.config.native.code
-  const gas = has(payer.asset) < wanted ? null : isToken ? TOKEN_GAS : PLAIN_GAS
+  const isToken = payer.asset !== native
+  const swept = payer.deposits?.map((address) => toHex(addressKey(address)))
+  const delegate = swept && ownDelegate(chain.config, `0x${from}`)
+  const deposits = swept?.map((key) => {
+    const delegated = delegates.get(key) === delegate
+    return { units: hasOf(key, payer.asset), native: hasOf(key, native), nonce: nonces.get(key) ?? 0, delegated }
+  })
+  // It is made once, and nothing is swept before.
+  const canSweep = delegate !== undefined && made.has(delegate) === (deposits?.length ?? 0) > 0
+  const flush = swept && swept.length > 0 ? { asset: payer.asset, accounts: swept } : null
+  const gas = swept ? (canSweep ? gasOf(false, { flush }) : null) : has(payer.asset) < wanted ? null : gasOf(!isToken, null)
   return {
+    ...(deposits && { deposits }),
     fees: { kind: 'account', maxFeePerGas: chain.market + TIP, maxPriorityFeePerGas: TIP },
     height,
-    payer: { nonce, pendingNonce: nonce + waiting, units: has(payer.asset), native: has(chain.config.native.code), gas },
+    payer: { nonce, pendingNonce: nonce + waiting, units: has(payer.asset), native: has(native), gas },
   }
 }
 

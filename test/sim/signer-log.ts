@@ -25,6 +25,7 @@ interface Signed {
 
 type Limits = Readonly<Record<'perTransfer' | 'perHour' | 'perDay' | 'perDestinationPerDay' | 'perStorePerDay', string>> & {
   readonly autoApproveUpTo: Readonly<Record<string, string>>
+  readonly approvals: number
   readonly fee: { readonly perDay: string }
 }
 
@@ -37,9 +38,12 @@ export class SignerLog {
   #isStopped = false
   #limits: Readonly<Record<string, Limits>> = {}
   readonly #signed: Signed[] = []
+  readonly #approved: ReadonlyMap<string, ReadonlySet<string>>
 
-  constructor(name: string) {
+  /** `approved`: who has said yes to what, as they know themselves. */
+  constructor(name: string, approved: ReadonlyMap<string, ReadonlySet<string>>) {
     this.#name = name
+    this.#approved = approved
   }
 
   /** What was signed since it was followed last. Throws a `Violation` at the first entry that should not be. */
@@ -63,12 +67,24 @@ export class SignerLog {
       const intent = said.intent as LoggedIntent
       this.#signed.push({ atMs: this.#atMs, intent, attempt: said.attempt as number, feeAdded: BigInt(said.feeAdded as string) })
       this.#checkWindows(intent, said.attempt as number)
+      if (said.attempt === 1) this.#checkApprovals(intent, said.approvedBy as string[])
       fresh.push(intent)
     }
     return fresh
   }
 
-  #checkWindows({ id, asset, kind, chainId, storeId, outputs }: LoggedIntent, attempt: number): void {
+  /** Who is said to have approved has, and they are as many as are wanted. */
+  #checkApprovals({ id, asset, kind, outputs }: LoggedIntent, approvedBy: readonly string[]): void {
+    const limits = this.#limits[asset] as Limits
+    const own = outputs.reduce((sum, { units }) => sum + BigInt(units), 0n)
+    for (const name of approvedBy)
+      insist(this.#approved.get(id)?.has(name) === true, `${id} is signed by the word of ${name}, who has not approved it`)
+    const isFree = kind === 'sweep' || own <= BigInt(limits.autoApproveUpTo[kind] ?? '0')
+    const members = new Set(approvedBy)
+    insist(isFree || members.size >= limits.approvals, `${id} is signed with ${members.size} of ${limits.approvals} approvals`)
+  }
+
+  #checkWindows({ id, asset, chainId, storeId, outputs }: LoggedIntent, attempt: number): void {
     const limits = this.#limits[asset]
     insist(limits !== undefined, `${id} is signed, and no policy allows ${asset}`)
     const within = (ms: number) => this.#signed.filter(({ atMs }) => atMs > this.#atMs - ms)
@@ -85,7 +101,6 @@ export class SignerLog {
       insist(sum <= BigInt(most), `${this.#name} signs ${sum} ${asset} ${what}, and ${most} are allowed`)
     const own = outputs.reduce((sum, { units }) => sum + BigInt(units), 0n)
     check('at once', own, limits.perTransfer)
-    check('without approval', own, limits.autoApproveUpTo[kind] ?? '0')
     check('within an hour', total(firsts(HOUR_MS)), limits.perHour)
     check('within a day', total(firsts(DAY_MS)), limits.perDay)
     check(

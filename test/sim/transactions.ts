@@ -1,5 +1,8 @@
 import type { BlockRef } from '../../src/gateways/gateway.ts'
 
+/** Of an output that goes from one address of a wallet of ours to another, and says so: no follower takes it for a payment. */
+export const OWN_INDEX = 'own'
+
 export interface SimOutput {
   /** Natural key of the movement within its transaction. */
   readonly index: string
@@ -27,6 +30,17 @@ export interface OwnTransaction {
   readonly price: bigint
   /** What it takes of gas; 0 on chains of coins. */
   readonly gas: bigint
+  /** What an account's transaction does beside paying its outputs; null when nothing. */
+  readonly call: OwnCall | null
+}
+
+/** By EIP-7702: `delegate` is the code that the payer's deposit addresses let act for them. Addresses as keys. */
+export interface OwnCall {
+  readonly delegate: string
+  /** Those that delegate to it with this transaction, each by its number. */
+  readonly authorizations: readonly { readonly authority: string; readonly nonce: number }[]
+  /** All that these have of an asset comes to the payer; null: the delegate itself is made. */
+  readonly flush: { readonly asset: string; readonly accounts: readonly string[] } | null
 }
 
 export interface SimBlock {

@@ -1,4 +1,3 @@
-import { HDKey } from '@scure/bip32'
 import { BITCOIN_REGTEST, DEVELOPMENT_CHAINS, EVM_LOCAL } from '../../config/development.ts'
 import { look } from '../../src/chain/look.ts'
 import { ChainObject } from '../../src/chain/object.ts'
@@ -8,7 +7,7 @@ import { WatchObject } from '../../src/chain/watch-object.ts'
 import { DeliveryObject } from '../../src/delivery/object.ts'
 import { consumeResults } from '../../src/delivery/results.ts'
 import { RatesObject } from '../../src/exchange/object.ts'
-import type { AccountKey, ChainReader } from '../../src/gateways/gateway.ts'
+import type { ChainReader } from '../../src/gateways/gateway.ts'
 import { InvoiceObject } from '../../src/invoice/object.ts'
 import { LedgerObject } from '../../src/ledger/object.ts'
 import type { ObjectNamespace } from '../../src/lib/objects.ts'
@@ -35,7 +34,7 @@ import { Isolate, Queue } from './queue.ts'
 import { Random } from './random.ts'
 import { createSimReader } from './reader.ts'
 import { Scheduler, type Trace } from './scheduler.ts'
-import { hasMoneyOut } from './seeds.ts'
+import { hasMoneyOut, isStill } from './seeds.ts'
 import { createSimBalances, createSimSender } from './sender.ts'
 
 const CLASSES = {
@@ -49,12 +48,8 @@ const CLASSES = {
   signer: SignerObject,
 } as unknown as Readonly<Record<string, ObjectClass>>
 
-/** Depths that no fork of a history passes. No delegates: one EVM transaction pays one, and nothing is swept. */
-const CHAINS: readonly ChainConfig[] = DEVELOPMENT_CHAINS.map(({ delegateFactory: _none, ...chain }) => ({
-  ...chain,
-  watchShards: 2,
-  reorgDepthMax: 40,
-}))
+/** Depths that no fork of a history passes. */
+const CHAINS: readonly ChainConfig[] = DEVELOPMENT_CHAINS.map((chain) => ({ ...chain, watchShards: 2, reorgDepthMax: 40 }))
 const CLOGGABLE = ['ledger/', 'ledger/', 'ledger/', 'invoice/', 'chain/', 'watch/', 'queue', 'D1']
 /** Rarer looks than in life, so that a history is short. */
 const POLLS_MS = [1_500, 6_000, 6_000]
@@ -72,17 +67,6 @@ const CLOCK_SKEWS_MS: Readonly<Record<string, readonly number[]>> = {
   wallet: [0, 0, 2_000],
   signer: [0, 0, -5_000, 60_000, -3_600_000, 7_200_000],
 }
-
-/** Account keys that every history uses, so that each address is derived once for all of them. */
-export const ACCOUNTS_MAX = 4
-const TESTNET = { private: 0x04358394, public: 0x043587cf }
-const master = (versions?: typeof TESTNET) => HDKey.fromMasterSeed(new Uint8Array(32).fill(7), versions)
-export const BITCOIN_ACCOUNTS: readonly AccountKey[] = Array.from({ length: ACCOUNTS_MAX }, (_, n) => {
-  return { xpub: master(TESTNET).derive(`m/84'/1'/${n}'`).publicExtendedKey, script: 'p2wpkh' }
-})
-export const EVM_ACCOUNTS: readonly AccountKey[] = Array.from({ length: ACCOUNTS_MAX }, (_, n) => {
-  return { xpub: master().derive(`m/44'/60'/${n}'`).publicExtendedKey, script: 'evm' }
-})
 
 export interface WorldWatchers {
   readonly committed: (object: SimObject) => void
@@ -108,6 +92,8 @@ export class World {
   readonly readings: Queue
   /** Whether money goes out by the wallets, or only in the books. */
   readonly hasMoneyOut: boolean
+  /** Whether hardly any block comes, and looks overtake each other. */
+  readonly isStill: boolean
   readonly receiver: Receiver
   /** Whoever is outside: shops, shoppers, persons. Nothing happens to them. */
   readonly outside = new Isolate('outside')
@@ -119,6 +105,8 @@ export class World {
   #gateway = new Isolate('gateway')
   /** By how much its clock is wrong. */
   #skewMs = 0
+  /** Whether it ever was. */
+  wasSkewed = false
   #readers = new Map<string, ChainReader>()
   #looking = new Map<string, number>()
 
@@ -130,11 +118,16 @@ export class World {
     if (this.random.chance(0.5)) this.network.clogged = this.random.pick(CLOGGABLE)
     const ids = this.random.pick([[BITCOIN_REGTEST], [EVM_LOCAL], [BITCOIN_REGTEST, EVM_LOCAL]])
     this.hasMoneyOut = hasMoneyOut(seed)
+    this.isStill = isStill(seed)
     this.pollMs = this.random.pick(POLLS_MS)
-    const configs = CHAINS.filter(({ id }) => ids.includes(id)).map((chain) => ({ ...chain, pollMs: this.pollMs }))
+    // Where there are none, deposits are brought in one by one.
+    const hasDelegates = this.hasMoneyOut && this.random.chance(0.5)
+    const configs = CHAINS.filter(({ id }) => ids.includes(id)).map(({ delegateFactory, ...chain }) => {
+      return { ...chain, ...(hasDelegates && delegateFactory && { delegateFactory }), pollMs: this.pollMs }
+    })
     this.#chainsText = JSON.stringify(configs)
     this.chains = configs.map((config) => new SimChain(config, this.scheduler, this.random, this.network))
-    this.#isGuarded = this.random.chance(0.5)
+    this.#isGuarded = this.random.chance(0.5) && !this.isStill
     this.host = new Host({
       scheduler: this.scheduler,
       random: this.random,
@@ -225,6 +218,7 @@ export class World {
     this.#readers = new Map()
     this.#looking = new Map()
     this.#skewMs = this.random.chance(0.3) ? this.random.between(-SKEW_MS_MAX, SKEW_MS_MAX) : 0
+    this.wasSkewed ||= this.#skewMs !== 0
   }
 
   /** Cron, every minute. */
@@ -234,6 +228,11 @@ export class World {
       env.CHAINS_FOLLOWED.getByName(config.id)
         .wake(config.id)
         .catch(() => undefined)
+  }
+
+  /** A message of a queue that comes once more, late. */
+  lookAgain({ config: { id } }: SimChain): void {
+    this.#look(id)
   }
 
   /** From here on nothing goes wrong, and what had gone wrong is mended. */
