@@ -1,3 +1,4 @@
+import { existsSync, statfsSync } from 'node:fs'
 import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin'
 import { defineConfig } from 'vitest/config'
 import { DEVELOPMENT_CHAINS } from './config/development.ts'
@@ -6,20 +7,26 @@ import { buildClient } from './scripts/build-client.ts'
 // The checkout's style and script are part of what it answers, so they are built before anything imports it.
 await buildClient()
 
-/** Gateways alone against real nodes: too slow to be run at every turn. */
+/** Gateways alone against real nodes, or stand-ins that keep one waiting: too slow to be run at every turn. */
 const NODE_TESTS = [
   'test/gateways/*/node.test.ts',
   'test/gateways/contract/*.test.ts',
+  'test/gateways/lightning/{nodes,payers}.test.ts',
   'test/gateways/evm/{contracts,sending,sweeping}.test.ts',
 ]
-/** Byte by byte, or by starting our own tools: seconds for each file. */
+/** Byte by byte, over thousands of random histories, or by starting our own tools: seconds for each file. */
 const THOROUGH_TESTS = [
-  'test/gateways/bitcoin/{sign,signed}.test.ts',
-  'test/signer/ceremony.test.ts',
+  'test/bank/{take,transfers}.test.ts',
+  'test/gateways/bitcoin/{plan,reader,sign,signed}.test.ts',
+  'test/lightning/transfers.test.ts',
+  'test/signer/{ceremony,limits}.test.ts',
   'test/scripts/wallet-transfers.test.ts',
 ]
-/** Money out killed at every step, and thousands of random calls: minutes in workerd. */
+/** Money out killed at every step, and thousands of random calls and rows: minutes in workerd. */
 const THOROUGH_WORKER_TESTS = [
+  'test/gateways/contract/*.worker.test.ts',
+  'test/lightning/transfers.worker.test.ts',
+  'test/storage/ledger-{projection,rebuild,statement}.worker.test.ts',
   'test/wallet/transfers/{crash,sweeps,states}.worker.test.ts',
   'test/api/{fuzz,money-back-fuzz}.worker.test.ts',
 ]
@@ -29,11 +36,25 @@ const SIMULATION = ['test/sim/*.test.ts']
 /** A test that waits longer than this waits for nothing. No measure of speed: machines are busy. */
 const PATIENCE_MS = 30_000
 
+/** Where Linux has a file system in memory. */
+const MEMORY = '/dev/shm'
+/** Containers have 64 MB there; what tests write at a time is under 100. */
+const MEMORY_MIN_BYTES = 2 ** 30
+
+// Each object that a test makes is a database: on a disk tests in workerd, and whole systems, wait for it most of the time.
+if (process.env.TMPDIR === undefined && existsSync(MEMORY)) {
+  const { bavail, bsize } = statfsSync(MEMORY)
+  if (bavail * bsize >= MEMORY_MIN_BYTES) process.env.TMPDIR = MEMORY
+}
+
 /** For test/storage/databases.ts, which applies them. */
 const migrations = {
   DIRECTORY_MIGRATIONS: await readD1Migrations('migrations/directory'),
   SHARD_MIGRATIONS: await readD1Migrations('migrations/shard'),
 }
+
+/** Files share one workerd and its modules; each begins with storage that is empty. */
+const IN_WORKERD = { isolate: false, setupFiles: ['test/workerd.ts'], testTimeout: PATIENCE_MS, hookTimeout: PATIENCE_MS }
 
 /** Core's Worker, and the signer's object beside it. */
 const workerd = () =>
@@ -70,9 +91,11 @@ export default defineConfig({
   test: {
     // Tests wait (for nodes, sockets, workerd) as much as they compute: no processor is kept free.
     maxWorkers: '100%',
+    // What is logged belongs to tests that look at it, or fail.
+    silent: 'passed-only',
     projects: [
       {
-        // Pure: the files of a worker share its modules. Those in workerd do not: each file has storage of its own.
+        // Pure: the files of a worker share its modules.
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
@@ -82,16 +105,23 @@ export default defineConfig({
           restoreMocks: true,
         },
       },
-      { test: { name: 'nodes', include: NODE_TESTS } },
+      { test: { name: 'nodes', include: NODE_TESTS, exclude: ['test/**/*.worker.test.ts'] } },
       { test: { name: 'thorough', include: THOROUGH_TESTS, testTimeout: PATIENCE_MS } },
       { test: { name: 'sim', include: SIMULATION } },
       {
         plugins: [workerd()],
-        test: { name: 'worker', include: ['test/**/*.worker.test.ts'], exclude: THOROUGH_WORKER_TESTS, testTimeout: PATIENCE_MS },
+        // A workerd is kept only for a next file of the same project: so those in workerd come one project after another.
+        test: {
+          ...IN_WORKERD,
+          name: 'worker',
+          include: ['test/**/*.worker.test.ts'],
+          exclude: THOROUGH_WORKER_TESTS,
+          sequence: { groupOrder: 1 },
+        },
       },
       {
         plugins: [workerd()],
-        test: { name: 'thorough-worker', include: THOROUGH_WORKER_TESTS, testTimeout: PATIENCE_MS },
+        test: { ...IN_WORKERD, name: 'thorough-worker', include: THOROUGH_WORKER_TESTS, sequence: { groupOrder: 2 } },
       },
       {
         // Two systems at a time: they wait, for blocks and looks and the audit's patience, more than they compute.

@@ -35,6 +35,7 @@ const BODY_CHARS_MAX = 65_536
  *     POST /admin/ledgers/:merchant/rebuild          { after }: a page of D1's rows made anew
  *     POST /admin/ledgers/:merchant/differences/:id/clear  { by, reason }
  *     POST /admin/ledgers/:merchant/adjustments      { storeId, key, by, reason, postings }
+ *     POST /admin/wallets/:wallet/transfers/:id/settle  { by, reason }: ends a transfer that is unknown
  */
 export function createAdmin(clock: Clock = systemClock): Hono<Bindings> {
   const app = new Hono<Bindings>()
@@ -87,6 +88,7 @@ export function createAdmin(clock: Clock = systemClock): Hono<Bindings> {
       ),
     ),
   )
+  app.post('/admin/wallets/:wallet/transfers/:id/settle', (c) => withBody(c, parseWord, (word) => settle(c, word)))
   app.onError((thrown) => {
     logEvent('error', 'admin_failed', { reason: reasonOf(thrown) })
     return problem(500, 'defect', reasonOf(thrown))
@@ -118,6 +120,16 @@ async function clear(c: Call, merchantId: string, id: string, word: { by: string
   await c.env.AUDITS.getByName(AUDIT_NAME).looked(merchantId, open)
   logEvent('info', 'ledger_difference_cleared', { merchantId, id })
   return answer({ open })
+}
+
+/** The wallet looks for it once more; the answer is the transfer as it is before that. */
+async function settle(c: Call, word: { by: string; reason: string }): Promise<Response> {
+  const [walletId, id] = [c.req.param('wallet') ?? '', c.req.param('id') ?? '']
+  const settled = await c.env.WALLETS.getByName(walletId).settleTransfer(id, word)
+  if (settled.ok) return answer({ id, status: settled.value.status, reason: settled.value.reason })
+  if (settled.error.reason === 'transfer_not_found')
+    return problem(404, 'transfer_not_found', 'the wallet has no transfer with this id', 'id')
+  return problem(409, settled.error.reason, 'detail' in settled.error ? settled.error.detail : '', 'id')
 }
 
 /** A wallet that the audit stopped sends again once a person has looked at all that was found of it. */

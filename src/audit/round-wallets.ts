@@ -1,11 +1,11 @@
 import { accountKind } from '../ledger/accounts.ts'
-import type { LedgerRpc } from '../ledger/rpc.ts'
+import { type LedgerRpc, PAGE_MAX } from '../ledger/rpc.ts'
 import { logEvent } from '../lib/log.ts'
 import type { ObjectNamespace } from '../lib/objects.ts'
-import { greater } from '../money/amount.ts'
 import { registryOf } from '../money/registry.ts'
 import type { WalletBalance, WalletRpc } from '../wallet/rpc.ts'
 import type { Patience } from './books.ts'
+import { faultOfWallet, goneBy, type Leaving } from './coins.ts'
 import { keyOf } from './judge.ts'
 import { holdersOfWallet, platformWalletsAfter, type WalletHolder } from './merchants.ts'
 import type { AuditMemory, Finding, Sums, WaitingWallet } from './rpc.ts'
@@ -17,6 +17,8 @@ const WALLETS_MAX = 5
 const WALLETS_PAGE = 500
 /** A wallet of more stores is not compared: its books are too many to be read at one moment. */
 const STORES_MAX = 200
+/** Pages of ledgers, 100 transactions each, that are gone through for one wallet. */
+const PAGES_MAX = 50
 /** A reading that has not come by then is waited for no longer: the wallet says why, and its turn comes again. */
 const WAIT_MS_MAX = 30 * 60_000
 
@@ -62,9 +64,11 @@ export async function roundOfWallets(
         if (nowMs - before.atMs < WAIT_MS_MAX) waiting[walletId] = before
         return
       }
-      const now = await booksOf(env, walletId, before.merchants, Object.keys(before.askedAtMs))
-      for (const asset of comparable(before, now)) {
-        const detail = faultOfWallet(walletId, asset, before, chainOf(balances, env, asset))
+      // One that was noted by an older version of this code has its turn again.
+      const leaving = before.upTo === undefined ? null : await leavingOf(env, walletId, before)
+      if (leaving === null) return logEvent('warn', 'audit_wallet_too_busy', { walletId })
+      for (const asset of Object.keys(before.inWallet)) {
+        const detail = faultOfWallet(walletId, asset, before.inWallet, leaving, chainOf(balances, env, asset))
         for (const merchantId of before.merchants) {
           const id = `${differencesOfWallet(walletId)}${asset}`
           const key = keyOf({ merchantId, id })
@@ -129,9 +133,8 @@ async function beginOthers(
       const holders = await holdersOfWallet(env.DIRECTORY, walletId, STORES_MAX + 1)
       if (holders.length > STORES_MAX) return logEvent('warn', 'audit_wallet_too_shared', { walletId, stores: holders.length })
       const merchants = [...new Set(holders.map(({ merchantId }) => merchantId))]
-      const chainIds = registryOf(env).chains.map(({ id }) => id)
-      const books = await booksOf(env, walletId, merchants, chainIds)
-      const owing = Object.keys(books.inWallet).filter((asset) => (books.inWallet[asset] ?? 0n) > 0n)
+      const { inWallet, upTo } = await booksOf(env, walletId, merchants)
+      const owing = Object.keys(inWallet).filter((asset) => (inWallet[asset] ?? 0n) > 0n)
       const registry = registryOf(env)
       const chainOfAsset = (asset: string) => registry.findAsset(asset)?.chainId ?? null
       const chains = [...new Set(owing.map(chainOfAsset))].filter(
@@ -146,7 +149,7 @@ async function beginOthers(
         const asked = await wallet.refresh(chainId)
         if (!asked.ok) return logEvent('warn', 'audit_wallet_not_read', { walletId, chainId, reason: asked.error.reason })
       }
-      begun[walletId] = { atMs: nowMs, merchants, askedAtMs, ...books }
+      begun[walletId] = { atMs: nowMs, merchants, askedAtMs, inWallet, upTo }
     },
   )
   const isBegun = isNew && page !== null
@@ -177,26 +180,12 @@ async function readingsOf(env: WalletsEnv, walletId: string, { askedAtMs }: Wait
   return old.length === 0 ? balances : null
 }
 
-type Books = Pick<WaitingWallet, 'inWallet' | 'inTransit' | 'outgoing'>
-
-/**
- * What the books of these merchants say is in the wallet, what is on its way out of their stores, and what the wallet
- * itself says is on its way out. The wallet is asked first: what is booked between the two is told by both, not by neither.
- */
-async function booksOf(
-  env: WalletsEnv,
-  walletId: string,
-  merchants: readonly string[],
-  chainIds: readonly string[],
-): Promise<Books> {
-  const wallet = env.WALLETS.getByName(walletId)
-  const outgoing: Record<string, bigint> = {}
-  for (const takes of await Promise.all(chainIds.map((chainId) => wallet.outgoing(chainId))))
-    for (const [asset, units] of Object.entries(takes)) outgoing[asset] = (outgoing[asset] ?? 0n) + units
-  const standings = await Promise.all(merchants.map((id) => env.LEDGERS.getByName(id).standing()))
+/** What the books of these merchants say is in the wallet, and on its way out of their stores. */
+async function booksOf(env: WalletsEnv, walletId: string, merchants: readonly string[]) {
+  const standings = await Promise.all(merchants.map(async (id) => ({ id, standing: await env.LEDGERS.getByName(id).standing() })))
   const inWallet: Record<string, bigint> = {}
   const inTransit: Record<string, bigint> = {}
-  for (const { balances } of standings.flatMap(({ stores }) => stores)) {
+  for (const { balances } of standings.flatMap(({ standing }) => standing.stores)) {
     for (const [asset, units] of Object.entries(balances[`wallet:${walletId}`] ?? {}))
       inWallet[asset] = (inWallet[asset] ?? 0n) - units
     for (const [account, assets] of Object.entries(balances)) {
@@ -204,16 +193,41 @@ async function booksOf(
       for (const [asset, units] of Object.entries(assets)) inTransit[asset] = (inTransit[asset] ?? 0n) + units
     }
   }
-  return { inWallet, inTransit, outgoing }
+  return { inWallet, inTransit, upTo: Object.fromEntries(standings.map(({ id, standing }) => [id, standing.no])) }
 }
 
-/** Assets of which nothing went out between the two looks at the books: then what was in them at first is there all the time. */
-function comparable(before: WaitingWallet, now: Books): string[] {
-  const same = (one: Sums, other: Sums, asset: string) => (one[asset] ?? 0n) === (other[asset] ?? 0n)
-  return Object.keys(before.inWallet).filter((asset) => {
-    const isStill = same(before.inTransit, now.inTransit, asset) && same(before.outgoing, now.outgoing, asset)
-    return isStill && (now.inWallet[asset] ?? 0n) >= (before.inWallet[asset] ?? 0n)
-  })
+/**
+ * What has left the wallet since the books were noted, and what may have; null when the ledgers have gone on too far to be
+ * read through. The wallet is asked first: what is booked between the two is told by both, not by neither.
+ */
+async function leavingOf(env: WalletsEnv, walletId: string, before: WaitingWallet): Promise<Leaving | null> {
+  const wallet = env.WALLETS.getByName(walletId)
+  const chainIds = Object.keys(before.askedAtMs)
+  const [outgoing, unread] = await Promise.all([
+    Promise.all(chainIds.map((chainId) => wallet.outgoing(chainId))),
+    Promise.all(chainIds.map((chainId) => wallet.unread(chainId))),
+  ])
+  const { inTransit, upTo } = await booksOf(env, walletId, before.merchants)
+  const gone: Sums[] = []
+  let pages = 0
+  for (const merchantId of before.merchants) {
+    const ledger = env.LEDGERS.getByName(merchantId)
+    const last = upTo[merchantId] ?? 0
+    for (let no = before.upTo[merchantId] ?? 0; no < last; ) {
+      const entries = pages++ < PAGES_MAX ? await ledger.page(no, PAGE_MAX) : []
+      const newest = entries.at(-1)?.transaction.no ?? no
+      if (newest === no) return null
+      gone.push(goneBy(entries, walletId))
+      no = newest
+    }
+  }
+  return { inTransit, outgoing: sumOf(outgoing), unread: sumOf(unread), gone: sumOf(gone) }
+}
+
+function sumOf(parts: readonly Sums[]): Sums {
+  const sums: Record<string, bigint> = {}
+  for (const [asset, units] of parts.flatMap((part) => Object.entries(part))) sums[asset] = (sums[asset] ?? 0n) + units
+  return sums
 }
 
 /** What the chain has of an asset, seen and confirmed, and as of which block; null when the asset is on none of these chains. */
@@ -223,17 +237,4 @@ function chainOf(balances: readonly WalletBalance[], env: WalletsEnv, asset: str
   if (!reading) return null
   const { confirmed, pending } = reading.sums[asset] ?? { confirmed: 0n, pending: 0n }
   return { units: confirmed + pending, height: reading.block.height }
-}
-
-/** In words with both figures, or null when all that the books say is there. */
-export function faultOfWallet(
-  walletId: string,
-  asset: string,
-  { inWallet, inTransit, outgoing }: Books,
-  chain: { readonly units: bigint; readonly height: number } | null,
-): string | null {
-  // What was sent and is not final has left the wallet on the chain and not yet in the books.
-  const due = (inWallet[asset] ?? 0n) - greater(inTransit[asset] ?? 0n, outgoing[asset] ?? 0n)
-  if (chain === null || chain.units >= due) return null
-  return `wallet ${walletId} must hold ${due} ${asset} by the books, and holds ${chain.units} at block ${chain.height}`
 }

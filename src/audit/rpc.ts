@@ -50,9 +50,8 @@ export interface WaitingWallet {
   /** By chain: when a reading had last been asked for. One that begins later is what is waited for. */
   readonly askedAtMs: Readonly<Record<string, number>>
   readonly inWallet: Sums
-  readonly inTransit: Sums
-  /** What its transfers were taking out of it: on their way on the chain, or not booked yet. */
-  readonly outgoing: Sums
+  /** By merchant: the newest transaction of the ledger that `inWallet` has. */
+  readonly upTo: Readonly<Record<string, number>>
 }
 
 /** What does not agree, found by one look. */

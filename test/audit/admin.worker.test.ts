@@ -1,4 +1,5 @@
 import { beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { BITCOIN_REGTEST } from '../../config/development.ts'
 import { createAdmin } from '../../src/audit/admin.ts'
 import { AUDIT_NAME } from '../../src/audit/rpc.ts'
 import { randomId } from '../../src/lib/ids.ts'
@@ -163,6 +164,21 @@ test('a difference is cleared by its id, by somebody, for a reason; health hears
   expect(await clear(id, { by: 'Ada', reason: 'seen' })).toMatchObject({ status: 200, json: { open: 1 } })
   expect(await clear('book', { by: 'Ada', reason: 'seen' })).toMatchObject({ json: { open: 0 } })
   expect((await testEnv.AUDITS.getByName(AUDIT_NAME).status())?.differences).toBe(0)
+})
+
+test('a transfer is ended by a person only when it is unknown, and with a name and a reason', async () => {
+  const { store } = await paidShop()
+  const [{ id: walletId } = { id: '' }] = store.wallets
+  const settle = (id: string, body: object) => call('POST', `/admin/wallets/${walletId}/transfers/${id}/settle`, body)
+  const word = { by: 'Ada', reason: 'seen' }
+  expect(await settle('tr_1', { by: 'Ada' })).toMatchObject({ status: 400, json: { param: 'reason' } })
+  expect(await settle('tr_1', word)).toMatchObject({ status: 404, json: { code: 'transfer_not_found' } })
+  const { merchantId, storeId } = store
+  const whose = { id: randomId('tr'), merchantId, shard: 0, storeId, custody: 'self', invoiceId: null, reference: null } as const
+  const outputs = [{ address: 'bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080', units: 1_000n }]
+  const terms = { kind: 'payout', chainId: BITCOIN_REGTEST, asset: 'BTC', outputs, targetBlocks: 2, feeMax: null } as const
+  expect((await testEnv.WALLETS.getByName(walletId).createTransfer({ ...whose, ...terms })).ok).toBe(true)
+  expect(await settle(whose.id, word)).toMatchObject({ status: 409, json: { code: 'wrong_status' } })
 })
 
 test('the audit can be run and read', async () => {

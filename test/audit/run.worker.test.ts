@@ -2,7 +2,6 @@ import { beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { BITCOIN_REGTEST } from '../../config/development.ts'
 import { createHealth } from '../../src/api/health.ts'
 import { RUN_LEASE_MS } from '../../src/audit/object.ts'
-import type { StoreConfig } from '../../src/invoice/types.ts'
 import { randomId } from '../../src/lib/ids.ts'
 import { decodeJson, encodeJson } from '../../src/lib/json.ts'
 import { migrateDatabases, testEnv } from '../storage/databases.ts'
@@ -17,6 +16,7 @@ import {
   newShop,
   payment,
   project,
+  reserve,
   tamper,
   untilBooked,
 } from './system.ts'
@@ -42,21 +42,6 @@ async function paidShop() {
   await chain.mine(FINAL - 1)
   await untilBooked(store, 100_000n)
   return { store, invoiceId, paid, key: keyOfPayment(paid), ledger: testEnv.LEDGERS.getByName(store.merchantId) }
-}
-
-function reserve(store: StoreConfig) {
-  return testEnv.LEDGERS.getByName(store.merchantId).reserve({
-    key: randomId('evt'),
-    merchantId: store.merchantId,
-    shard: store.shard,
-    storeId: store.storeId,
-    cause: 'payout',
-    asset: 'BTC',
-    amount: 1n,
-    transferId: 'po_1',
-    invoiceId: null,
-    expiresAtMs: null,
-  })
 }
 
 async function healthOf(audit: ReturnType<typeof auditor>) {

@@ -67,6 +67,14 @@ export async function newInvoice(store: StoreConfig): Promise<string> {
   return id
 }
 
+/** Asks the books for one satoshi to go out: refused while money out is frozen. */
+export function reserve(store: StoreConfig) {
+  const { merchantId, shard, storeId } = store
+  const request = { cause: 'payout', asset: 'BTC', amount: 1n, transferId: 'po_1', invoiceId: null } as const
+  const times = { wantedAtMs: 1, expiresAtMs: null }
+  return testEnv.LEDGERS.getByName(merchantId).reserve({ key: randomId('evt'), merchantId, shard, storeId, ...request, ...times })
+}
+
 /** The follower of the one chain, driven by the test as the gateways Worker would. */
 export const chain = {
   height: 0,

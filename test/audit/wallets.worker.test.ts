@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { BITCOIN_REGTEST } from '../../config/development.ts'
 import { createAdmin } from '../../src/audit/admin.ts'
-import { faultOfWallet } from '../../src/audit/round-wallets.ts'
+import { faultOfWallet } from '../../src/audit/coins.ts'
 import type { StoreConfig } from '../../src/invoice/types.ts'
 import { randomId } from '../../src/lib/ids.ts'
 import { encodeJson } from '../../src/lib/json.ts'
-import { READING_LEASE_MS } from '../../src/wallet/balances.ts'
+import { READING_LEASE_MS_MAX } from '../../src/wallet/balances.ts'
 import { bitcoinAccount } from '../storage/accounts.ts'
 import { migrateDatabases, testEnv } from '../storage/databases.ts'
-import { auditor, chain, FINAL, GRACE_MS, newInvoice, newShop, payment, tamper, untilBooked } from './system.ts'
+import { auditor, chain, FINAL, GRACE_MS, newInvoice, newShop, payment, reserve, tamper, untilBooked } from './system.ts'
 
 beforeAll(async () => {
   await migrateDatabases()
@@ -72,20 +72,6 @@ async function look(audit: ReturnType<typeof auditor>, walletId: string, confirm
   const ofWallets = (found: readonly { id: string }[]) => found.filter(({ id }) => id.startsWith('coins/'))
   return { suspects: ofWallets(report.suspects), raised: ofWallets(report.raised) }
 }
-
-const reserve = (store: StoreConfig) =>
-  testEnv.LEDGERS.getByName(store.merchantId).reserve({
-    key: randomId('evt'),
-    merchantId: store.merchantId,
-    shard: store.shard,
-    storeId: store.storeId,
-    cause: 'payout',
-    asset: 'BTC',
-    amount: 1n,
-    transferId: 'po_1',
-    invoiceId: null,
-    expiresAtMs: null,
-  })
 
 async function clear(store: StoreConfig, id: string): Promise<number> {
   const path = `/admin/ledgers/${store.merchantId}/differences/${encodeURIComponent(id)}/clear`
@@ -194,8 +180,8 @@ test('a wallet that cannot be read keeps no other waiting for ever, and what it 
   later(PAUSE_MS)
   await audit.after(1)
   for (let runs = 0; runs < 3; runs++) {
-    later(READING_LEASE_MS)
-    const { suspects } = await audit.after(READING_LEASE_MS)
+    later(READING_LEASE_MS_MAX)
+    const { suspects } = await audit.after(READING_LEASE_MS_MAX)
     expect(suspects.map(({ id }) => id)).toEqual([`coins/${walletId}/BTC`])
   }
 })
@@ -247,18 +233,74 @@ test('wallets of merchants are their own business, and one beside another on a c
   for (const id of [walletOf(own), walletId]) expect(await tamper('WALLETS', id, 'SELECT * FROM balances')).toEqual([])
 })
 
+/** Wallets that say so of what is on its way out of them. */
+function sending(outgoing: () => Record<string, bigint>) {
+  const getByName = (name: string) => {
+    const wallet = testEnv.WALLETS.getByName(name) as unknown as Record<string, (...args: unknown[]) => unknown>
+    const method = (key: string) => (key === 'outgoing' ? async () => outgoing() : (...args: unknown[]) => wallet[key]?.(...args))
+    return new Proxy({}, { get: (_target, key) => method(String(key)) })
+  }
+  return { WALLETS: { getByName } }
+}
+
+test('a wallet that always has transfers on their way is compared all the same: honest it is not accused, and a theft is found', async () => {
+  const { store, walletId, ledger } = await paidShop()
+  let outgoing = 0n
+  const audit = auditor(
+    'wallets always busy',
+    sending(() => ({ BTC: outgoing })),
+  )
+  const { merchantId, storeId, shard } = store
+  const common = {
+    merchantId,
+    storeId,
+    shard,
+    cause: 'adjustment',
+    by: 'test',
+    reason: 'sent',
+    invoiceId: null,
+    transferId: null,
+  } as const
+  let inBooks = 100_000n
+  const book = async (amount: bigint) => {
+    const postings = [{ from: 'available', to: `wallet:${walletId}`, amount, asset: 'BTC' }]
+    expect((await ledger.book({ ...common, key: randomId('evt'), postings })).ok).toBe(true)
+    inBooks -= amount
+  }
+  /** One look at it, in which what was on its way is booked, and another is sent; `stolen` is missing on the chain. */
+  const busy = async (stolen: bigint) => {
+    later(PAUSE_MS)
+    await audit.after(GRACE_MS)
+    const wasOut = outgoing
+    outgoing = wasOut + 7_000n
+    // All that is signed is in a block already.
+    expect(await read(walletId, inBooks - outgoing - stolen)).toBe(true)
+    await book(wasOut)
+    outgoing -= wasOut
+    const { suspects, raised } = await audit.after(1)
+    const ofWallets = (found: readonly { id: string }[]) => found.flatMap(({ id }) => (id.startsWith('coins/') ? [id] : []))
+    return { suspects: ofWallets(suspects), raised: ofWallets(raised) }
+  }
+  outgoing = 5_000n
+  for (let looks = 0; looks < 4; looks++) expect(await busy(0n)).toEqual({ suspects: [], raised: [] })
+  expect(await busy(1n)).toEqual({ suspects: [`coins/${walletId}/BTC`], raised: [] })
+  expect(await busy(1n)).toMatchObject({ raised: [`coins/${walletId}/BTC`] })
+  expect(await reserve(store)).toMatchObject({ error: { reason: 'ledger_frozen' } })
+})
+
 test('what was sent and is not final has left the chain, and not yet the books', () => {
-  const books = { inWallet: { BTC: 100n }, inTransit: { BTC: 40n }, outgoing: {} }
-  expect(faultOfWallet('wal_1', 'BTC', books, { units: 60n, height: 7 })).toBeNull()
-  expect(faultOfWallet('wal_1', 'BTC', books, { units: 59n, height: 7 })).toBe(
+  const inWallet = { BTC: 100n }
+  const leaving = { inTransit: { BTC: 40n }, outgoing: {}, gone: {}, unread: {} }
+  expect(faultOfWallet('wal_1', 'BTC', inWallet, leaving, { units: 60n, height: 7 })).toBeNull()
+  expect(faultOfWallet('wal_1', 'BTC', inWallet, leaving, { units: 59n, height: 7 })).toBe(
     'wallet wal_1 must hold 60 BTC by the books, and holds 59 at block 7',
   )
-  expect(faultOfWallet('wal_1', 'ETH', books, { units: 0n, height: 7 })).toBeNull()
-  expect(faultOfWallet('wal_1', 'BTC', books, null)).toBeNull()
+  expect(faultOfWallet('wal_1', 'ETH', inWallet, leaving, { units: 0n, height: 7 })).toBeNull()
+  expect(faultOfWallet('wal_1', 'BTC', inWallet, leaving, null)).toBeNull()
   // Signed, and its reservation not posted yet; or gas that the platform pays and has not booked.
-  expect(faultOfWallet('wal_1', 'BTC', { ...books, outgoing: { BTC: 45n } }, { units: 55n, height: 7 })).toBeNull()
-  expect(faultOfWallet('wal_1', 'BTC', { ...books, outgoing: { BTC: 45n } }, { units: 54n, height: 7 })).toContain(
-    'must hold 55 BTC',
-  )
-  expect(faultOfWallet('wal_1', 'BTC', { ...books, outgoing: { BTC: 5n } }, { units: 60n, height: 7 })).toBeNull()
+  const unposted = { ...leaving, outgoing: { BTC: 45n } }
+  expect(faultOfWallet('wal_1', 'BTC', inWallet, unposted, { units: 55n, height: 7 })).toBeNull()
+  expect(faultOfWallet('wal_1', 'BTC', inWallet, unposted, { units: 54n, height: 7 })).toContain('must hold 55 BTC')
+  const less = { ...leaving, outgoing: { BTC: 5n } }
+  expect(faultOfWallet('wal_1', 'BTC', inWallet, less, { units: 60n, height: 7 })).toBeNull()
 })

@@ -145,6 +145,11 @@ test('a payment in a block that leaves the chain is final no more, and again onl
   expect(taken).toMatchObject({ ok: true })
   await vi.waitFor(() => expect(at.told.at(-1)).toMatchObject({ blockHash: 'other', final: false }))
   expect(error.mock.calls.flat().join()).toContain('final_blocks_left')
+  const finalLeft = { finalHeight: 5, rolledBackTo: 4, atMs: expect.any(Number) }
+  expect(await at.rpc.health()).toMatchObject({ finalLeft })
+  await abortAllDurableObjects()
+  await at.connect()
+  expect(await at.rpc.health()).toMatchObject({ finalLeft })
   // The node that still names the old block is not believed.
   const warn = vi.spyOn(console, 'warn').mockImplementation(() => {})
   await at.final(5, 'h5')

@@ -102,3 +102,38 @@ test('a look that may not know all its node knew counts up to where it does, and
   await at.look(OK)
   expect((await at.health()).syncedAtMs).toBe(syncedAtMs + 3)
 })
+
+test('blocks that were final by their confirmations and leave all the same are an alarm for a day; others are not', async () => {
+  const error = vi.spyOn(console, 'error').mockImplementation(() => {})
+  vi.spyOn(console, 'warn').mockImplementation(() => {})
+  const at = await follower('sim:final-left')
+  const hashes: Record<number, string> = { 1: 'h1' }
+  /** Blocks on top of `from`, up to `to`; the follower is at `tip`. */
+  const commit = async (tip: number, from: number, to: number) => {
+    const block = (height: number) => ({ height, hash: hashes[height] ?? '' })
+    const base = block(tip)
+    const rollbackTo = from < tip ? block(from) : null
+    const blocks = Array.from({ length: to - from }, (_, n) => {
+      const height = from + n + 1
+      const parentHash = hashes[height - 1] ?? ''
+      hashes[height] = `h${height} on ${from}`
+      return { ref: { ...block(height), parentHash, timeMs: 1_000 }, payments: [], conflicts: [] }
+    })
+    const batch = { base, rollbackTo, blocks, mempool: MEMPOOL, more: false, head: block(to), startedAtMs: Date.now() }
+    expect(await at.rpc().commit(batch)).toMatchObject({ ok: true })
+  }
+  await commit(1, 1, 8)
+  // Three confirmations: up to block 6 all is final, and the newest two blocks may go.
+  await commit(8, 6, 9)
+  expect(await at.health()).toMatchObject({ finalHeight: 7, finalLeft: null })
+  expect(await at.page()).toMatchObject({ status: 'ok', chains: [{ finalBlocksLeft: null }] })
+  await commit(9, 6, 10)
+  expect(await at.health()).toMatchObject({ status: 'ok', finalLeft: { finalHeight: 7, rolledBackTo: 6 } })
+  expect(error.mock.calls.flat().join()).toContain('final_blocks_left')
+  const left = { at: expect.any(String), finalHeight: 7, rolledBackTo: 6 }
+  expect(await at.page()).toMatchObject({ status: 'degraded', chains: [{ status: 'ok', finalBlocksLeft: left }] })
+  vi.setSystemTime(Date.now() + 24 * 3_600_000)
+  await commit(10, 10, 11)
+  expect(await at.page()).toMatchObject({ status: 'ok', chains: [{ finalBlocksLeft: left }] })
+  vi.useRealTimers()
+})
