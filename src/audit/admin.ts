@@ -125,7 +125,9 @@ async function clear(c: Call, merchantId: string, id: string, word: { by: string
 /** The wallet looks for it once more; the answer is the transfer as it is before that. */
 async function settle(c: Call, word: { by: string; reason: string }): Promise<Response> {
   const [walletId, id] = [c.req.param('wallet') ?? '', c.req.param('id') ?? '']
-  const settled = await c.env.WALLETS.getByName(walletId).settleTransfer(id, word)
+  const ofWallet = await c.env.WALLETS.getByName(walletId).settleTransfer(id, word)
+  const isElsewhere = !ofWallet.ok && ofWallet.error.reason === 'transfer_not_found'
+  const settled = isElsewhere ? await c.env.LIGHTNINGS.getByName(walletId).settleTransfer(id, word) : ofWallet
   if (settled.ok) return answer({ id, status: settled.value.status, reason: settled.value.reason })
   if (settled.error.reason === 'transfer_not_found')
     return problem(404, 'transfer_not_found', 'the wallet has no transfer with this id', 'id')

@@ -7,7 +7,14 @@ import { base32 } from '../../src/lib/ids.ts'
 import { err, ok } from '../../src/lib/result.ts'
 import { migrate, type NodeRow, writeNode } from '../../src/lightning/tables.ts'
 import { DAY_MS, dueAtMs, LEASE_MS, NO_FACTS, statusOf } from '../../src/lightning/transfers/state.ts'
-import { cancelTransfer, createTransfer, nextPayment, takeAnswer, takeSight } from '../../src/lightning/transfers/steps.ts'
+import {
+  cancelTransfer,
+  createTransfer,
+  nextPayment,
+  settleTransfer,
+  takeAnswer,
+  takeSight,
+} from '../../src/lightning/transfers/steps.ts'
 import { transferAt, writeSending } from '../../src/lightning/transfers/tables.ts'
 import type { PaymentStep } from '../../src/lightning/transfers/types.ts'
 import { lightningFeeMax, testLightning } from '../../src/money/lightning.ts'
@@ -459,6 +466,37 @@ describe('a transfer by Lightning', () => {
     expect(takeSight(sql, idOf(0), 1, ok({ status: 'unknown' }), world.payer, world.nowMs)).toEqual({ do: 'nothing' })
     expect(world.status(0)).toBe('unknown')
   })
+
+  test.each(['answer', 'books'] as const)(
+    'that the node had under way by its %s, and has forgotten, is told no more and ends by a person alone',
+    (by) => {
+      const world = new World()
+      make(world)
+      const { sql } = world.rows
+      const word = { by: 'Ada', reason: 'the payee says that nothing came' }
+      const see = (status: 'in_flight' | 'unknown', tellings = 1) =>
+        takeSight(sql, idOf(0), tellings, ok({ status }), world.payer, world.nowMs)
+      nextPayment(sql, idOf(0), world.payer, world.nowMs)
+      expect(see('unknown', 0)).toMatchObject({ do: 'pay' })
+      expect(settleTransfer(sql, idOf(0), word, world.nowMs)).toMatchObject({ error: { reason: 'wrong_status' } })
+      const answer = by === 'answer' ? 'in_flight' : 'failed'
+      takeAnswer(sql, idOf(0), 0, ok({ status: answer, detail: 'no route' } as const), world.payer, world.nowMs)
+      if (by === 'books') see('in_flight')
+      for (const laterMs of [10_000, 10_000, 2 * EXPIRY_S * 1_000]) {
+        world.nowMs += laterMs
+        expect(see('unknown')).toEqual({ do: 'nothing' })
+        expect(world.status(0)).toBe('unknown')
+      }
+      see('in_flight')
+      expect(world.status(0)).toBe('broadcast')
+      world.nowMs += 10_000
+      see('unknown')
+      expect(settleTransfer(sql, idOf(1), word, world.nowMs)).toMatchObject({ error: { reason: 'transfer_not_found' } })
+      expect(settleTransfer(sql, idOf(0), word, world.nowMs).ok).toBe(true)
+      expect(world.status(0)).toBe('failed')
+      expect(transferAt(sql, idOf(0))?.facts.failed).toBe('ended by Ada: the payee says that nothing came')
+    },
+  )
 })
 
 test('the way costs 1 % at most, of small payments 10 satoshi, and never more than was asked for', () => {

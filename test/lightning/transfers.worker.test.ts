@@ -1,8 +1,10 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { createAdmin } from '../../src/audit/admin.ts'
 import { fromHex, toHex } from '../../src/lib/bytes.ts'
 import { randomId } from '../../src/lib/ids.ts'
+import { ok } from '../../src/lib/result.ts'
 import { LEASE_MS } from '../../src/lightning/transfers/state.ts'
 import type { LightningTransfer } from '../../src/lightning/transfers/types.ts'
 import { foreignInvoice } from '../gateways/lightning/purse.ts'
@@ -174,6 +176,28 @@ describe('sending by Lightning', () => {
     expect(await nodeOf(till).cancelTransfer(other.id, 'me')).toMatchObject({ ok: false, error: { reason: 'wrong_status' } })
     expect(await other.status()).toBe('confirmed')
     expect(till.node.purse.payments.map(({ msat }) => msat)).toEqual([20_000_000n])
+  })
+
+  test('that its node has forgotten ends by an operator’s word, and by nothing else', async () => {
+    const till = await openPayingTill()
+    const { id, status, read } = await send(till, foreignInvoice(20_000n).bolt11)
+    const settle = async () => {
+      const path = `/admin/wallets/${till.walletId}/transfers/${id}/settle`
+      const body = JSON.stringify({ by: 'Ada', reason: 'the payee has nothing' })
+      const reply = await createAdmin().request(path, { method: 'POST', body }, testEnv)
+      return [reply.status, ((await reply.json()) as { code?: string }).code]
+    }
+    const payer = { policy: { credential: 'x', paymentMaxSats: 1_000_000, dayMaxSats: 10_000_000 }, ownFee: null }
+    expect(await settle()).toEqual([409, 'wrong_status'])
+    const node = nodeOf(till)
+    await node.nextPayment(id, payer)
+    expect(await node.takeSight(id, 0, ok({ status: 'unknown' }), payer)).toMatchObject({ do: 'pay', telling: 0 })
+    await node.takeAnswer(id, 0, ok({ status: 'in_flight' }), payer)
+    await node.takeSight(id, 1, ok({ status: 'unknown' }), payer)
+    expect(await status()).toBe('unknown')
+    expect(await settle()).toEqual([200, undefined])
+    expect(await read()).toMatchObject({ status: 'failed', reason: 'ended by Ada: the payee has nothing' })
+    expect(await settle()).toEqual([409, 'wrong_status'])
   })
 
   test('that waits for the node’s balance is known to who ends it meanwhile: it is never made after that', async () => {

@@ -4,6 +4,7 @@ import type { NodeError } from '../../gateways/gateway.ts'
 import type { SendingPolicy } from '../../gateways/lightning/node.ts'
 import type { PaymentSight } from '../../gateways/lightning/payer.ts'
 import type { Result } from '../../lib/result.ts'
+import type { Word } from '../../wallet/transfers/record.ts'
 import type { CreateTransfer, TransferRefusal, TransferStepRefusal } from '../../wallet/transfers/rpc.ts'
 import type { TransfersRoom } from './room.ts'
 import type { LightningTransfer, LightningTransfersRpc, Outgoing, Payer, PaymentStep } from './types.ts'
@@ -22,6 +23,10 @@ export abstract class SendingObject extends DurableObject<CoreEnv> implements Li
 
   async cancelTransfer(id: string, by: string): Promise<Result<LightningTransfer, TransferStepRefusal>> {
     return this.transfers.cancelTransfer(id, by)
+  }
+
+  async settleTransfer(id: string, word: Word): Promise<Result<LightningTransfer, TransferStepRefusal>> {
+    return this.transfers.settleTransfer(id, word)
   }
 
   async projectedTransfer(id: string, version: number): Promise<void> {

@@ -8,10 +8,11 @@ import { err, ok, type Result } from '../../lib/result.ts'
 import { lightningRailOf, registryOf } from '../../money/registry.ts'
 import { HEARERS, told } from '../../wallet/transfers/hearers.ts'
 import { HearersTeller } from '../../wallet/transfers/hearers-teller.ts'
+import type { Word } from '../../wallet/transfers/record.ts'
 import type { CreateTransfer, TransferRefusal, TransferStepRefusal } from '../../wallet/transfers/rpc.ts'
 import type { NodeRow } from '../tables.ts'
 import { type KeptTransfer, transferOf } from './state.ts'
-import { cancelTransfer, createTransfer, nextPayment, takeAnswer, takeSight } from './steps.ts'
+import { cancelTransfer, createTransfer, nextPayment, settleTransfer, takeAnswer, takeSight } from './steps.ts'
 import { nextDueMs, outgoingOf, readSending, takeDueIds, transferAt, writeSending } from './tables.ts'
 import type { LightningTransfer, LightningTransfersRpc, Outgoing, Payer, PaymentStep } from './types.ts'
 
@@ -105,6 +106,14 @@ export class TransfersRoom implements LightningTransfersRpc {
     await this.#making.get(id)?.catch(() => {})
     const ended = this.#commit((nowMs) => cancelTransfer(this.#sql, id, by, nowMs))
     return ended.ok ? ok(this.#shown(ended.value)) : ended
+  }
+
+  async settleTransfer(id: string, word: Word): Promise<Result<LightningTransfer, TransferStepRefusal>> {
+    if (!this.#ports.node()) return err({ reason: 'transfer_not_found' })
+    const ended = this.#commit((nowMs) => settleTransfer(this.#sql, id, word, nowMs))
+    if (!ended.ok) return ended
+    logEvent('warn', 'transfer_settled', { walletId: this.#ports.walletId(), transferId: id, by: word.by, reason: word.reason })
+    return ok(this.#shown(ended.value))
   }
 
   async projectedTransfer(id: string, version: number): Promise<void> {

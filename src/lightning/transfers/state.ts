@@ -32,8 +32,13 @@ export interface Facts {
   readonly failed: string | null
   /** Why it waits, in words. */
   readonly waits: string | null
-  /** open: an order may still be on its way to the node. lied: the node called it paid without a proof. */
-  readonly doubt: 'open' | 'lied' | null
+  /** The node has said that it is under way. Absent: it has not. */
+  readonly underWay?: boolean
+  /**
+   * open: an order may still be on its way to the node. lied: the node called it paid without a proof. forgotten: it had it
+   * under way, and its books know nothing of it. The last two only a person ends, or the node by another word.
+   */
+  readonly doubt: 'open' | 'lied' | 'forgotten' | null
 }
 
 export const NO_FACTS: Facts = {
@@ -90,7 +95,7 @@ export function decide({ wish, facts }: KeptTransfer, now: Now): { readonly fact
   if (now.payer === null) return { facts, step: 'nothing' }
   const isSeen = facts.sight !== null && now.atMs - facts.sight.atMs < LOOK_MIN_MS
   if (!isSeen) return { facts, step: 'find' }
-  if (facts.sight?.status !== 'unknown' || facts.doubt === 'lied' || !mayTellAgain(wish, facts, now.atMs))
+  if (facts.sight?.status !== 'unknown' || isForPerson(facts) || !mayTellAgain(wish, facts, now.atMs))
     return { facts, step: 'nothing' }
   return { facts: { ...facts, toldAtMs: [...facts.toldAtMs, now.atMs], sight: null, waits: null, doubt: null }, step: 'pay' }
 }
@@ -120,6 +125,7 @@ export function answered({ wish, facts }: KeptTransfer, telling: number, sight: 
   if (telling >= facts.toldAtMs.length) return facts
   const known = facts.answered.includes(telling) ? facts : { ...facts, answered: [...facts.answered, telling] }
   if (sight.status === 'succeeded') return paidBy(wish, known, sight, nowMs)
+  if (sight.status === 'in_flight') return { ...known, underWay: true }
   return sight.status === 'failed' ? { ...known, word: sight.detail } : known
 }
 
@@ -133,11 +139,20 @@ export function sighted({ wish, facts }: KeptTransfer, tellings: number, sight: 
   if (sight.status === 'succeeded') return paidBy(wish, seen, sight, nowMs)
   if (isAnswerAwaited(facts, nowMs)) return facts
   if (facts.doubt === 'lied') return seen
-  if (sight.status === 'in_flight') return { ...seen, waits: null, doubt: null }
+  if (sight.status === 'in_flight') return { ...seen, underWay: true, waits: null, doubt: null }
+  // Restored from a copy, it may be: what it has paid since then it does not know of either.
+  if (sight.status === 'unknown' && facts.underWay) return { ...seen, waits: FORGOTTEN, doubt: 'forgotten' }
   const said = sight.status === 'failed' ? sight.detail : 'the node knows nothing of it'
   if (isCertain(wish, seen, sight.status, nowMs)) return { ...seen, failed: facts.word ?? said, waits: null, doubt: null }
   const waits = `${said}, but an order to pay it may be on its way: it is certain once its invoice has expired`
   return { ...seen, waits, doubt: 'open' }
+}
+
+const FORGOTTEN = 'the node had it under way, and knows nothing of it now: a person must look'
+
+/** What the node itself will not make certain. */
+export function isForPerson({ doubt }: Facts): boolean {
+  return doubt === 'lied' || doubt === 'forgotten'
 }
 
 /** The node could not be asked. */

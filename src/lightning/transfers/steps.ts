@@ -3,9 +3,11 @@ import type { PaymentSight } from '../../gateways/lightning/payer.ts'
 import type { Sql } from '../../lib/outbox.ts'
 import { err, ok, type Result } from '../../lib/result.ts'
 import type { LightningRail } from '../../money/lightning.ts'
+import { TEXT_MAX } from '../../wallet/transfers/limits.ts'
+import type { Word } from '../../wallet/transfers/record.ts'
 import type { CreateTransfer, TransferRefusal, TransferStepRefusal } from '../../wallet/transfers/rpc.ts'
 import { invoiceByHash, type NodeRow } from '../tables.ts'
-import { answered, decide, type KeptTransfer, NO_FACTS, sighted, statusOf, unseen } from './state.ts'
+import { answered, decide, isForPerson, type KeptTransfer, NO_FACTS, sighted, statusOf, unseen } from './state.ts'
 import { countOpen, insertTransfer, isHashTaken, outflowBeside, outgoingOf, putFacts, readSending, transferAt } from './tables.ts'
 import type { Payer, PaymentStep } from './types.ts'
 import { askedFor, readWish } from './wish.ts'
@@ -50,6 +52,22 @@ export function cancelTransfer(sql: Sql, id: string, by: string, nowMs: number):
   if (status === 'queued') return ok(putFacts(sql, transfer, { ...facts, failed: `${by} ended it`, waits: null }, nowMs))
   if (status === 'failed' && facts.toldAtMs.length === 0) return ok(transfer)
   return err({ reason: 'wrong_status', status, detail: status === 'failed' ? 'it has ended' : 'the node was told to pay it' })
+}
+
+/** A person has looked at what the node cannot tell: it did not pay it, and never will. */
+export function settleTransfer(
+  sql: Sql,
+  id: string,
+  { by, reason }: Word,
+  nowMs: number,
+): Result<KeptTransfer, TransferStepRefusal> {
+  const transfer = transferAt(sql, id)
+  if (!transfer) return err({ reason: 'transfer_not_found' })
+  const status = statusOf(transfer.facts)
+  if (status !== 'unknown' || !isForPerson(transfer.facts))
+    return err({ reason: 'wrong_status', status, detail: 'only what the node itself cannot make certain is ended by a person' })
+  const failed = `ended by ${by}: ${reason}`.slice(0, TEXT_MAX)
+  return ok(putFacts(sql, transfer, { ...transfer.facts, failed, waits: null, doubt: null }, nowMs))
 }
 
 /** What is next to be done. When that is to pay, that it is done is written here, before it is. */

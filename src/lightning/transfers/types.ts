@@ -2,6 +2,7 @@ import type { NodeError } from '../../gateways/gateway.ts'
 import type { SendingPolicy } from '../../gateways/lightning/node.ts'
 import type { PaymentOrder, PaymentSight } from '../../gateways/lightning/payer.ts'
 import type { Result } from '../../lib/result.ts'
+import type { Word } from '../../wallet/transfers/record.ts'
 import type { CreateTransfer, TransferRefusal, TransferStepRefusal } from '../../wallet/transfers/rpc.ts'
 import type { LightningLeg, Transfer } from '../../wallet/transfers/types.ts'
 
@@ -19,6 +20,8 @@ export interface LightningTransfersRpc {
   transfer(id: string): Promise<LightningTransfer | null>
   /** Ends a transfer that the node was not told of. */
   cancelTransfer(id: string, by: string): Promise<Result<LightningTransfer, TransferStepRefusal>>
+  /** An operator ends what is `unknown` and what the node itself will not make certain. `word`: who, and why. */
+  settleTransfer(id: string, word: Word): Promise<Result<LightningTransfer, TransferStepRefusal>>
   /** D1 has this version of it, or a newer one. Of an unknown transfer nothing is kept. */
   projectedTransfer(id: string, version: number): Promise<void>
   /** What the node may be used to pay, as the gateways Worker said last; null: nothing. */
