@@ -20,7 +20,7 @@ const THOROUGH_TESTS = [
   'test/gateways/bitcoin/{plan,reader,sign,signed}.test.ts',
   'test/lightning/transfers.test.ts',
   'test/signer/{ceremony,limits}.test.ts',
-  'test/scripts/wallet-transfers.test.ts',
+  'test/scripts/{help,wallet-transfers}.test.ts',
 ]
 /** Money out killed at every step, and thousands of random calls and rows: minutes in workerd. */
 const THOROUGH_WORKER_TESTS = [

@@ -60,7 +60,7 @@ interface BankStore {
   readonly iban: string
 }
 
-await runTool(async () => {
+await runTool(USAGE, async () => {
   await main()
   return 0
 })

@@ -24,7 +24,7 @@ without them nobody can bring the wallets back. The file is worth nothing withou
 
 const NETWORKS: readonly Network[] = ['mainnet', 'testnet', 'regtest']
 
-await runTool(main)
+await runTool(USAGE, main)
 
 async function main(): Promise<number> {
   const { values, positionals } = readArguments()

@@ -7,7 +7,7 @@ import { rebuild, verify } from './ledger/verify.ts'
 import { terminalSay } from './stack/say.ts'
 import { Refusal, runningSystem, runTool } from './stack/tool.ts'
 
-await runTool(main)
+await runTool(USAGE, main)
 
 /** 1 when something differs. */
 async function main(): Promise<number> {

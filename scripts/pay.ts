@@ -16,7 +16,7 @@ const USAGE = 'usage: npm run pay -- <invoice id> [--method BTC] [--amount 0.001
 const SEEN_WITHIN_MS = 60_000
 const POLL_MS = 500
 
-await runTool(pay)
+await runTool(USAGE, pay)
 
 async function pay(): Promise<number> {
   const { invoiceId, methodCode, amount } = readArguments()

@@ -10,7 +10,7 @@ import { showLog, showWallet } from './signer/show.ts'
 import { terminalSay } from './stack/say.ts'
 import { Refusal, runningSystem, runTool } from './stack/tool.ts'
 
-await runTool(main)
+await runTool(USAGE, main)
 
 /** 1 when a log does not hold together. */
 async function main(): Promise<number> {

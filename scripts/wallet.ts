@@ -10,7 +10,7 @@ import { showAddress, showAddresses, showBalance, showWallets, untilRead } from 
 import { exitCodeOf, follow, showPayout, showRefund, showRefunds, showTransfer, showTransfers } from './wallet/show-transfers.ts'
 import { openTransfers } from './wallet/transfers.ts'
 
-await runTool(main)
+await runTool(USAGE, main)
 
 /** 1 when a balance could not be read or a transfer failed, 2 when a transfer waits for somebody. */
 async function main(): Promise<number> {

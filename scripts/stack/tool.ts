@@ -6,10 +6,17 @@ import { type DevFile, readDevFile } from './dev-file.ts'
 /** What a person is told instead of a stack trace. */
 export class Refusal extends Error {}
 
-/** Runs a command-line tool: its answer is the exit code; a `Refusal` is told as it is, with exit code 1. */
-export async function runTool(main: () => Promise<number>): Promise<void> {
+/**
+ * Runs a command-line tool: its answer is the exit code; a `Refusal` is told as it is, with exit code 1. Who asks for help gets
+ * `usage`.
+ */
+export async function runTool(usage: string, main: () => Promise<number>): Promise<void> {
   // Whoever reads along has gone, `head` for example.
   process.stdout.on('error', () => process.exit(1))
+  if (['help', '--help', '-h'].includes(process.argv[2] ?? '')) {
+    console.log(usage)
+    return
+  }
   try {
     process.exitCode = await main()
   } catch (error) {
