@@ -41,6 +41,13 @@ export function errorsLogged({ stack }: Scene): string[] {
   )
 }
 
+/** The same where blocks that were final have left a chain, of which operators hear: that they did is claimed too. */
+export function errorsBesideDeepReorgs(scene: Scene): string[] {
+  const errors = errorsLogged(scene)
+  const others = errors.filter((line) => !line.includes('final_blocks_left'))
+  return others.length < errors.length ? others : [...others, 'no Worker has spoken of final blocks that left']
+}
+
 /** Another store of the same system, with wallets and a webhook endpoint of its own; `terms` as its provisioning takes them. */
 export async function openStore(
   scene: Scene,
