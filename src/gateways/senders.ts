@@ -2,7 +2,7 @@ import type { ChainConfig } from '../money/chain.ts'
 import { createBitcoinSender } from './bitcoin/sender.ts'
 import { createEvmSender } from './evm/sender.ts'
 import { type NodesEnv, nodesOf } from './nodes.ts'
-import type { Sender, SenderFactory } from './spend.ts'
+import type { Sender, SenderFactory } from './send.ts'
 
 /** What sends and looks for transactions in each gateway: for the gateways Worker alone. */
 const FACTORIES: Record<ChainConfig['gateway'], SenderFactory> = { bitcoin: createBitcoinSender, evm: createEvmSender }

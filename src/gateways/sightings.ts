@@ -3,7 +3,7 @@ import { err, ok, type Result } from '../lib/result.ts'
 import type { ChainConfig } from '../money/chain.ts'
 import type { NodeError } from './gateway.ts'
 import { neededOf } from './quorum.ts'
-import type { Sighting } from './spend.ts'
+import type { Sighting } from './send.ts'
 
 /** What one node sees, and how far it has come. */
 export interface Sight {

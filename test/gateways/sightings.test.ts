@@ -1,8 +1,8 @@
 import { expect, test, vi } from 'vitest'
 import { DEVELOPMENT_CHAINS } from '../../config/development.ts'
 import type { NodeError } from '../../src/gateways/gateway.ts'
+import type { Sighting } from '../../src/gateways/send.ts'
 import { mergeSights, type Sight } from '../../src/gateways/sightings.ts'
-import type { Sighting } from '../../src/gateways/spend.ts'
 import { err, ok, type Result } from '../../src/lib/result.ts'
 import type { ChainConfig } from '../../src/money/chain.ts'
 

@@ -1,7 +1,7 @@
 import { ownDelegate } from '../../src/gateways/evm/delegate.ts'
 import type { AddressBalance, BalanceReader, NodeError } from '../../src/gateways/gateway.ts'
+import type { BroadcastAnswer, LookQuestion, Sender, Sighting, SpendFacts } from '../../src/gateways/send.ts'
 import { mergeSights, type Sight } from '../../src/gateways/sightings.ts'
-import type { BroadcastAnswer, LookQuestion, Sender, Sighting, SpendFacts } from '../../src/gateways/spend.ts'
 import { toHex } from '../../src/lib/bytes.ts'
 import { err, ok, type Result } from '../../src/lib/result.ts'
 import { addressKey } from './addresses.ts'

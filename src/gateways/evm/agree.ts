@@ -2,7 +2,8 @@ import { err, ok, type Result } from '../../lib/result.ts'
 import type { ChainConfig } from '../../money/chain.ts'
 import type { NodeError } from '../gateway.ts'
 import { neededOf, votersOf } from '../quorum.ts'
-import type { Deposit, FeeFacts, SpendFacts } from '../spend.ts'
+import type { SpendFacts } from '../send.ts'
+import type { Deposit, FeeFacts } from '../spend.ts'
 
 /** What one node says, and how old its newest block is. */
 export interface NodeFacts {

@@ -1,7 +1,7 @@
 import { assert, err, ok, type Result } from '../../lib/result.ts'
 import type { ChainConfig } from '../../money/chain.ts'
 import type { NodeError } from '../gateway.ts'
-import type { FactsQuestion } from '../spend.ts'
+import type { FactsQuestion } from '../send.ts'
 import { encodeAddress } from './abi.ts'
 import type { NodeFacts } from './agree.ts'
 import { assetOf, type Call, deployCall, flushCall, paymentCall } from './calls.ts'

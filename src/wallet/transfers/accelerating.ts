@@ -1,4 +1,5 @@
-import type { ParentFacts, PlanRefusal, WaitingParent } from '../../gateways/spend.ts'
+import type { ParentFacts } from '../../gateways/send.ts'
+import type { PlanRefusal, WaitingParent } from '../../gateways/spend.ts'
 import type { Sql } from '../../lib/outbox.ts'
 import { err, ok, type Result } from '../../lib/result.ts'
 import type { ChainConfig } from '../../money/chain.ts'

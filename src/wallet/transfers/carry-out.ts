@@ -1,4 +1,4 @@
-import type { Sender } from '../../gateways/spend.ts'
+import type { Sender } from '../../gateways/send.ts'
 import { err } from '../../lib/result.ts'
 import type { SignerRpc } from '../../signer/rpc.ts'
 import type { Step, TransferMessage, TransfersRpc } from './rpc.ts'

@@ -1,4 +1,5 @@
-import type { BroadcastAnswer, Sighting, SpendPlan } from '../../gateways/spend.ts'
+import type { BroadcastAnswer, Sighting } from '../../gateways/send.ts'
+import type { SpendPlan } from '../../gateways/spend.ts'
 import { closing } from './books.ts'
 import { canSignMore } from './decide.ts'
 import { gapWords } from './gaps.ts'

@@ -1,5 +1,6 @@
 import type { AccountKey } from '../../gateways/gateway.ts'
-import type { LookQuestion, OwnCoin, Sighting, SpendPlan } from '../../gateways/spend.ts'
+import type { LookQuestion, Sighting } from '../../gateways/send.ts'
+import type { OwnCoin, SpendPlan } from '../../gateways/spend.ts'
 import { spenderOf } from '../../gateways/spenders.ts'
 import type { Sql } from '../../lib/outbox.ts'
 import type { ChainConfig } from '../../money/chain.ts'

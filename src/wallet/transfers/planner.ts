@@ -1,5 +1,6 @@
 import type { AccountKey, TrackedTransaction } from '../../gateways/gateway.ts'
-import type { FactsQuestion, Funds, PlanRefusal, SpendFacts, SpendRequest } from '../../gateways/spend.ts'
+import type { FactsQuestion, SpendFacts } from '../../gateways/send.ts'
+import type { Funds, PlanRefusal, SpendRequest } from '../../gateways/spend.ts'
 import { spenderOf } from '../../gateways/spenders.ts'
 import type { Sql } from '../../lib/outbox.ts'
 import { assert } from '../../lib/result.ts'

@@ -1,12 +1,5 @@
-import type {
-  BroadcastAnswer,
-  FactsQuestion,
-  LookQuestion,
-  Output,
-  Sighting,
-  SignedTransaction,
-  SpendFacts,
-} from '../../gateways/spend.ts'
+import type { BroadcastAnswer, FactsQuestion, LookQuestion, Sighting, SpendFacts } from '../../gateways/send.ts'
+import type { Output, SignedTransaction } from '../../gateways/spend.ts'
 import type { Custody } from '../../ledger/types.ts'
 import type { Result } from '../../lib/result.ts'
 import type { Approval, SignRefusal, SignRequest } from '../../signer/rpc.ts'

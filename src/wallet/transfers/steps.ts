@@ -1,4 +1,5 @@
-import type { BroadcastAnswer, Sighting, SignedTransaction, SpendFacts } from '../../gateways/spend.ts'
+import type { BroadcastAnswer, Sighting, SpendFacts } from '../../gateways/send.ts'
+import type { SignedTransaction } from '../../gateways/spend.ts'
 import { logEvent, reasonOf } from '../../lib/log.ts'
 import type { Result } from '../../lib/result.ts'
 import type { ChainConfig } from '../../money/chain.ts'

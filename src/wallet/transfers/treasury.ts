@@ -1,5 +1,5 @@
 import type { AccountKey } from '../../gateways/gateway.ts'
-import type { SpendFacts } from '../../gateways/spend.ts'
+import type { SpendFacts } from '../../gateways/send.ts'
 import type { Sql } from '../../lib/outbox.ts'
 import type { ChainConfig } from '../../money/chain.ts'
 import { addressAt, give, indexOf, nextIndex } from '../addresses.ts'

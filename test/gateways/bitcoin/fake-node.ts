@@ -1,6 +1,7 @@
 import { readHeader } from '../../../src/gateways/bitcoin/block.ts'
 import { createBitcoinSender } from '../../../src/gateways/bitcoin/sender.ts'
-import type { OwnCoin, Sender } from '../../../src/gateways/spend.ts'
+import type { Sender } from '../../../src/gateways/send.ts'
+import type { OwnCoin } from '../../../src/gateways/spend.ts'
 import { fromHex, toHex } from '../../../src/lib/bytes.ts'
 import type { ChainConfig } from '../../../src/money/chain.ts'
 import { blockOf, coinbase, type SyntheticTransaction } from './blocks.ts'

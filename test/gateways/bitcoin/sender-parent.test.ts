@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { ParentFacts, Sender } from '../../../src/gateways/spend.ts'
+import type { ParentFacts, Sender } from '../../../src/gateways/send.ts'
 import { fromHex, toHex } from '../../../src/lib/bytes.ts'
 import { type SyntheticTransaction, synthetic } from './blocks.ts'
 import { type Answer, Refusal, senderOf } from './fake-node.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Sender } from '../../../src/gateways/spend.ts'
+import type { Sender } from '../../../src/gateways/send.ts'
 import { type Answer, newChain, Refusal, senderOf } from './fake-node.ts'
 import { must } from './spending.ts'
 

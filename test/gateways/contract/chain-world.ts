@@ -8,7 +8,8 @@ import {
   type Scan,
 } from '../../../src/gateways/gateway.ts'
 import { addressBookOf } from '../../../src/gateways/registry.ts'
-import type { Funds, Sighting, SignedTransaction, SpendPlan } from '../../../src/gateways/spend.ts'
+import type { Sighting } from '../../../src/gateways/send.ts'
+import type { Funds, SignedTransaction, SpendPlan } from '../../../src/gateways/spend.ts'
 import { equalBytes } from '../../../src/lib/bytes.ts'
 import { err, ok, type Result } from '../../../src/lib/result.ts'
 import type { MoneyOutWorld } from './money-out.ts'

@@ -1,14 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { AccountKey, NodeEndpoint } from '../../../src/gateways/gateway.ts'
 import { addressBookOf } from '../../../src/gateways/registry.ts'
+import type { LookQuestion, Sender, Sighting } from '../../../src/gateways/send.ts'
 import type {
   FeeFacts,
   Funds,
   KeySigner,
-  LookQuestion,
   Output,
-  Sender,
-  Sighting,
   SignedTransaction,
   Spender,
   SpendPlan,

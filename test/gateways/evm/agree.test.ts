@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { agreedFacts, type NodeFacts } from '../../../src/gateways/evm/agree.ts'
 import type { NodeError } from '../../../src/gateways/gateway.ts'
-import type { SpendFacts } from '../../../src/gateways/spend.ts'
+import type { SpendFacts } from '../../../src/gateways/send.ts'
 import { err, ok, type Result } from '../../../src/lib/result.ts'
 import { chain } from './money-out.ts'
 

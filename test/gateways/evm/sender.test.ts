@@ -3,7 +3,7 @@ import { PAID_MANY_TOPIC } from '../../../src/gateways/evm/calls.ts'
 import type { RpcCall } from '../../../src/gateways/evm/rpc.ts'
 import { createEvmSender } from '../../../src/gateways/evm/sender.ts'
 import { evmSigner } from '../../../src/gateways/evm/sign.ts'
-import type { LookQuestion } from '../../../src/gateways/spend.ts'
+import type { LookQuestion } from '../../../src/gateways/send.ts'
 import { fakeFetch } from './fake-node.ts'
 import { ask, BOB, chain, planOf, seed, USDC, viemAccount } from './money-out.ts'
 

@@ -6,15 +6,8 @@ import { planNothing } from '../../../src/gateways/evm/pricing.ts'
 import { createEvmSender } from '../../../src/gateways/evm/sender.ts'
 import { evmSigner } from '../../../src/gateways/evm/sign.ts'
 import { evmSpender } from '../../../src/gateways/evm/spend.ts'
-import type {
-  AccountPlan,
-  LookQuestion,
-  Output,
-  Sender,
-  SignedTransaction,
-  SpendPlan,
-  SpendRequest,
-} from '../../../src/gateways/spend.ts'
+import type { LookQuestion, Sender } from '../../../src/gateways/send.ts'
+import type { AccountPlan, Output, SignedTransaction, SpendPlan, SpendRequest } from '../../../src/gateways/spend.ts'
 import { toHex } from '../../../src/lib/bytes.ts'
 import type { Result } from '../../../src/lib/result.ts'
 import { type Anvil, startAnvil } from './anvil.ts'

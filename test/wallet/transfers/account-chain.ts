@@ -1,4 +1,5 @@
-import type { AccountPlan, Sender, Sighting } from '../../../src/gateways/spend.ts'
+import type { Sender, Sighting } from '../../../src/gateways/send.ts'
+import type { AccountPlan } from '../../../src/gateways/spend.ts'
 import { err, ok } from '../../../src/lib/result.ts'
 
 interface Sent {

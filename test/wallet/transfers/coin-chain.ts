@@ -1,7 +1,7 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 import { RawTx } from '@scure/btc-signer'
 import type { AddressBalance, UnspentOutput } from '../../../src/gateways/gateway.ts'
-import type { ParentFacts, Sender, Sighting } from '../../../src/gateways/spend.ts'
+import type { ParentFacts, Sender, Sighting } from '../../../src/gateways/send.ts'
 import { fromHex, toHex } from '../../../src/lib/bytes.ts'
 import { err, ok } from '../../../src/lib/result.ts'
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { CoinPlan, Sighting, SpendPlan } from '../../../src/gateways/spend.ts'
+import type { Sighting } from '../../../src/gateways/send.ts'
+import type { CoinPlan, SpendPlan } from '../../../src/gateways/spend.ts'
 import { balanceOf } from '../../../src/ledger/balances.ts'
 import { Ledger } from '../../../src/ledger/ledger.ts'
 import type { SignRefusal } from '../../../src/signer/rpc.ts'

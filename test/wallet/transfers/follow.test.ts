@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { AccountPlan, CoinPlan, Sighting, SpendPlan } from '../../../src/gateways/spend.ts'
+import type { Sighting } from '../../../src/gateways/send.ts'
+import type { AccountPlan, CoinPlan, SpendPlan } from '../../../src/gateways/spend.ts'
 import type { Custody } from '../../../src/ledger/types.ts'
 import * as decide from '../../../src/wallet/transfers/decide.ts'
 import * as follow from '../../../src/wallet/transfers/follow.ts'

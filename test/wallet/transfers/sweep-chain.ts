@@ -1,6 +1,7 @@
 import { assert } from 'vitest'
 import { meaningOf } from '../../../src/gateways/evm/calls.ts'
-import type { AccountPlan, Sender } from '../../../src/gateways/spend.ts'
+import type { Sender } from '../../../src/gateways/send.ts'
+import type { AccountPlan } from '../../../src/gateways/spend.ts'
 import { err, ok } from '../../../src/lib/result.ts'
 import type { ChainConfig } from '../../../src/money/chain.ts'
 import { AccountChain } from './account-chain.ts'
