@@ -50,7 +50,10 @@ async function lightningHealth(env: EdgeEnv, rail: string) {
   const unknown = { nodes: null, down: null }
   const summary = await env.LIGHTNINGS.getByName(rail)
     .summary()
-    .catch(() => unknown)
+    .catch((thrown: unknown) => {
+      logEvent('warn', 'lightning_summary_unknown', { rail, reason: reasonOf(thrown) })
+      return unknown
+    })
   return { rail, nodes: summary.nodes, down: summary.down }
 }
 

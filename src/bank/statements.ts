@@ -18,7 +18,7 @@ import { accountSums } from './sums.ts'
 import { type AccountRow, countUnmatched, entriesUnmatched, putLink, readLinks, readReport, writeReport } from './tables.ts'
 import { type Book, takeStatement } from './take.ts'
 
-export const UNMATCHED_PAGE_MAX = 100
+const UNMATCHED_PAGE_MAX = 100
 /** All up to a closing balance counts as known, and what is much older than it is forgotten: a wrong year must not say so. */
 const AHEAD_MS_MAX = 100 * 24 * 60 * 60_000
 

@@ -1,5 +1,5 @@
 /** What a page may do beside showing itself. */
-export interface Allowed {
+interface Allowed {
   /** Scripts and connections of this origin. */
   readonly scripts?: boolean
   /** Forms sent to this origin. */
