@@ -37,7 +37,7 @@ async function main(): Promise<number> {
       const { wallet, id, by, reason } = order
       const settled = await admin.settle(wallet, id, { by, reason })
       say.line(`${id}: ${settled.status}, ${settled.reason}`)
-      say.line('It has failed when no node has anything of it: npm run wallet -- transfer <id>')
+      if (settled.status !== 'failed') say.line('It has failed when no node has anything of it: npm run wallet -- transfer <id>')
       return 0
     }
     case 'adjust': {

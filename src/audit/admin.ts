@@ -35,7 +35,7 @@ const BODY_CHARS_MAX = 65_536
  *     POST /admin/ledgers/:merchant/rebuild          { after }: a page of D1's rows made anew
  *     POST /admin/ledgers/:merchant/differences/:id/clear  { by, reason }
  *     POST /admin/ledgers/:merchant/adjustments      { storeId, key, by, reason, postings }
- *     POST /admin/wallets/:wallet/transfers/:id/settle  { by, reason }: ends a transfer that is unknown
+ *     POST /admin/wallets/:wallet/transfers/:id/settle  { by, reason }: ends a transfer that is unknown, of a Lightning node too
  */
 export function createAdmin(clock: Clock = systemClock): Hono<Bindings> {
   const app = new Hono<Bindings>()

@@ -34,7 +34,7 @@ export function broadcast(record: TransferRecord): Extract<Step, { do: 'broadcas
   return { do: 'broadcast', txid, raw }
 }
 
-export function lookFor(
+function lookFor(
   { transfer, attempt, payer, searchedHeight, ancestors }: TransferRecord,
   plan: SpendPlan,
 ): Extract<Step, { do: 'look' }> {
