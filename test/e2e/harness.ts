@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DEVELOPMENT_CHAINS, DEVELOPMENT_RATES } from '../../config/development.ts'
-import { commandOf, endLeftovers, readJson, takeLock } from '../../scripts/stack/processes.ts'
+import { endLeftovers, isAlive, takeLock } from '../../scripts/stack/processes.ts'
 import { silentProgress } from '../../scripts/stack/progress.ts'
 import { type Stack as RunningStack, type StackOptions, startStack as startRunningStack } from '../../scripts/stack/supervisor.ts'
 import type { InvoiceResource } from '../../src/invoice/resource.ts'
@@ -50,6 +50,7 @@ export type StackOverrides = Partial<
   Pick<StackOptions, 'chains' | 'otherNodes' | 'fixedRates' | 'shards' | 'miner' | 'shop' | 'evmBlockSeconds' | 'stateDir'>
 >
 
+/** Then the id of the process whose tests the folder belongs to. */
 const FOLDER_PREFIX = 'paytomat-e2e-'
 const WAIT_MS = 30_000
 const POLL_MS = 50
@@ -57,7 +58,7 @@ const root = join(import.meta.dirname, '../..')
 
 export async function startStack(overrides: StackOverrides = {}): Promise<Stack> {
   await endAbandoned()
-  const stateDir = overrides.stateDir ?? mkdtempSync(join(tmpdir(), FOLDER_PREFIX))
+  const stateDir = overrides.stateDir ?? makeStateDir()
   const lock = await takeLock(stateDir)
   if (!lock.held) throw new Error(`${stateDir} is in use by process ${lock.pid}`)
   const leave = () => {
@@ -157,13 +158,16 @@ export async function waitFor<T>(
   }
 }
 
+/** A state folder of this test file's. While its process lives nobody else touches it, whatever has been killed in it. */
+export function makeStateDir(): string {
+  return mkdtempSync(join(tmpdir(), `${FOLDER_PREFIX}${process.pid}-`))
+}
+
 /** Test runs that were killed leave nodes and workerd behind: whoever starts a stack next ends them. */
 async function endAbandoned(): Promise<void> {
   for (const name of readdirSync(tmpdir())) {
-    if (!name.startsWith(FOLDER_PREFIX)) continue
+    if (!name.startsWith(FOLDER_PREFIX) || isAlive(Number.parseInt(name.slice(FOLDER_PREFIX.length), 10))) continue
     const stateDir = join(tmpdir(), name)
-    const owner = readJson<{ pid: number; command: string }>(join(stateDir, 'lock'))
-    if (owner === null || commandOf(owner.pid) === owner.command) continue
     await endLeftovers(stateDir)
     rmSync(stateDir, { recursive: true, force: true })
   }

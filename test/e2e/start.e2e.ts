@@ -1,22 +1,26 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { rmSync, statSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type DevFile, devFilePath, readDevFile } from '../../scripts/stack/dev-file.ts'
 import { freePort } from '../../scripts/stack/ports.ts'
 import { commandOf, endLeftovers, isAlive, listProcesses } from '../../scripts/stack/processes.ts'
 import type { InvoiceResource } from '../../src/invoice/resource.ts'
-import { waitFor } from './harness.ts'
+import { makeStateDir, waitFor } from './harness.ts'
 
 /** `npm start` as a person meets it: started, started twice, ended, killed, started again. */
 
 const root = join(import.meta.dirname, '../..')
-const stateDir = mkdtempSync(join(tmpdir(), 'paytomat-e2e-'))
-const started: Started[] = []
+let stateDir: string
+let started: Started[]
 
-afterAll(async () => {
+beforeEach(() => {
+  stateDir = makeStateDir()
+  started = []
+})
+
+afterEach(async () => {
   for (const { child } of started) child.kill('SIGTERM')
   await Promise.all(started.map(({ exited }) => exited))
   await endLeftovers(stateDir)
@@ -74,8 +78,8 @@ describe('npm start', () => {
     const squatter = createServer().listen(port, '127.0.0.1')
     await new Promise((resolve) => squatter.once('listening', resolve))
     const refused = run('scripts/start.ts', [], port)
-    expect(await refused.exited).toBe(1)
-    squatter.close()
+    const code = await refused.exited.finally(() => squatter.close())
+    expect(code).toBe(1)
     expect(refused.output()).toContain(`port ${port} is taken`)
     expect(refused.output()).toContain('PORT=')
   })
