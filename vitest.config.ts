@@ -1,6 +1,7 @@
 import { existsSync, statfsSync } from 'node:fs'
 import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin'
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
 import { DEVELOPMENT_CHAINS } from './config/development.ts'
 import { buildClient } from './scripts/build-client.ts'
 
@@ -11,7 +12,7 @@ await buildClient()
 const NODE_TESTS = [
   'test/gateways/*/node.test.ts',
   'test/gateways/contract/*.test.ts',
-  'test/gateways/lightning/{nodes,payers}.test.ts',
+  'test/gateways/lightning/{nodes,payers,lightningd}.test.ts',
   'test/gateways/evm/{contracts,sending,sweeping}.test.ts',
 ]
 /** Byte by byte, over thousands of random histories, or by starting our own tools: seconds for each file. */
@@ -20,21 +21,48 @@ const THOROUGH_TESTS = [
   'test/gateways/bitcoin/{plan,reader,sign,signed}.test.ts',
   'test/lightning/transfers.test.ts',
   'test/signer/{ceremony,limits}.test.ts',
-  'test/scripts/{help,wallet-transfers}.test.ts',
+  'test/scripts/{help,tally-reporter,wallet-transfers}.test.ts',
+  'test/wallet/transfers/waiting.test.ts',
 ]
-/** Money out killed at every step, and thousands of random calls and rows: minutes in workerd. */
+/** Money out killed at every step, thousands of random calls and rows, days and hours of the audit: seconds to minutes in workerd. */
 const THOROUGH_WORKER_TESTS = [
   'test/gateways/contract/*.worker.test.ts',
-  'test/lightning/transfers.worker.test.ts',
+  'test/lightning/{object,transfers}.worker.test.ts',
   'test/storage/ledger-{projection,rebuild,statement}.worker.test.ts',
-  'test/wallet/transfers/{crash,sweeps,states}.worker.test.ts',
-  'test/api/{fuzz,money-back-fuzz}.worker.test.ts',
+  'test/wallet/transfers/{accelerations,crash,sweeps,states}.worker.test.ts',
+  'test/api/{fuzz,money-back-fuzz,lightning}.worker.test.ts',
+  'test/audit/{run,wallets}.worker.test.ts',
 ]
 /** Thousands of simulated histories. */
 const SIMULATION = ['test/sim/*.test.ts']
 
+/** The longest of the whole system, and among them those that compute beside those that wait. */
+const LONGEST = [
+  'test/e2e/scenarios/payouts.e2e.ts',
+  'test/e2e/scenarios/outage.e2e.ts',
+  'test/checkout/browser.e2e.ts',
+  'test/e2e/scenarios/deadline.e2e.ts',
+  'test/approve/browser.e2e.ts',
+  'test/e2e/scenarios/lightning.e2e.ts',
+  'test/e2e/scenarios/interrupted-transfers.e2e.ts',
+  'test/claim/browser.e2e.ts',
+  'test/e2e/scenarios/evm-sweeps.e2e.ts',
+]
+
+/** Long files begin first: none is left alone at the end, with all other processors idle. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rankOf = ({ moduleId }: TestSpecification) =>
+      LONGEST.findIndex((name) => moduleId.endsWith(name)) + 1 || LONGEST.length + 1
+    return (await super.sort(files)).toSorted((one, other) => rankOf(one) - rankOf(other))
+  }
+}
+
 /** A test that waits longer than this waits for nothing. No measure of speed: machines are busy. */
 const PATIENCE_MS = 30_000
+const PATIENT = { testTimeout: PATIENCE_MS, hookTimeout: PATIENCE_MS, expect: { poll: { timeout: PATIENCE_MS / 2 } } }
+/** A scenario of whole systems, killed and started again, is many such waits. */
+const MORE_PATIENT = { ...PATIENT, testTimeout: 10 * PATIENCE_MS, hookTimeout: 10 * PATIENCE_MS }
 
 /** Where Linux has a file system in memory. */
 const MEMORY = '/dev/shm'
@@ -54,7 +82,7 @@ const migrations = {
 }
 
 /** Files share one workerd and its modules; each begins with storage that is empty. */
-const IN_WORKERD = { isolate: false, setupFiles: ['test/workerd.ts'], testTimeout: PATIENCE_MS, hookTimeout: PATIENCE_MS }
+const IN_WORKERD = { ...PATIENT, isolate: false, setupFiles: ['test/workerd.ts'] }
 
 /** Core's Worker, and the signer's object beside it. */
 const workerd = () =>
@@ -93,6 +121,7 @@ export default defineConfig({
     maxWorkers: '100%',
     // What is logged belongs to tests that look at it, or fail.
     silent: 'passed-only',
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         // Pure: the files of a worker share its modules.
@@ -100,13 +129,13 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: ['test/**/*.worker.test.ts', ...NODE_TESTS, ...THOROUGH_TESTS, ...SIMULATION],
+          ...PATIENT,
           isolate: false,
-          testTimeout: PATIENCE_MS,
           restoreMocks: true,
         },
       },
-      { test: { name: 'nodes', include: NODE_TESTS, exclude: ['test/**/*.worker.test.ts'] } },
-      { test: { name: 'thorough', include: THOROUGH_TESTS, testTimeout: PATIENCE_MS } },
+      { test: { ...PATIENT, name: 'nodes', include: NODE_TESTS, exclude: ['test/**/*.worker.test.ts'] } },
+      { test: { ...PATIENT, name: 'thorough', include: THOROUGH_TESTS } },
       { test: { name: 'sim', include: SIMULATION } },
       {
         plugins: [workerd()],
@@ -124,8 +153,9 @@ export default defineConfig({
         test: { ...IN_WORKERD, name: 'thorough-worker', include: THOROUGH_WORKER_TESTS, sequence: { groupOrder: 2 } },
       },
       {
-        // Two systems at a time: they wait, for blocks and looks and the audit's patience, more than they compute.
-        test: { name: 'e2e', include: ['test/**/*.e2e.ts'], testTimeout: 120_000, hookTimeout: 180_000, maxWorkers: 2 },
+        // Three systems at a time: they wait, for blocks and looks and the audit's patience, more than they compute. The files
+        // of a worker share its modules, and the Workers as they were built.
+        test: { name: 'e2e', include: ['test/**/*.e2e.ts'], ...MORE_PATIENT, isolate: false, maxWorkers: 3 },
       },
     ],
   },

@@ -1,4 +1,6 @@
+import type { SendingPolicy } from '../src/gateways/lightning/node.ts'
 import type { ChainConfig } from '../src/money/chain.ts'
+import { type LightningRail, testLightning } from '../src/money/lightning.ts'
 import { DELEGATE_FACTORY } from '../src/money/presets.ts'
 
 /** CAIP-2 of Bitcoin regtest: the first 32 hex digits of its genesis block's hash. */
@@ -39,6 +41,11 @@ export const DEVELOPMENT_CHAINS: readonly ChainConfig[] = [
     explorer: null,
   },
 ]
+
+/** Lightning of `npm start`: no real nodes, and its name says so wherever a network is named. */
+export const DEVELOPMENT_LIGHTNING: LightningRail = { ...testLightning('regtest'), name: 'Lightning stand-in' }
+/** What the demo store's Lightning node may be used to pay. */
+export const DEVELOPMENT_SENDING: SendingPolicy = { paymentMaxSats: 1_000_000, dayMaxSats: 3_000_000 }
 
 /** Rates of `npm start` and of the tests, which ask nobody on the Internet. Marked as fixed wherever they are shown. */
 export const DEVELOPMENT_RATES: Readonly<Record<string, string>> = {

@@ -68,8 +68,8 @@ await runTool(USAGE, async () => {
 async function main(): Promise<void> {
   const { values, positionals } = readArguments()
   const [command = '', first, second] = positionals
-  const [least, most] = Object.hasOwn(WORDS, command) ? WORDS[command as keyof typeof WORDS] : [0, -1]
-  if (positionals.length - 1 < least || positionals.length - 1 > most) throw new Refusal(USAGE)
+  const fault = faultOf(command, positionals.length - 1)
+  if (fault !== null) throw new Refusal(`${fault}\n\n${USAGE}`)
   const { dev, stateDir } = runningSystem()
   const path = join(stateDir, 'bank.json')
   if (command === 'store') {
@@ -108,8 +108,10 @@ async function main(): Promise<void> {
   if (command === 'file') {
     const { id, xml } = first === undefined ? await makeFile(door) : { id: first, xml: await fileText(door, first) }
     if (values.out === undefined) return console.log(xml)
+    // It is made, whether it can be written there or not.
+    console.log(`Payment file ${id}`)
     writeOut(values.out, xml)
-    return console.log(`${id} is in ${values.out}: bring it to your bank.`)
+    return console.log(`  is in ${values.out}: bring it to your bank.`)
   }
   if (command === 'files') return show(await call('GET', '/v1/bank/payment_files'))
   if (command === 'transfer' && first !== undefined)
@@ -127,6 +129,15 @@ async function main(): Promise<void> {
   throw new Refusal(USAGE)
 }
 
+/** What is wrong with a command and the number of words after it. */
+function faultOf(command: string, given: number): string | null {
+  if (command === '') return 'Say what to do.'
+  if (!Object.hasOwn(WORDS, command)) return `There is no command "${command}".`
+  const [least, most] = WORDS[command as keyof typeof WORDS]
+  if (given > most) return `"${command}" takes fewer words.`
+  return given < least ? `"${command}" takes more words.` : null
+}
+
 /** A camt.054 as the bank would send it: of what is due, unless told otherwise. */
 function wordOfPayment(
   invoice: InvoiceResource,
@@ -138,7 +149,9 @@ function wordOfPayment(
   if (!method || !address) throw new Refusal('The invoice shows no bank details.')
   const amount = wish.amount ?? (wish.return ? invoice.amountPaid : method.amountDue)
   const cents = parseDecimal(amount, 2)
-  if (!cents.ok || cents.value === 0n) throw new Refusal(`The amount ${amount} can't be paid: give another with --amount.`)
+  if (wish.amount !== undefined && (!cents.ok || cents.value === 0n))
+    throw new Refusal('--amount must be a decimal such as 12.34, over zero, with at most 2 digits after the point.')
+  if (!cents.ok || cents.value === 0n) throw new Refusal('Nothing is left of it: say how much with --amount.')
   const date = new Date().toISOString().slice(0, 10)
   const entry = {
     cents: cents.value,

@@ -1,21 +1,19 @@
 /** The parts that `npm run check` and `npm test` are made of. */
 import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { buildClient } from './build-client.ts'
-
-export interface Tally {
-  readonly passed: number
-  readonly failed: number
-}
+import { readJson } from './stack/processes.ts'
+import { failureLine, summaryOf, TALLY_FILE, type Tally, tallyOf } from './tally.ts'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
+/** Of what has not changed since: `tsc` knows it, and Node.js has it compiled. */
+const CACHE = join(root, 'node_modules/.cache')
 
 const STATIC_CHECKS: readonly (readonly [name: string, ...args: string[]])[] = [
-  // What has not changed since is known from the last time: a fifth of the work.
-  ['tsc', '--noEmit', '--incremental', '--tsBuildInfoFile', 'node_modules/.cache/tsc/project.tsbuildinfo'],
+  ['tsc', '--noEmit', '--incremental', '--tsBuildInfoFile', join(CACHE, 'tsc/project.tsbuildinfo')],
   // Browser code has types of its own: the DOM's, and none of Node.js or Workers. What they share is in both.
   ['tsc', '--noEmit', '-p', 'src/checkout/client/tsconfig.json'],
   ['tsc', '--noEmit', '-p', 'src/approve/client/tsconfig.json'],
@@ -25,64 +23,65 @@ const STATIC_CHECKS: readonly (readonly [name: string, ...args: string[]])[] = [
 /** Types and lint. Each is one check that passes or fails. What they say comes in one piece: tests run beside them. */
 export async function runStaticChecks(): Promise<Tally> {
   await buildClient()
-  const results = await Promise.all(STATIC_CHECKS.map(([name, ...args]) => runTool(name, args, 'told at the end')))
-  const failed = results.filter((code) => code !== 0).length
-  console.log(failed === 0 ? 'types and lint: fine' : `types and lint: ${failed} of ${STATIC_CHECKS.length} failed`)
-  return { passed: 0, failed }
+  const failures = await Promise.all(
+    STATIC_CHECKS.map(async ([name, ...args]) => {
+      const { code, said } = await runTool(name, args, { isQuiet: true })
+      if (code !== 0) process.stderr.write(said)
+      return code === 0 ? [] : [failureLine([name, ...args].join(' '), [{ message: said }])]
+    }),
+  )
+  const failed = failures.flat()
+  console.log(failed.length === 0 ? 'types and lint: fine' : `types and lint: ${failed.length} of ${STATIC_CHECKS.length} failed`)
+  return { passed: 0, failures: failed }
 }
 
-/**
- * Runs vitest over these projects and counts by its JSON report. A run that found no test, a file that could not be
- * loaded, and an error outside of any test all count as failures.
- */
-export async function runTests(projects: readonly string[]): Promise<Tally> {
+/** Vitest over these projects. `isBeside`: what it says comes in one piece at the end, since others run at the same time. */
+export async function runTests(projects: readonly string[], { isBeside = false } = {}): Promise<Tally> {
   const folder = mkdtempSync(join(tmpdir(), 'paytomat-tests-'))
-  const report = join(folder, 'report.json')
+  const file = join(folder, 'tally.json')
   try {
     const chosen = projects.flatMap((project) => ['--project', project])
-    const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`, '--no-color']
-    const code = await runTool('vitest', ['run', ...chosen, ...reporters], 'told at once')
-    if (!existsSync(report)) return { passed: 0, failed: 1 }
-    return countReport(JSON.parse(readFileSync(report, 'utf8')), code)
+    const reporters = ['--reporter=default', `--reporter=${join(root, 'scripts/tally.ts')}`, '--no-color']
+    const env = { [TALLY_FILE]: file, NODE_COMPILE_CACHE: join(CACHE, 'node') }
+    const { code, said } = await runTool('vitest', ['run', ...chosen, ...reporters], { isQuiet: isBeside, env })
+    process.stdout.write(said)
+    return tallyOf(`vitest of ${projects.join(', ')}`, readJson<Tally>(file), code)
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
 }
 
-/** Pure: what vitest's JSON report and its exit code come to. */
-export function countReport(
-  report: { numPassedTests?: number; numFailedTests?: number; testResults?: { status: string; assertionResults: unknown[] }[] },
-  exitCode: number,
-): Tally {
-  const passed = report.numPassedTests ?? 0
-  const broken = (report.testResults ?? []).filter((file) => file.status === 'failed' && file.assertionResults.length === 0).length
-  const failed = (report.numFailedTests ?? 0) + broken
-  const silent = failed === 0 && (exitCode !== 0 || passed === 0)
-  return { passed, failed: silent ? 1 : failed }
-}
-
-/** Prints the last line and sets the exit code. */
+/** Prints what failed, then the counts, and sets the exit code. */
 export function conclude(tallies: readonly Tally[]): void {
-  const passed = tallies.reduce((sum, tally) => sum + tally.passed, 0)
-  const failed = tallies.reduce((sum, tally) => sum + tally.failed, 0)
-  console.log(`${passed} passed, ${failed} failed`)
-  process.exitCode = failed > 0 || passed === 0 ? 1 : 0
+  for (const line of summaryOf(tallies)) console.log(line)
+  process.exitCode = tallies.some(({ failures }) => failures.length > 0) ? 1 : 0
 }
 
-/** Runs a tool of node_modules/.bin and answers its exit code. Told at the end, its output is shown only when it failed. */
-function runTool(name: string, args: readonly string[], output: 'told at once' | 'told at the end'): Promise<number> {
+interface ToolOptions {
+  /** Its output is kept, not shown. */
+  readonly isQuiet: boolean
+  readonly env?: Readonly<Record<string, string>>
+}
+
+/** Runs a tool of node_modules/.bin. */
+function runTool(
+  name: string,
+  args: readonly string[],
+  { isQuiet, env = {} }: ToolOptions,
+): Promise<{ readonly code: number; readonly said: string }> {
   return new Promise((resolve) => {
-    const pipe = output === 'told at once' ? 'inherit' : 'pipe'
-    const child = spawn(join(root, 'node_modules', '.bin', name), args, { cwd: root, stdio: ['ignore', pipe, pipe] })
-    const said: Buffer[] = []
-    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => said.push(chunk))
+    const pipe = isQuiet ? 'pipe' : 'inherit'
+    const child = spawn(join(root, 'node_modules', '.bin', name), args, {
+      cwd: root,
+      stdio: ['ignore', pipe, pipe],
+      env: { ...process.env, ...env },
+    })
+    const parts: Buffer[] = []
+    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => parts.push(chunk))
     child.on('error', (error) => {
       console.error(`could not run ${name}: ${error.message}; run "npm ci" first`)
-      resolve(1)
+      resolve({ code: 1, said: error.message })
     })
-    child.on('close', (code) => {
-      if (code !== 0) process.stderr.write(Buffer.concat(said))
-      resolve(code ?? 1)
-    })
+    child.on('close', (code) => resolve({ code: code ?? 1, said: Buffer.concat(parts).toString() }))
   })
 }

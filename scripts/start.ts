@@ -56,6 +56,7 @@ async function main(): Promise<void> {
       evmBlockSeconds: 2,
       miner: process.env.PAYTOMAT_MINE !== 'off',
       treasuryGas: true,
+      lightning: true,
       shop: true,
       progress,
       onTrouble(line) {

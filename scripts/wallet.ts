@@ -56,8 +56,8 @@ async function main(): Promise<number> {
       return shown(false, (await transfers.sendByBank(key, order.wish)).id)
     }
     case 'payout': {
-      const key = keyFor(order.key)
-      return showPayout(await transfers.payout(key, readText(order.file)), say)
+      const rows = readText(order.file)
+      return showPayout(await transfers.payout(keyFor(order.key), rows), say)
     }
     case 'sweep': {
       const { id } = await wallets.find(order.asset)

@@ -57,6 +57,12 @@ export class BankObject extends objects.BankObject {
   }
 }
 
+export class LightningObject extends objects.LightningObject {
+  constructor(ctx: DurableObjectState, env: CoreEnv) {
+    super(watchStorage('LightningObject', ctx), countedEnv(env))
+  }
+}
+
 const classes = {
   InvoiceObject,
   WalletObject,
@@ -67,7 +73,8 @@ const classes = {
   LedgerObject,
   AuditObject,
   BankObject,
-}
+  LightningObject,
+} satisfies Record<Exclude<keyof typeof objects, 'default'>, unknown>
 for (const [name, base] of Object.entries(classes)) countMethods(name, Object.getPrototypeOf(base).prototype)
 
 export default {

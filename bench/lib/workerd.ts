@@ -34,6 +34,7 @@ export async function startBenchWorker(
   const durableObjects = Object.fromEntries(
     Object.entries(objects).map(([binding, className]) => [binding, { className, useSQLite: true }]),
   )
+  const { code } = await bundleWorker(join(BENCH_FOLDER, entry), 'bench.mjs')
   const { assets } = unstable_getMiniflareWorkerOptions(join(PROJECT_FOLDER, 'wrangler.toml')).workerOptions
   const miniflare = new Miniflare({
     ...convertV4MiniflareOptions({
@@ -41,7 +42,7 @@ export async function startBenchWorker(
         {
           name: 'bench',
           compatibilityDate: '2026-10-01',
-          modules: [{ type: 'ESModule', path: 'bench.mjs', contents: await bundleWorker(join(BENCH_FOLDER, entry)) }],
+          modules: [{ type: 'ESModule', path: 'bench.mjs', contents: code }],
           durableObjects,
           d1Databases,
           bindings,

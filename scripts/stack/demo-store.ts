@@ -1,6 +1,8 @@
 import { sha256 } from '@noble/hashes/sha2.js'
+import { DEVELOPMENT_LIGHTNING } from '../../config/development.ts'
 import type { AccountKey } from '../../src/gateways/gateway.ts'
 import { keySignerOf } from '../../src/gateways/key-signers.ts'
+import type { LightningEndpoint } from '../../src/gateways/lightning/node.ts'
 import { spaceOf, walletIdOf } from '../../src/gateways/wallet-id.ts'
 import { assert } from '../../src/lib/result.ts'
 import type { ChainConfig } from '../../src/money/chain.ts'
@@ -24,6 +26,13 @@ export interface DemoWalletAccount {
 /** The accounts of the demo store and the assets each takes: BIP 84 for Bitcoin's family, BIP 44 for everything EVM. */
 export function demoAccounts(chains: readonly ChainConfig[]): DemoWalletAccount[] {
   return spacesOf(chains).map(({ chain, assets }) => ({ account: accountOn(chain), assets, custody: 'platform' }))
+}
+
+/** All wallets of the demo store: these accounts, and its Lightning node when it has one, which is offered second. */
+export function demoWallets(chains: readonly ChainConfig[], node: LightningEndpoint | null): object[] {
+  const accounts: object[] = demoAccounts(chains)
+  if (node) accounts.splice(1, 0, { account: { lightning: node.name }, assets: [DEVELOPMENT_LIGHTNING.assetCode] })
+  return accounts
 }
 
 /** What the signer is given for each of these accounts: its seed, sealed, and what it may sign. */

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { PayerAccess } from './lightning/index.ts'
 import { readJson, writePrivate } from './processes.ts'
 
 /** `<state>/dev.json`: how tools reach the running system. There while it runs, mode 600. */
@@ -8,6 +9,8 @@ export interface DevFile {
   readonly storeId: string
   readonly bitcoin: { readonly rpcUrl: string; readonly user: string; readonly password: string }
   readonly evm: { readonly rpcUrl: string; readonly chainId: number; readonly usdc: string }
+  /** The demo payer's Lightning node, spoken to as phoenixd is; null when nothing is paid by Lightning. */
+  readonly lightning: PayerAccess | null
   /** Additions of ours: the demo shop when it runs, the admin door, and the process ids by name. */
   readonly shop: { readonly origin: string } | null
   /** Core's `/admin/…` and the signer's `/signer/…` on loopback; `token` is another one at each start. */

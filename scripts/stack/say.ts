@@ -1,7 +1,6 @@
-import { DEVELOPMENT_CHAINS } from '../../config/development.ts'
+import { DEVELOPMENT_CHAINS, DEVELOPMENT_LIGHTNING } from '../../config/development.ts'
 import { ACCOUNT_KINDS, accountKind } from '../../src/ledger/accounts.ts'
 import { formatDecimal } from '../../src/money/amount.ts'
-import { testLightning } from '../../src/money/lightning.ts'
 import { createRegistry } from '../../src/money/registry.ts'
 
 /** Where words go: lines that stay, and one that shows how far it is and is written over. */
@@ -31,7 +30,7 @@ export function terminalSay(stream: NodeJS.WriteStream): Say {
 }
 
 /** With Lightning, where a store's node is configured. */
-const registry = createRegistry(DEVELOPMENT_CHAINS, [testLightning('regtest')])
+const registry = createRegistry(DEVELOPMENT_CHAINS, [DEVELOPMENT_LIGHTNING])
 
 export function decimalsOf(asset: string): number | null {
   return registry.findAsset(asset)?.decimals ?? null

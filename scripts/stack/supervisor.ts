@@ -1,23 +1,25 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { DEVELOPMENT_LIGHTNING, DEVELOPMENT_SENDING } from '../../config/development.ts'
 import type { NodeEndpoint } from '../../src/gateways/gateway.ts'
 import type { ChainConfig } from '../../src/money/chain.ts'
 import { startShop } from '../shop/server.ts'
 import { type AdminDoor, startAdminDoor } from './admin-door.ts'
 import type { BitcoinNode } from './bitcoin/index.ts'
-import { demoAccounts, demoSigners } from './demo-store.ts'
 import { startDemoWalletService } from './demo-wallet-service.ts'
 import { type DemoWallets, openDemoWallets } from './demo-wallets.ts'
 import { devFilePath, writeDevFile } from './dev-file.ts'
 import type { EvmNode } from './evm/index.ts'
 import { fillTreasuries } from './fill-treasuries.ts'
+import { type LightningStandIn, startLightning } from './lightning/index.ts'
 import { openLog } from './log.ts'
 import { startMiner } from './miner.ts'
 import { nodeEndpoints, nodeKeeper } from './nodes.ts'
 import { freePort, isPortFree, whoListens } from './ports.ts'
 import { endLeftovers, endProcess, makeFolder, openProcessBook, type ProcessBook } from './processes.ts'
 import { type Progress, StartError } from './progress.ts'
-import { openSecrets, type Secrets } from './secrets.ts'
+import { provision } from './provision.ts'
+import { openSecrets } from './secrets.ts'
 import type { Workers } from './workers.ts'
 
 export interface StackOptions {
@@ -38,6 +40,8 @@ export interface StackOptions {
   readonly miner: boolean
   /** Ether for the demo store's treasury on the EVM chain, so that refunds and payouts have their gas. Absent: none is sent. */
   readonly treasuryGas?: boolean
+  /** A Lightning node for the demo store, a stand-in, and a payer. Absent: nothing is paid by Lightning. */
+  readonly lightning?: boolean
   /** The demo shop, on the port after ours when that is free. */
   readonly shop: boolean
   readonly progress: Progress
@@ -72,6 +76,8 @@ export interface Stack {
 }
 
 const STOP_ALL_MS = 8_000
+/** What workerd notes for its own makers: that an alarm was moved as it came, for example. In the log, and nobody's trouble. */
+const RUNTIME_NOTE = 'NOSENTRY'
 
 interface Closer {
   readonly name: string
@@ -116,17 +122,23 @@ async function raise(options: StackOptions, book: ProcessBook, closers: Closer[]
   const nodes = nodeKeeper(options, book)
   closers.push({ name: 'nodes', close: () => Promise.all([nodes.stopBitcoin(), nodes.stopEvm()]) })
 
-  // Wrangler is a large module: it is loaded while the nodes start.
+  const lightning = options.lightning
+    ? await progress.step('Lightning node', (say) => raiseLightning(stateDir, closers, say))
+    : null
+  // Wrangler is a large module: it is loaded while the nodes start. Nobody is asked meanwhile: a machine that is busy takes
+  // longer to load it than a call may take.
   const workersModule = import('./workers.ts')
   await Promise.all([
     progress.step('Bitcoin regtest node', (say) => nodes.startBitcoin(say)),
     progress.step('EVM node with test USDC', (say) => nodes.startEvm(say)),
   ])
+  const { startWorkers } = await workersModule
   const wallets = openDemoWallets({
     chains: options.chains,
     bitcoin: nodes.bitcoin,
     bitcoinStateDir: nodes.bitcoinStateDir,
     evm: nodes.evm,
+    lightning: lightning?.payer ?? null,
   })
   await progress.step('Demo wallet funded', () => wallets.bitcoin.fund())
   const walletService = await startDemoWalletService(wallets, openLog(stateDir, 'demo-wallet'))
@@ -134,15 +146,18 @@ async function raise(options: StackOptions, book: ProcessBook, closers: Closer[]
 
   const workersLog = openLog(stateDir, 'workers')
   let stopping = false
-  const { startWorkers } = await workersModule
   const raiseWorkers = () =>
     startWorkers({
       root: options.root,
       stateDir: join(stateDir, 'workers'),
       port,
       origin,
-      chains: options.chains,
-      nodes: { ...nodeEndpoints(options.chains, nodes.bitcoin, nodes.evm), ...options.otherNodes },
+      chains: lightning ? [...options.chains, DEVELOPMENT_LIGHTNING] : options.chains,
+      nodes: {
+        ...nodeEndpoints(options.chains, nodes.bitcoin, nodes.evm),
+        ...options.otherNodes,
+        ...(lightning && { [DEVELOPMENT_LIGHTNING.id]: [lightning.endpoint] }),
+      },
       shards: options.shards,
       idSecret: secrets.idSecret,
       webhookSecret: secrets.webhookSecret,
@@ -151,7 +166,7 @@ async function raise(options: StackOptions, book: ProcessBook, closers: Closer[]
       demoWalletUrl: walletService.url,
       log(level, line) {
         workersLog(`${level} ${line}`)
-        if (!stopping && (level === 'error' || level === 'warn')) options.onTrouble(line)
+        if (!stopping && (level === 'error' || level === 'warn') && !line.startsWith(RUNTIME_NOTE)) options.onTrouble(line)
       },
       onProcess: (pid) => book.add(pid, 'workers'),
     })
@@ -175,7 +190,7 @@ async function raise(options: StackOptions, book: ProcessBook, closers: Closer[]
   closers.push({ name: 'admin door', close: admin.stop })
 
   const shopOrigin = shopPort === null ? null : `http://localhost:${shopPort}`
-  await progress.step('Demo store', () => provision(workers, secrets, options.chains, shopOrigin))
+  await progress.step('Demo store', () => provision(workers, secrets, options.chains, lightning?.endpoint ?? null, shopOrigin))
   if (options.treasuryGas)
     await progress.step('Gas for the demo store', () =>
       fillTreasuries({ origin, apiKey: secrets.apiKey }, nodes.evm.rpcUrl, wallets),
@@ -231,6 +246,7 @@ async function raise(options: StackOptions, book: ProcessBook, closers: Closer[]
     storeId: secrets.storeId,
     bitcoin: { rpcUrl: nodes.bitcoin.rpcUrl, user: nodes.bitcoin.user, password: nodes.bitcoin.password },
     evm: { rpcUrl: nodes.evm.rpcUrl, chainId: nodes.evm.chainId, usdc: nodes.evm.usdc },
+    lightning: lightning?.payer ?? null,
     shop: shopOrigin === null ? null : { origin: shopOrigin },
     admin: { url: admin.url, token: admin.token },
     pids: { supervisor: process.pid, workers: workers.pid, bitcoin: nodes.bitcoin.pid, evm: nodes.evm.pid },
@@ -239,39 +255,12 @@ async function raise(options: StackOptions, book: ProcessBook, closers: Closer[]
   return stack
 }
 
-/** The demo store is made anew at each start, the same one: its id and key are kept in secrets.json. Its wallets are hot. */
-async function provision(
-  workers: Workers,
-  secrets: Secrets,
-  chains: readonly ChainConfig[],
-  shopOrigin: string | null,
-): Promise<void> {
-  const post = async (dispatch: Workers['dispatchCore'], path: string, body: unknown) => {
-    const headers = { 'content-type': 'application/json' }
-    const response = await dispatch(path, { method: 'POST', headers, body: JSON.stringify(body) })
-    if (response.ok) return
-    throw new StartError(
-      `${path} refused to make the demo store: ${response.status} ${(await response.text()).slice(0, 300)}`,
-      'If the state folder is from another version, delete it and start again.',
-    )
-  }
-  await post(workers.dispatchCore, '/admin/stores', {
-    storeId: secrets.storeId,
-    apiKey: secrets.apiKey,
-    name: 'The Corner Kiosk',
-    wallets: demoAccounts(chains),
-    allowedOrigins: shopOrigin === null ? [] : [shopOrigin],
-    latePolicy: 'accept_locked_rate',
-    toleranceBps: 0,
-    watchMs: 7 * 24 * 60 * 60_000,
-  })
-  for (const { walletId, envelope, policy } of await demoSigners(chains, secrets.signerKek)) {
-    const path = `/signer/wallets/${walletId}`
-    const known = (await (await workers.dispatchSigner(path)).json()) as { account?: unknown; policyVersion?: number }
-    if (!known.account) await post(workers.dispatchSigner, `${path}/seed`, { by: 'npm start', envelope })
-    // One that somebody has changed to try something out stays.
-    if (!known.policyVersion) await post(workers.dispatchSigner, `${path}/policy`, { by: 'npm start', policy })
-  }
+async function raiseLightning(stateDir: string, closers: Closer[], say: (note: string) => void): Promise<LightningStandIn> {
+  const log = openLog(stateDir, 'lightning')
+  const started = await startLightning({ stateDir: join(stateDir, 'lightning'), sending: DEVELOPMENT_SENDING, log })
+  closers.push({ name: 'Lightning node', close: started.stop })
+  say('a stand-in for phoenixd, not a real one')
+  return started
 }
 
 async function requirePort(port: number): Promise<void> {

@@ -13,7 +13,8 @@ export class Refusal extends Error {}
 export async function runTool(usage: string, main: () => Promise<number>): Promise<void> {
   // Whoever reads along has gone, `head` for example.
   process.stdout.on('error', () => process.exit(1))
-  if (['help', '--help', '-h'].includes(process.argv[2] ?? '')) {
+  const [first, ...rest] = process.argv.slice(2)
+  if (first === 'help' || [first, ...rest].some((word) => word === '--help' || word === '-h')) {
     console.log(usage)
     return
   }

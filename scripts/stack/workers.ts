@@ -3,7 +3,8 @@ import { convertV4MiniflareOptions, Log, LogLevel, Miniflare, type V4WorkerOptio
 import { unstable_getMiniflareWorkerOptions, unstable_readConfig } from 'wrangler'
 import type { NodeEndpoint } from '../../src/gateways/gateway.ts'
 import type { ChainConfig } from '../../src/money/chain.ts'
-import { bundleWorker } from './bundle.ts'
+import type { LightningRail } from '../../src/money/lightning.ts'
+import { type Bundle, bundleWorker } from './bundle.ts'
 import { applyMigrations } from './migrations.ts'
 import { childrenRunning, endProcess, type RunningProcess } from './processes.ts'
 
@@ -30,7 +31,7 @@ export interface WorkersOptions {
   readonly port: number
   readonly origin: string
   /** As `CHAINS` has them: whole, or by the name of a preset. */
-  readonly chains: readonly (ChainConfig | string)[]
+  readonly chains: readonly (ChainConfig | LightningRail | string)[]
   /** By CAIP-2 id. */
   readonly nodes: Readonly<Record<string, readonly NodeEndpoint[]>>
   readonly shards: number
@@ -75,7 +76,8 @@ export interface Workers {
  * Throws when a Worker does not build, the port is taken, or a migration fails.
  */
 export async function startWorkers(options: WorkersOptions): Promise<Workers> {
-  const workers = await Promise.all((Object.keys(CONFIGS) as WorkerKey[]).map((key) => composeWorker(key, options)))
+  const composed = await Promise.all((Object.keys(CONFIGS) as WorkerKey[]).map((key) => composeWorker(key, options)))
+  const named = (said: string) => composed.reduce((text, { bundle }) => bundle.named(text), said)
   const before = new Set(childrenRunning('workerd').map((child) => child.pid))
   let workerd: RunningProcess | undefined
   const findProcess = () => {
@@ -86,12 +88,12 @@ export async function startWorkers(options: WorkersOptions): Promise<Workers> {
     () =>
       new Miniflare({
         ...convertV4MiniflareOptions({
-          workers,
+          workers: composed.map(({ worker }) => worker),
           host: '127.0.0.1',
           port: options.port,
           cf: false,
           log: new StackLog(options.log),
-          handleStructuredLogs: ({ level, message }) => options.log(level, message),
+          handleStructuredLogs: ({ level, message }) => options.log(level, named(message)),
         }),
         resourcePersistencePath: options.stateDir,
         unsafeHandleRuntimeRestart: () => {
@@ -106,7 +108,10 @@ export async function startWorkers(options: WorkersOptions): Promise<Workers> {
     const cron = readToml('core', options.root).triggers.crons?.[0] ?? '* * * * *'
     await worker('core')
       .then((core) => core.scheduled({ cron }))
-      .catch((error: unknown) => options.log('error', `the cron sweep failed: ${String(error)}`))
+      // Without an answer workerd was killed meanwhile: it is started again, and swept then.
+      .catch((error: unknown) =>
+        options.log(String(error).includes('fetch failed') ? 'info' : 'error', `the cron sweep failed: ${String(error)}`),
+      )
   }
 
   let timer: NodeJS.Timeout | undefined
@@ -174,18 +179,21 @@ class StackLog extends Log {
   }
 }
 
-async function composeWorker(key: WorkerKey, options: WorkersOptions): Promise<V4WorkerOptions> {
+async function composeWorker(key: WorkerKey, options: WorkersOptions): Promise<{ worker: V4WorkerOptions; bundle: Bundle }> {
   const { workerOptions, main } = unstable_getMiniflareWorkerOptions(resolve(options.root, CONFIGS[key]))
   if (!main) throw new Error(`${CONFIGS[key]} names no main module`)
   const { modulesRules: _rules, ...rest } = workerOptions
   const databases = (rest.d1Databases ?? {}) as Record<string, unknown>
-  return {
+  const path = `${key}.mjs`
+  const bundle = await bundleWorker(main, path)
+  const worker = {
     ...rest,
     name: nameOf(key, options.root),
     bindings: variables(key, options),
     d1Databases: 'SHARD_0' in databases ? { ...withoutShards(databases), ...shardDatabases(options.shards) } : databases,
-    modules: [{ type: 'ESModule', path: `${key}.mjs`, contents: await bundleWorker(main) }],
+    modules: [{ type: 'ESModule', path, contents: bundle.code }],
   } as V4WorkerOptions
+  return { worker, bundle }
 }
 
 /** Variables and secrets of each Worker: those of its env.ts and no others, as in production. */

@@ -29,7 +29,8 @@ const OWN: Readonly<Record<string, string>> = { sepa: 'your own account', lightn
 export function showWallets(wallets: readonly WalletLine[], say: Say): void {
   for (const { id, custody, script, addressesUsed, chains } of wallets) {
     const key = custody === 'platform' ? 'the platform’s key' : (OWN[script] ?? 'your own key')
-    say.line(`${id}  ${script}, ${key}, ${addressesUsed} of its addresses given out`)
+    const given = script === 'lightning' ? 'invoices' : 'addresses'
+    say.line(`${id}  ${script}, ${key}, ${addressesUsed} of its ${given} given out`)
     for (const { name, assets, firstAddresses, payer } of chains) {
       say.line(`  ${name}: ${assets.join(', ')}`)
       for (const [index, address] of firstAddresses.entries())

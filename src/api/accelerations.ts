@@ -1,11 +1,12 @@
-import { err, ok, type Result } from '../lib/result.ts'
+import { err, type Result } from '../lib/result.ts'
 import { readAmount } from '../money/read-amount.ts'
 import { readBody } from './body.ts'
 import type { Answer, Call } from './call.ts'
 import { TARGET_BLOCKS_MAX } from './create-transfer.ts'
 import { requiredKey } from './idempotency.ts'
 import type { Problem } from './problems.ts'
-import { answerTransfer, askTransfers, describeRefusal, keyReused, madeBefore, transferId } from './transfer-access.ts'
+import { answerMade, askTransfers } from './transfer-access.ts'
+import { nameTransfer } from './transfer-keys.ts'
 import { ownWallet } from './wallet-access.ts'
 
 /** Who hurries something wants it in the next block, unless they say otherwise. */
@@ -31,16 +32,10 @@ export async function createAcceleration(call: Call): Promise<Result<Answer, Pro
     feeMax: fields.optional('feeMax', (name) => readAmount(fields, name, chain.native.decimals, 1n)),
   }))
   if (!body.ok) return body
-  const { merchantId, shard, storeId } = call.identity.store
-  const before = await madeBefore(call, key.value)
-  if (before.some((transfer) => transfer.walletId !== walletId || transfer.batch)) return keyReused()
-  const id = await transferId(call, key.value, walletId, 0)
+  const named = await nameTransfer(call, key.value, walletId)
+  if (!named.ok) return named
   const nobody = { kind: 'sweep', outputs: [], invoiceId: null, reference: null } as const
   const terms = { custody, chainId: chain.id, asset: chain.native.code, ...body.value.value, ...nobody }
-  const created = await askTransfers(call, walletId, (object) =>
-    object.createTransfer({ id, merchantId, shard, storeId, ...terms }),
-  )
-  if (!created.ok) return describeRefusal(call, created.error)
-  const headers = { location: `/v1/transfers/${id}`, ...(before.length > 0 ? { 'idempotent-replayed': 'true' } : {}) }
-  return ok(await answerTransfer(call, 201, created.value, headers))
+  const made = await askTransfers(call, walletId, (object) => object.createTransfer({ ...named.value.owner, ...terms }))
+  return answerMade(call, named.value, made)
 }

@@ -10,10 +10,11 @@ import { registryOf } from '../money/registry.ts'
 import { accountOf } from './bank.ts'
 import { readBody, readNoBody } from './body.ts'
 import { type Answer, type Call, steadily } from './call.ts'
-import { requiredKey } from './idempotency.ts'
+import { madeHeaders, requiredKey } from './idempotency.ts'
 import type { Problem } from './problems.ts'
 import { readReference } from './sending.ts'
-import { describeRefusal, describeStep, transferId } from './transfer-access.ts'
+import { describeRefusal, describeStep } from './transfer-access.ts'
+import { nameTransfer } from './transfer-keys.ts'
 
 /** Blocks mean nothing to a bank; the field is every transfer's. */
 const NO_BLOCKS = 1
@@ -25,7 +26,7 @@ export async function createBankTransfer(call: Call): Promise<Result<Answer, Pro
   const body = await readBody(call.request, ['iban', 'amount', 'name', 'bic', 'text', 'reference'], (fields) => {
     const iban = readIban(fields.text('iban', { max: 60 }))
     return {
-      iban: iban ?? fields.refuse('iban', 'must be an IBAN', ''),
+      iban: iban ?? fields.refuse('iban', 'must be an IBAN: a character of it is wrong, or missing', ''),
       units: readAmount(fields, 'amount', 2, 1n),
       recipientName: fields.text('name', { max: NAME_MAX }),
       recipientBic: fields.optional('bic', (name) => {
@@ -40,14 +41,13 @@ export async function createBankTransfer(call: Call): Promise<Result<Answer, Pro
   const walletId = accountOf(call)
   if (walletId === null) return noAccount()
   const { iban, units, ...wish } = body.value.value
-  const { merchantId, shard, storeId } = call.identity.store
+  const named = await nameTransfer(call, key.value, walletId)
+  if (!named.ok) return named
+  const { owner, isReplay } = named.value
   const request = {
     ...wish,
-    id: await transferId(call, key.value, walletId, 0),
+    ...owner,
     kind: 'payout',
-    merchantId,
-    shard,
-    storeId,
     custody: 'self',
     chainId: SEPA.id,
     asset: SEPA.assetCode,
@@ -58,12 +58,13 @@ export async function createBankTransfer(call: Call): Promise<Result<Answer, Pro
   } as const
   const made = await steadily(() => call.env.BANKS.getByName(walletId).createTransfer(request))
   if (!made.ok) return describeRefusal(call, made.error)
-  return ok(answer(call, 201, made.value, { location: `/v1/bank/transfers/${request.id}` }))
+  const headers = madeHeaders(`/v1/bank/transfers/${owner.id}`, isReplay)
+  return ok({ ...answer(call, made.value), status: 201, headers })
 }
 
 export async function readBankTransfer(call: Call): Promise<Result<Answer, Problem>> {
   const transfer = await ownTransfer(call)
-  return transfer ? ok(answer(call, 200, transfer)) : notFound()
+  return transfer ? ok(answer(call, transfer)) : notFound()
 }
 
 /** Only of a transfer that is in no payment file. */
@@ -75,7 +76,7 @@ export async function cancelBankTransfer(call: Call): Promise<Result<Answer, Pro
   const { id, walletId } = transfer
   const by = `api_key:${call.identity.keyId}`
   const ended = await steadily(() => call.env.BANKS.getByName(walletId).cancelTransfer(id, by))
-  return ended.ok ? ok(answer(call, 200, ended.value)) : describeStep(ended.error)
+  return ended.ok ? ok(answer(call, ended.value)) : describeStep(ended.error)
 }
 
 /** Stores of one merchant may share an account: another's transfer is not there. */
@@ -87,8 +88,8 @@ async function ownTransfer(call: Call): Promise<BankTransfer | null> {
   return transfer?.storeId === call.identity.store.storeId ? transfer : null
 }
 
-function answer(call: Call, status: 200 | 201, transfer: BankTransfer, headers: Record<string, string> = {}): Answer {
-  return { status, body: bankTransferResource(transfer, registryOf(call.env)), headers }
+function answer(call: Call, transfer: BankTransfer): Answer {
+  return { status: 200, body: bankTransferResource(transfer, registryOf(call.env)) }
 }
 
 export function noAccount(): Result<never, Problem> {

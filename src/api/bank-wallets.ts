@@ -7,7 +7,7 @@ import { formatDecimal } from '../money/amount.ts'
 import { SEPA } from '../money/bank.ts'
 import { type Answer, type Call, steadily } from './call.ts'
 import type { Problem } from './problems.ts'
-import { isOwnInvoice } from './wallet-access.ts'
+import { isOwnInvoice, ownAmong } from './wallet-access.ts'
 
 /** A bank account as wallets are shown: its addresses are creditor references, its blocks are statements. */
 export interface StoreAccount {
@@ -41,14 +41,14 @@ export function ownAccount(call: Call): StoreAccount | null {
 
 /** As its statements have it, and what is known to be on its way since. */
 export async function readAccountBalance(call: Call, { id }: StoreAccount): Promise<Result<Answer, Problem>> {
-  const [standing, used] = await Promise.all([
-    steadily(() => call.env.BANKS.getByName(id).standing(call.identity.store.merchantId)),
+  const [balance, used] = await Promise.all([
+    steadily(() => call.env.BANKS.getByName(id).balance(call.identity.store.merchantId)),
     steadily(() => call.env.BANKS.getByName(id).used()),
   ])
-  if (!standing) return err({ reason: 'wallet_not_found', detail: 'this store has no wallet with this id' })
-  const { confirmed, pending, leaving, reserved } = standing.sums
+  if (!balance) return err({ reason: 'wallet_not_found', detail: 'this store has no wallet with this id' })
+  const { confirmed, pending, leaving, reserved } = balance.sums
   const sums = { confirmed: euro(confirmed), pending: euro(pending), leaving: euro(leaving), reserved: euro(reserved) }
-  const chain = { ...reading(call, standing, used), payer: null, assets: [{ asset: SEPA.assetCode, ...sums }] }
+  const chain = { ...reading(call, balance, used), payer: null, assets: [{ asset: SEPA.assetCode, ...sums }] }
   return ok({ status: 200, body: { object: 'wallet_balance', walletId: id, custody: 'self', chains: [chain] } })
 }
 
@@ -60,9 +60,7 @@ export async function listReferences(
 ): Promise<Result<Answer, Problem>> {
   const most = Math.min(limit, REFERENCES_PAGE_MAX)
   const given = await steadily(() => call.env.BANKS.getByName(id).given(from, most + 1))
-  const page = given.slice(0, most)
-  const own = await Promise.all(page.map(({ invoiceId }) => isOwnInvoice(call, invoiceId)))
-  const data = page.filter((_one, at) => own[at]).map(showReference)
+  const data = (await ownAmong(call, given.slice(0, most))).map(showReference)
   return ok({ status: 200, body: { data, nextCursor: given.length > most ? String(given[most]?.index) : null } })
 }
 

@@ -6,7 +6,7 @@ import { readAmount } from '../money/read-amount.ts'
 import { type Registry, registryOf } from '../money/registry.ts'
 import { readBody } from './body.ts'
 import { type Answer, type Call, steadily } from './call.ts'
-import { nameRequest } from './idempotency.ts'
+import { madeHeaders, nameRequest } from './idempotency.ts'
 import { showInvoice } from './invoice-access.ts'
 import type { Problem } from './problems.ts'
 import { readUrl } from './urls.ts'
@@ -49,8 +49,7 @@ export async function createInvoice(call: Call): Promise<Result<Answer, Problem>
   const created = await steadily(() => env.INVOICES.getByName(id).create(wish))
   if (!created.ok) return { ok: false, error: describe(created.error, wish) }
   const { invoice, replayed } = created.value
-  const headers = { location: `/v1/invoices/${id}`, ...(keyed && replayed ? { 'idempotent-replayed': 'true' } : {}) }
-  return ok({ status: 201, body: showInvoice(call, invoice), headers })
+  return ok({ status: 201, body: showInvoice(call, invoice), headers: madeHeaders(`/v1/invoices/${id}`, keyed && replayed) })
 }
 
 function readWish(fields: Fields, registry: Registry, environment: string): Wish {

@@ -1,7 +1,8 @@
 import { BOLT11_LENGTH_MAX } from '../gateways/lightning/bolt11.ts'
+import { recipientFault } from '../gateways/recipients.ts'
 import { OUTPUTS_MAX, type Output } from '../gateways/spend.ts'
 import type { Fields } from '../lib/fields.ts'
-import { err, ok, type Result } from '../lib/result.ts'
+import { err, type Result } from '../lib/result.ts'
 import { MAX_UNITS } from '../money/amount.ts'
 import { readAmount } from '../money/read-amount.ts'
 import { type Registry, registryOf } from '../money/registry.ts'
@@ -10,8 +11,9 @@ import type { Answer, Call } from './call.ts'
 import { requiredKey } from './idempotency.ts'
 import { createLightningTransfer } from './lightning-transfers.ts'
 import type { Problem } from './problems.ts'
-import { addressFault, lightningOf, readAddress, readPayable, readReference, readUnits, type Source, sourceOf } from './sending.ts'
-import { answerTransfer, askTransfers, describeRefusal, keyReused, madeBefore, transferId } from './transfer-access.ts'
+import { lightningOf, readAddress, readPayable, readReference, readUnits, type Source, sourceOf } from './sending.ts'
+import { answerMade, askTransfers } from './transfer-access.ts'
+import { nameTransfer } from './transfer-keys.ts'
 import { walletsOf } from './wallet-access.ts'
 
 /** A thousand outputs. */
@@ -48,10 +50,8 @@ export async function createTransfer(call: Call): Promise<Result<Answer, Problem
   if (fault) return err({ reason: 'invalid_field', ...fault })
 
   const { wallet, chain, asset } = source.value
-  const before = await madeBefore(call, key.value)
-  if (before.some(({ walletId, batch }) => walletId !== wallet.id || batch)) return keyReused()
-  const id = await transferId(call, key.value, wallet.id, 0)
-  const { merchantId, shard, storeId } = call.identity.store
+  const named = await nameTransfer(call, key.value, wallet.id)
+  if (!named.ok) return named
   const { outputs, reference, targetBlocks, feeMax } = wish
   const terms = {
     kind: 'payout',
@@ -59,16 +59,13 @@ export async function createTransfer(call: Call): Promise<Result<Answer, Problem
     chainId: chain.id,
     asset,
     outputs,
+    invoiceId: null,
     reference,
     targetBlocks,
     feeMax,
   } as const
-  const created = await askTransfers(call, wallet.id, (object) =>
-    object.createTransfer({ id, merchantId, shard, storeId, invoiceId: null, ...terms }),
-  )
-  if (!created.ok) return describeRefusal(call, created.error)
-  const headers = { location: `/v1/transfers/${id}`, ...(before.length > 0 ? { 'idempotent-replayed': 'true' } : {}) }
-  return ok(await answerTransfer(call, 201, created.value, headers))
+  const made = await askTransfers(call, wallet.id, (object) => object.createTransfer({ ...named.value.owner, ...terms }))
+  return answerMade(call, named.value, made)
 }
 
 function readWish(fields: Fields, registry: Registry): Wish {
@@ -108,9 +105,10 @@ function faultOf(source: Source, { outputs, isList }: Wish): { param: string; de
   if (outputs.length > 1 && source.chain.gateway === 'evm')
     return { param: 'outputs', detail: `outputs must be one on ${source.chain.name}; POST /v1/payouts makes a transfer of each` }
   for (const [at, output] of outputs.entries()) {
-    const param = isList ? `outputs[${at}].address` : 'address'
-    const fault = addressFault(source, output)
-    if (fault !== null) return { param, detail: `${param} ${fault}` }
+    const fault = recipientFault(source.chain, output)
+    if (fault === null) continue
+    const param = isList ? `outputs[${at}].${fault.field}` : fault.field
+    return { param, detail: `${param} ${fault.detail}` }
   }
   const total = outputs.reduce((sum, { units }) => sum + units, 0n)
   return total <= MAX_UNITS ? null : { param: 'outputs', detail: 'outputs must be smaller in sum' }

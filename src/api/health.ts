@@ -4,6 +4,7 @@ import { AUDIT_NAME, type AuditStatus } from '../audit/rpc.ts'
 import type { ChainHealth } from '../chain/rpc.ts'
 import { rfc3339 } from '../lib/clock.ts'
 import { logEvent, reasonOf } from '../lib/log.ts'
+import type { LightningRail } from '../money/lightning.ts'
 import { registryOf } from '../money/registry.ts'
 
 /** Cron audits the ledgers every minute; a run may wait for a slow one. Nothing checked for longer is an alarm. */
@@ -21,7 +22,7 @@ export function createHealth(): Hono<{ Bindings: EdgeEnv }> {
     const { chains: configured, lightning: networks } = registryOf(context.env)
     const [ledger, lightning, ...chains] = await Promise.all([
       ledgerHealth(context.env, Date.now()),
-      Promise.all(networks.map(({ id }) => lightningHealth(context.env, id))),
+      Promise.all(networks.map((network) => lightningHealth(context.env, network))),
       ...configured.map(({ id, name }) => healthOf(context.env, id, name)),
     ])
     const allDown = chains.length > 0 && chains.every(({ status }) => status === 'down')
@@ -46,7 +47,7 @@ async function healthOf(env: EdgeEnv, chainId: string, name: string): Promise<Ch
 }
 
 /** Nodes are merchants' own: how many there are and how many are away, and no more. They do not make the status. */
-async function lightningHealth(env: EdgeEnv, rail: string) {
+async function lightningHealth(env: EdgeEnv, { id: rail, name }: LightningRail) {
   const unknown = { nodes: null, down: null }
   const summary = await env.LIGHTNINGS.getByName(rail)
     .summary()
@@ -54,7 +55,7 @@ async function lightningHealth(env: EdgeEnv, rail: string) {
       logEvent('warn', 'lightning_summary_unknown', { rail, reason: reasonOf(thrown) })
       return unknown
     })
-  return { rail, nodes: summary.nodes, down: summary.down }
+  return { rail, name, nodes: summary.nodes, down: summary.down }
 }
 
 /** Counts and times only: who has a difference is nobody else's business. */

@@ -34,6 +34,11 @@ export function requiredKey(call: Call): Result<string, Problem> {
   return err({ reason: 'idempotency_key_missing', detail, param: 'Idempotency-Key' })
 }
 
+/** Where the thing is that a POST has made, and whether an earlier one had made it. */
+export function madeHeaders(location: string | null, isReplay: boolean): Record<string, string> {
+  return { ...(location !== null && { location }), ...(isReplay && { 'idempotent-replayed': 'true' }) }
+}
+
 function givenKey(call: Call): Result<string | null, Problem> {
   const header = call.request.headers.get('idempotency-key')
   const key = header === null ? null : readKey(header)

@@ -1,5 +1,6 @@
 import { CAUSES } from '../ledger/accounts.ts'
 import type { Cause, Transaction } from '../ledger/types.ts'
+import type { Fields } from '../lib/fields.ts'
 import { isId } from '../lib/ids.ts'
 import { ok, type Result } from '../lib/result.ts'
 import { registryOf } from '../money/registry.ts'
@@ -39,7 +40,7 @@ export async function listTransactions(call: Call): Promise<Result<Answer, Probl
         cause: fields.optional('cause', (name) => fields.choice(name, CAUSE_NAMES)),
         asset: fields.optional('asset', (name) => readAsset(fields, name, registry)),
         fromMs: fields.optional('from', (name) => readTime(fields, name)),
-        toMs: fields.optional('to', (name) => readTime(fields, name)),
+        toMs: readEnd(fields),
         limit: readLimit(fields),
         after: fields.optional('cursor', (name): LedgerPosition | null => {
           const position = decodeLedgerCursor(fields.text(name, { max: 100 }))
@@ -60,6 +61,15 @@ export async function listTransactions(call: Call): Promise<Result<Answer, Probl
       : pageOf(await ofInvoice(call, invoiceId), filter)
   const data = page.transactions.map((transaction) => transactionResource(transaction, registry))
   return ok({ status: 200, body: { data, nextCursor: page.next && encodeLedgerCursor(page.next) } })
+}
+
+/** `to`, when it is given; between it and `from` there is something. */
+function readEnd(fields: Fields): number | null {
+  return fields.optional('to', (name) => {
+    const toMs = readTime(fields, name)
+    const fromMs = fields.optional('from', () => readTime(fields, 'from'))
+    return fromMs === null || toMs > fromMs ? toMs : fields.refuse(name, 'must be after from', toMs)
+  })
 }
 
 /** `GET /v1/invoices/:id/postings`: oldest first, at most 500, always current. */

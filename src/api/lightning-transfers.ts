@@ -6,7 +6,8 @@ import { type Answer, type Call, steadily } from './call.ts'
 import type { Wish } from './create-transfer.ts'
 import { askNode, nodesOf, type StoreNode } from './lightning.ts'
 import type { Problem } from './problems.ts'
-import { answerTransfer, describeRefusal, describeStep, keyReused, madeBefore, transferId } from './transfer-access.ts'
+import { answerMade, answerTransfer, describeStep } from './transfer-access.ts'
+import { nameTransfer } from './transfer-keys.ts'
 
 /** Blocks mean nothing to Lightning; the field is every transfer's. */
 const NO_BLOCKS = 1
@@ -21,25 +22,20 @@ export async function createLightningTransfer(
   const source = nodeOf(call, rail, asset, walletId)
   if (!source.ok) return source
   const node = source.value
-  const before = await madeBefore(call, key)
-  if (before.some((transfer) => transfer.walletId !== node.id)) return keyReused()
+  const named = await nameTransfer(call, key, node.id)
+  if (!named.ok) return named
   const [output, ...more] = outputs
   if (!output || more.length > 0)
     return err({ reason: 'invalid_field', param: 'outputs', detail: 'outputs must be one: a Lightning invoice has one payee' })
   // What came before is answered as it is now, its invoice expired or not.
-  const read = before.length > 0 ? null : readDestination(output.address, { rail, units: output.units, nowMs: call.nowMs })
+  const read = named.value.isReplay ? null : readDestination(output.address, { rail, units: output.units, nowMs: call.nowMs })
   if (read?.ok === false) {
     const param = isList ? 'outputs[0].address' : 'address'
     return err({ reason: 'invalid_field', param, detail: `${param} cannot be paid: ${read.error.detail}` })
   }
-  const { merchantId, shard, storeId } = call.identity.store
-  const id = await transferId(call, key, node.id, 0)
   const request = {
-    id,
+    ...named.value.owner,
     kind: 'payout',
-    merchantId,
-    shard,
-    storeId,
     custody: 'self',
     chainId: rail.id,
     asset,
@@ -50,9 +46,7 @@ export async function createLightningTransfer(
     feeMax,
   } as const
   const made = await askNode(call, node, (object) => object.createTransfer(request))
-  if (!made.ok) return describeRefusal(call, made.error)
-  const headers = { location: `/v1/transfers/${id}`, ...(before.length > 0 ? { 'idempotent-replayed': 'true' } : {}) }
-  return ok(await answerTransfer(call, 201, made.value, headers))
+  return answerMade(call, named.value, made)
 }
 
 export async function cancelLightningTransfer(
@@ -61,7 +55,7 @@ export async function cancelLightningTransfer(
   by: string,
 ): Promise<Result<Answer, Problem>> {
   const ended = await steadily(() => call.env.LIGHTNINGS.getByName(walletId).cancelTransfer(id, by))
-  return ended.ok ? ok(await answerTransfer(call, 200, ended.value)) : describeStep(ended.error)
+  return ended.ok ? ok(await answerTransfer(call, ended.value)) : describeStep(ended.error)
 }
 
 /** The node that pays: the one that is named, else the only one of the store on this network. */

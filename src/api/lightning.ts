@@ -7,7 +7,7 @@ import { formatDecimal } from '../money/amount.ts'
 import { lightningRailOf, registryOf } from '../money/registry.ts'
 import { type Answer, type Call, steadily } from './call.ts'
 import type { Problem } from './problems.ts'
-import { isOwnInvoice } from './wallet-access.ts'
+import { isOwnInvoice, ownAmong } from './wallet-access.ts'
 
 export type StoreNode = { readonly id: string } & NodeName
 
@@ -75,15 +75,10 @@ export async function listNodeInvoices(
 ): Promise<Result<Answer, Problem>> {
   const most = Math.min(limit, GIVEN_MAX - 1)
   const given = await askNode(call, node, (object) => object.given(from, most + 1))
-  const page = given.slice(0, most)
-  const own = await Promise.all(page.map(({ invoiceId }) => isOwnInvoice(call, invoiceId)))
-  const data = page
-    .filter((_one, at) => own[at])
-    .map((one) => {
-      const assets = one.paidUnits === null ? [] : [sumsOf(call, node, one.paidUnits)]
-      const chains = [{ chain: node.chainId, address: one.bolt11, assets }]
-      return { object: 'wallet_address', index: one.index, invoiceId: one.invoiceId, chains }
-    })
+  const data = (await ownAmong(call, given.slice(0, most))).map(({ index, invoiceId, bolt11, paidUnits }) => {
+    const assets = paidUnits === null ? [] : [sumsOf(call, node, paidUnits)]
+    return { object: 'wallet_address', index, invoiceId, chains: [{ chain: node.chainId, address: bolt11, assets }] }
+  })
   return ok({ status: 200, body: { data, nextCursor: given.length > most ? String(given[most]?.index) : null } })
 }
 

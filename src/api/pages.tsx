@@ -1,6 +1,7 @@
 import { Hono } from 'hono'
 import type { Child } from 'hono/jsx'
 import type { EdgeEnv } from '../../workers/edge/env.ts'
+import { toBase64 } from '../lib/base64.ts'
 import { PROBLEMS } from './problems.ts'
 
 const STYLE = `:root{color-scheme:light dark;--ink:#13231f;--soft:#4d5d58;--line:#d8e0dd;--back:#eef2f1;--card:#fff;--link:#0b6b5a}
@@ -118,6 +119,5 @@ async function page(title: string, content: Child): Promise<Response> {
 
 async function contentPolicy(): Promise<string> {
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(STYLE)))
-  const hash = btoa(String.fromCharCode(...digest))
-  return `default-src 'none'; style-src 'sha256-${hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`
+  return `default-src 'none'; style-src 'sha256-${toBase64(digest)}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`
 }

@@ -1,3 +1,4 @@
+import { recipientFault } from '../gateways/recipients.ts'
 import { readText } from '../lib/body.ts'
 import { type Fields, readFields } from '../lib/fields.ts'
 import { err, ok, type Result } from '../lib/result.ts'
@@ -6,7 +7,7 @@ import { readBody } from './body.ts'
 import type { Call } from './call.ts'
 import type { Problem, RowError } from './problems.ts'
 import { readCsv } from './read-csv.ts'
-import { addressFault, readAddress, readReference, readSendable, readUnits, type Source, sourceOf } from './sending.ts'
+import { readAddress, readReference, readSendable, readUnits, type Source, sourceOf } from './sending.ts'
 import { type StoreWallet, walletsOf } from './wallet-access.ts'
 
 export const ROWS_MAX = 1_000
@@ -65,14 +66,17 @@ function readRow(
       walletId: fields.optional('walletId', (name) => fields.text(name, { max: 100 })),
     }
   })
-  if (!read.ok) return err({ param: read.error.param === '' ? null : read.error.param, detail: read.error.detail })
+  if (!read.ok) {
+    const { param, detail } = read.error
+    return err(param === '' ? { param: null, detail: 'a row must be a JSON object' } : { param, detail })
+  }
   const { address, units, reference, asset, walletId } = read.value
   const source = sourceOf(wallets, registry, asset, walletId)
   if (!source.ok) return err({ param: source.error.param, detail: source.error.detail })
-  const fault = addressFault(source.value, { address, units })
+  const fault = recipientFault(source.value.chain, { address, units })
   return fault === null
     ? ok({ address, units, reference, source: source.value })
-    : err({ param: 'address', detail: `address ${fault}` })
+    : err({ param: fault.field, detail: `${fault.field} ${fault.detail}` })
 }
 
 async function jsonRows(request: Request): Promise<Result<RawRow[], Problem>> {
@@ -80,7 +84,7 @@ async function jsonRows(request: Request): Promise<Result<RawRow[], Problem>> {
   const body = await readBody(request, ['rows'], read, ROWS_BYTES_MAX)
   if (body.ok) return ok(body.value.value.map((fields, at) => ({ line: at + 1, fields })))
   if (body.error.reason !== 'unsupported_media_type') return body
-  return err({ ...body.error, detail: 'send the rows as Content-Type: application/json or text/csv' })
+  return err({ ...body.error, detail: 'send the rows as Content-Type: application/json or text/csv, in UTF-8' })
 }
 
 async function csvRows(request: Request): Promise<Result<RawRow[], Problem>> {
@@ -88,14 +92,16 @@ async function csvRows(request: Request): Promise<Result<RawRow[], Problem>> {
   if (!text.ok) return text.error.reason === 'malformed_json' ? badRows([whole('the file is not UTF-8')], 1) : text
   const read = readCsv(text.value, ROWS_MAX + 1)
   if (!read.ok) return badRows([{ ...read.error, param: null }], 1)
-  const [header, ...records] = read.value
+  // Spreadsheets write a line of commas where a row is empty.
+  const [header, ...records] = read.value.filter(({ cells }) => cells.some((cell) => cell.trim() !== ''))
   const names = header?.cells.map((name) => name.trim()) ?? []
   const fault = headerFault(names)
   if (fault !== null) return badRows([whole(fault)], 1)
   if (records.length === 0) return badRows([whole('there is no row under the header')], 1)
   const uneven = records.filter(({ cells }) => cells.length !== names.length)
   if (uneven.length > 0) {
-    const detail = (cells: readonly string[]) => `the line has ${cells.length} cells, the header ${names.length}`
+    const detail = ({ length }: readonly string[]) =>
+      `the line has ${length} cells, the header ${names.length}${length > names.length ? ': a cell with a comma in it must be in quotes' : ''}`
     return badRows(
       uneven.map(({ line, cells }) => ({ line, param: null, detail: detail(cells) })),
       records.length,

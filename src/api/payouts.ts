@@ -11,21 +11,13 @@ import type { Transfer } from '../wallet/transfers/types.ts'
 import { readQuery } from './body.ts'
 import type { Answer, Call } from './call.ts'
 import { TARGET_BLOCKS_DEFAULT } from './create-transfer.ts'
-import { requiredKey } from './idempotency.ts'
+import { madeHeaders, requiredKey } from './idempotency.ts'
 import { askLedger } from './ledger-access.ts'
 import { type PayoutRow, ROWS_MAX, readPayoutRows } from './payout-rows.ts'
 import type { Problem } from './problems.ts'
 import { readLimit, readPosition } from './query.ts'
-import {
-  askTransfers,
-  copied,
-  describeRefusal,
-  insufficientFunds,
-  keyReused,
-  madeBefore,
-  showTransfers,
-  transferId,
-} from './transfer-access.ts'
+import { askTransfers, copied, describeRefusal, insufficientFunds, showTransfers } from './transfer-access.ts'
+import { keyReused, madeBefore, transferId } from './transfer-keys.ts'
 
 /** Rows in one transfer of an EVM hot wallet: some 5,000,000 gas, a third of what one transaction may have (EIP-7825). */
 export const MANY_MAX = 100
@@ -86,7 +78,7 @@ export async function createPayout(call: Call): Promise<Result<Answer, Problem>>
     ),
     warnings: duplicates(rows),
   }
-  const headers = { location: `/v1/payouts/${batchId}`, ...(before.length > 0 ? { 'idempotent-replayed': 'true' } : {}) }
+  const headers = madeHeaders(`/v1/payouts/${batchId}`, before.length > 0)
   return ok({ status: 201, body, headers })
 }
 

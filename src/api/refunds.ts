@@ -14,7 +14,7 @@ import { readAmount } from '../money/read-amount.ts'
 import { type Registry, registryOf } from '../money/registry.ts'
 import { readBody, readNoBody } from './body.ts'
 import { type Answer, type Call, steadily } from './call.ts'
-import { requiredKey } from './idempotency.ts'
+import { madeHeaders, requiredKey } from './idempotency.ts'
 import { invoiceNotFound, ownInvoice } from './invoice-access.ts'
 import type { Problem } from './problems.ts'
 
@@ -38,12 +38,9 @@ export async function createRefund(call: Call): Promise<Result<Answer, Problem>>
   const fingerprint = await sha256Hex(canonicalJson(body.value.json))
   const request: RequestRefund = { ...body.value.value, id, fingerprint, by: `api_key:${call.identity.keyId}` }
   const asked = await steadily(() => call.env.INVOICES.getByName(invoiceId).requestRefund(request))
-  if (!asked.ok) return describeRequest(asked.error, registry)
+  if (!asked.ok) return describeRequest(asked.error, request, registry)
   const { refund, replayed } = asked.value
-  const headers: Record<string, string> = {
-    location: `/v1/invoices/${invoiceId}/refunds/${id}`,
-    ...(replayed ? { 'idempotent-replayed': 'true' } : {}),
-  }
+  const headers = madeHeaders(`/v1/invoices/${invoiceId}/refunds/${id}`, replayed)
   return ok({ status: 201, body: await showRefund(call, asked.value.invoice, refund), headers })
 }
 
@@ -116,7 +113,7 @@ function readCode(fields: Fields, name: string, registry: Registry): string {
   return registry.findAsset(code) ? code : fields.refuse(name, 'must be the code of a currency or asset of GET /v1/assets', '')
 }
 
-function describeRequest(refusal: RequestRefusal, registry: Registry): Result<never, Problem> {
+function describeRequest(refusal: RequestRefusal, { rule }: Wish, registry: Registry): Result<never, Problem> {
   const { reason } = refusal
   switch (reason) {
     case 'invoice_not_found':
@@ -130,7 +127,8 @@ function describeRequest(refusal: RequestRefusal, registry: Registry): Result<ne
     case 'nothing_to_refund': {
       const what = refusal.asset === null ? 'nothing' : `no ${refusal.asset}`
       const held = refusal.held ? '; late money is held: accept or refuse it first' : ''
-      return err({ reason, detail: `${what} of this invoice is final and not refunded yet${held}` })
+      const over = rule.type === 'over' ? ', beyond its price' : ''
+      return err({ reason, detail: `${what} of this invoice is final${over} and not refunded yet${held}` })
     }
     case 'refund_asset_needed':
       return err({ reason, detail: `say which: ${refusal.assets.join(' and ')} can be refunded`, param: 'asset' })

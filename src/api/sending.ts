@@ -1,7 +1,6 @@
-import { recipientFault } from '../gateways/recipients.ts'
-import type { Output } from '../gateways/spend.ts'
 import type { Fields } from '../lib/fields.ts'
 import { err, ok, type Result } from '../lib/result.ts'
+import { SEPA } from '../money/bank.ts'
 import type { ChainConfig } from '../money/chain.ts'
 import type { LightningRail } from '../money/lightning.ts'
 import { readAmount } from '../money/read-amount.ts'
@@ -49,22 +48,18 @@ export function sourceOf(
   return err({ reason: 'invalid_field', param: 'walletId', detail })
 }
 
-/** Why an output is not sent on this chain, in words that go on after the address's name; null when it is. */
-export function addressFault({ chain }: Source, output: Output): string | null {
-  const fault = recipientFault(chain, output)
-  return fault && `must be one that can be paid on ${chain.name}: ${fault}`
-}
-
 /** Over zero, in base units of the asset that another field names. */
 export function readUnits(fields: Fields, name: string, asset: string, registry: Registry): bigint {
   return readAmount(fields, name, registry.findAsset(asset)?.decimals ?? 0, 1n)
 }
 
-/** An asset of a chain: what is in a bank is sent by `POST /v1/bank/transfers`. */
+/** An asset of a chain. What is in a bank or comes by Lightning is sent by another call. */
 export function readSendable(fields: Fields, name: string, registry: Registry): string {
   const code = readAsset(fields, name, registry)
   const isOnChain = registry.findChain(registry.findAsset(code)?.chainId ?? '') !== null
-  return isOnChain ? code : fields.refuse(name, 'must be an asset of a chain', '')
+  if (isOnChain) return code
+  const elsewhere = code === SEPA.assetCode ? '/v1/bank/transfers' : lightningOf(registry, code) ? '/v1/transfers' : null
+  return fields.refuse(name, `must be an asset of a chain${elsewhere ? `: ${code} is sent by POST ${elsewhere}` : ''}`, '')
 }
 
 /** Likewise, or one of Lightning, which single transfers send. */

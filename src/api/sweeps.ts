@@ -1,4 +1,4 @@
-import { err, ok, type Result } from '../lib/result.ts'
+import { err, type Result } from '../lib/result.ts'
 import { registryOf } from '../money/registry.ts'
 import { readBody } from './body.ts'
 import type { Answer, Call } from './call.ts'
@@ -6,7 +6,8 @@ import { TARGET_BLOCKS_DEFAULT } from './create-transfer.ts'
 import { requiredKey } from './idempotency.ts'
 import type { Problem } from './problems.ts'
 import { readSendable } from './sending.ts'
-import { answerTransfer, askTransfers, describeRefusal, madeBefore, transferId } from './transfer-access.ts'
+import { answerMade, askTransfers } from './transfer-access.ts'
+import { nameTransfer } from './transfer-keys.ts'
 import { ownWallet } from './wallet-access.ts'
 
 /**
@@ -25,15 +26,10 @@ export async function createSweep(call: Call): Promise<Result<Answer, Problem>> 
   const asset = assets.find(({ code }) => code === body.value.value)
   if (!asset?.chainId)
     return err({ reason: 'invalid_field', param: 'asset', detail: 'asset must be one that the store is paid into this wallet' })
-  const { merchantId, shard, storeId } = call.identity.store
-  const id = await transferId(call, key.value, walletId, 0)
-  const isReplay = (await madeBefore(call, key.value)).length > 0
+  const named = await nameTransfer(call, key.value, walletId)
+  if (!named.ok) return named
   const nobody = { kind: 'sweep', outputs: [], invoiceId: null, reference: null, feeMax: null } as const
   const terms = { custody, chainId: asset.chainId, asset: asset.code, targetBlocks: TARGET_BLOCKS_DEFAULT, ...nobody }
-  const created = await askTransfers(call, walletId, (object) =>
-    object.createTransfer({ id, merchantId, shard, storeId, ...terms }),
-  )
-  if (!created.ok) return describeRefusal(call, created.error)
-  const headers = { location: `/v1/transfers/${id}`, ...(isReplay ? { 'idempotent-replayed': 'true' } : {}) }
-  return ok(await answerTransfer(call, 201, created.value, headers))
+  const made = await askTransfers(call, walletId, (object) => object.createTransfer({ ...named.value.owner, ...terms }))
+  return answerMade(call, named.value, made)
 }

@@ -1,4 +1,4 @@
-import { isId, keyedId } from '../lib/ids.ts'
+import { isId } from '../lib/ids.ts'
 import { err, ok, type Result, unreachable } from '../lib/result.ts'
 import { formatDecimal } from '../money/amount.ts'
 import { registryOf } from '../money/registry.ts'
@@ -9,7 +9,9 @@ import type { TransferRefusal, TransferStepRefusal, TransfersRpc } from '../wall
 import type { ListedTransfer, Transfer } from '../wallet/transfers/types.ts'
 import { withApprovalLink } from './approval-link.ts'
 import { type Answer, type Call, steadily, Unavailable } from './call.ts'
+import { madeHeaders } from './idempotency.ts'
 import type { Problem } from './problems.ts'
+import { type KeyedTransfer, keyReused } from './transfer-keys.ts'
 
 /** A wallet's transfers: one call to the object. */
 export function askTransfers<T>({ env }: Call, walletId: string, ask: (wallet: TransfersRpc) => Promise<T>): Promise<T> {
@@ -56,48 +58,25 @@ export function copied<T>(reading: Promise<T>): Promise<T> {
   })
 }
 
-/**
- * The id of the `number`th transfer that a key makes in a wallet. It is another one in each wallet, so that a key that is
- * used for two different things by mistake never makes one id mean two transfers.
- */
-export function transferId({ env, identity }: Call, key: string, walletId: string, number: number): Promise<string> {
-  return keyedId('tr', env.ID_SECRET, [identity.store.storeId, key, walletId, String(number)])
+export async function answerTransfer({ env }: Call, transfer: Transfer): Promise<Answer> {
+  return { status: 200, body: await withApprovalLink(env, transferDetail(transfer, registryOf(env))) }
 }
 
-/** What a key has made before: the first transfer of it in each wallet of the store. */
-export async function madeBefore(call: Call, key: string): Promise<Transfer[]> {
-  const { wallets, lightningNodes = [] } = call.identity.store
-  const found = await Promise.all([
-    ...wallets.map(async ({ id: walletId }) => {
-      const id = await transferId(call, key, walletId, 0)
-      return askTransfers(call, walletId, (object) => object.transfer(id))
-    }),
-    ...lightningNodes.map(async ({ id: walletId }) => {
-      const id = await transferId(call, key, walletId, 0)
-      return steadily(() => call.env.LIGHTNINGS.getByName(walletId).transfer(id))
-    }),
-  ])
-  return found.filter((transfer) => transfer !== null)
-}
-
-export async function answerTransfer(
-  { env }: Call,
-  status: 200 | 201,
-  transfer: Transfer,
-  headers: Record<string, string> = {},
-): Promise<Answer> {
-  return { status, body: await withApprovalLink(env, transferDetail(transfer, registryOf(env))), headers }
+/** What became of a call that makes a transfer under a key. */
+export async function answerMade(
+  call: Call,
+  { owner, isReplay }: KeyedTransfer,
+  made: Result<Transfer, TransferRefusal>,
+): Promise<Result<Answer, Problem>> {
+  if (!made.ok) return describeRefusal(call, made.error)
+  const { body } = await answerTransfer(call, made.value)
+  return ok({ status: 201, body, headers: madeHeaders(`/v1/transfers/${owner.id}`, isReplay) })
 }
 
 /** Transfers of a list. */
 export function showTransfers({ env }: Call, transfers: readonly ListedTransfer[]): Promise<TransferResource[]> {
   const registry = registryOf(env)
   return Promise.all(transfers.map((transfer) => withApprovalLink(env, transferResource(transfer, registry))))
-}
-
-export function keyReused(): Result<never, Problem> {
-  const detail = 'this key came before with another body; use a new key for a new request'
-  return err({ reason: 'idempotency_key_reused', detail, param: 'Idempotency-Key' })
 }
 
 export function describeRefusal(call: Call, refusal: TransferRefusal): Result<never, Problem> {

@@ -1,4 +1,5 @@
 import { isBankRail, isLightning } from '../bank/receive.ts'
+import { fromBase64 } from '../lib/base64.ts'
 import { err, ok, type Result } from '../lib/result.ts'
 import { encodePosition } from '../storage/cursor.ts'
 import { shardOf } from '../storage/shards.ts'
@@ -32,7 +33,7 @@ export const TRANSFER_KINDS: readonly [Transfer['kind'], ...Transfer['kind'][]] 
 
 export async function readTransfer(call: Call): Promise<Result<Answer, Problem>> {
   const transfer = await ownTransfer(call)
-  return transfer.ok ? ok(await answerTransfer(call, 200, transfer.value)) : transfer
+  return transfer.ok ? ok(await answerTransfer(call, transfer.value)) : transfer
 }
 
 /** Newest first, from D1: a transfer is in the list moments after it changed. */
@@ -117,7 +118,7 @@ export async function readPsbt(call: Call): Promise<Result<Answer, Problem>> {
   if (query.value.format === 'base64')
     return ok({ status: 200, body: text, headers: { 'content-type': 'text/plain; charset=utf-8' } })
   const headers = { 'content-type': 'application/octet-stream', 'content-disposition': `attachment; filename="${id}.psbt"` }
-  return ok({ status: 200, body: Uint8Array.from(atob(text), (char) => char.charCodeAt(0)), headers })
+  return ok({ status: 200, body: fromBase64(text), headers })
 }
 
 async function step(
@@ -132,5 +133,5 @@ async function step(
   if (isLightning(chainId))
     return describeStep({ reason: 'wrong_status', status, detail: 'it goes by Lightning: your node pays it by itself' })
   const taken = await askTransfers(call, walletId, (wallet) => take(wallet, id))
-  return taken.ok ? ok(await answerTransfer(call, 200, taken.value)) : describeStep(taken.error)
+  return taken.ok ? ok(await answerTransfer(call, taken.value)) : describeStep(taken.error)
 }

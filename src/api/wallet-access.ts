@@ -40,6 +40,14 @@ export function askWallet<T>({ env }: Call, { id }: StoreWallet, ask: (wallet: W
   return steadily(() => ask(env.WALLETS.getByName(id)))
 }
 
+/** Of what was given to invoices, that of the caller's: each invoice is asked once, however much it was given. */
+export async function ownAmong<T extends { readonly invoiceId: string }>(call: Call, given: readonly T[]): Promise<T[]> {
+  const ids = [...new Set(given.map(({ invoiceId }) => invoiceId))]
+  const own = await Promise.all(ids.map((id) => isOwnInvoice(call, id)))
+  const isOwn = new Map(ids.map((id, at) => [id, own[at]]))
+  return given.filter(({ invoiceId }) => isOwn.get(invoiceId))
+}
+
 /** A wallet may serve several stores, of several merchants when it is the platform's: each sees its own invoices' addresses. */
 export async function isOwnInvoice({ env, identity }: Call, invoiceId: string): Promise<boolean> {
   const invoice = await steadily(() => env.INVOICES.getByName(invoiceId).read())

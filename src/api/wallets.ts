@@ -8,14 +8,21 @@ import { registryOf } from '../money/registry.ts'
 import { addressAt } from '../wallet/addresses.ts'
 import { walletChains } from '../wallet/chains.ts'
 import type { GivenIndex, Holding, Sums, WalletBalance } from '../wallet/rpc.ts'
-import { bankWallets, listReferences, ownAccount, readAccountBalance, readReferenceBalance } from './bank-wallets.ts'
+import {
+  bankWallets,
+  listReferences,
+  ownAccount,
+  readAccountBalance,
+  readReferenceBalance,
+  type StoreAccount,
+} from './bank-wallets.ts'
 import { readQuery } from './body.ts'
 import type { Answer, Call } from './call.ts'
 import { askLedger } from './ledger-access.ts'
-import { lightningWallets, listNodeInvoices, ownNode, readNodeBalance, readNodeInvoice } from './lightning.ts'
+import { lightningWallets, listNodeInvoices, ownNode, readNodeBalance, readNodeInvoice, type StoreNode } from './lightning.ts'
 import type { Problem } from './problems.ts'
 import { readLimit } from './query.ts'
-import { askWallet, isOwnInvoice, ownWallet, type StoreWallet, walletsOf } from './wallet-access.ts'
+import { askWallet, isOwnInvoice, ownAmong, ownWallet, type StoreWallet, walletsOf } from './wallet-access.ts'
 
 /** A reading that is older is called stale: nobody asked for a newer one, or none came. */
 const STALE_MS = 10 * 60_000
@@ -41,27 +48,53 @@ export async function listWallets(call: Call): Promise<Result<Answer, Problem>> 
 }
 
 /** `GET /v1/wallets/:id/balance`: all addresses of the wallet together. With `refresh=true` they are read anew. */
-export async function readWalletBalance(call: Call): Promise<Result<Answer, Problem>> {
-  const query = readRefresh(call)
+export function readWalletBalance(call: Call): Promise<Result<Answer, Problem>> {
+  const kinds = { wallet: readChainBalance, account: readAccountBalance, node: readNodeBalance }
+  return askKind(call, readRefresh(call), kinds)
+}
+
+/** `GET /v1/wallets/:id/addresses`: those given to invoices of this store, the oldest first. */
+export function listAddresses(call: Call): Promise<Result<Answer, Problem>> {
+  const kinds = { wallet: listGiven, account: listReferences, node: listNodeInvoices }
+  return askKind(call, readPage(call), kinds)
+}
+
+/** `GET /v1/wallets/:id/addresses/:address/balance`: one address, as it was when the wallet was last read. */
+export function readAddressBalance(call: Call): Promise<Result<Answer, Problem>> {
+  const kinds = { wallet: readGivenBalance, account: readReferenceBalance, node: readNodeInvoice }
+  return askKind(call, readRefresh(call), kinds)
+}
+
+/** What answers of a wallet, a bank account and a Lightning node, whichever of them the path names. */
+interface Kinds<Q> {
+  wallet(call: Call, wallet: StoreWallet, query: Q): Promise<Result<Answer, Problem>>
+  account(call: Call, account: StoreAccount, query: Q): Promise<Result<Answer, Problem>>
+  node(call: Call, node: StoreNode, query: Q): Promise<Result<Answer, Problem>>
+}
+
+async function askKind<Q>(call: Call, query: Result<Q, Problem>, kinds: Kinds<Q>): Promise<Result<Answer, Problem>> {
+  const account = ownAccount(call)
+  if (account) return query.ok ? kinds.account(call, account, query.value) : query
   const node = ownNode(call)
-  if (node) return query.ok ? readNodeBalance(call, node) : query
-  const bankAccount = ownAccount(call)
-  if (bankAccount) return query.ok ? readAccountBalance(call, bankAccount) : query
+  if (node) return query.ok ? kinds.node(call, node, query.value) : query
   const wallet = ownWallet(call)
   if (!wallet.ok) return wallet
-  if (!query.ok) return query
-  const asked = query.value ? await refresh(call, wallet.value) : ok(null)
+  return query.ok ? kinds.wallet(call, wallet.value, query.value) : query
+}
+
+async function readChainBalance(call: Call, wallet: StoreWallet, isRefreshed: boolean): Promise<Result<Answer, Problem>> {
+  const asked = isRefreshed ? await refresh(call, wallet) : ok(null)
   if (!asked.ok) return asked
-  const { id, custody } = wallet.value
+  const { id, custody } = wallet
   const [balances, reserved, payers] = await Promise.all([
-    balancesOf(call, wallet.value),
-    reservedOf(call, wallet.value),
-    payersOf(call, wallet.value),
+    balancesOf(call, wallet),
+    reservedOf(call, wallet),
+    payersOf(call, wallet),
   ])
   const chains = balances.map((balance) => ({
     ...showReading(call, balance),
     payer: payers.get(balance.chainId) ?? null,
-    assets: assetsShown(call, wallet.value, balance.chainId, Object.keys(balance.reading?.sums ?? {})).map((asset) => ({
+    assets: assetsShown(call, wallet, balance.chainId, Object.keys(balance.reading?.sums ?? {})).map((asset) => ({
       ...showSums(call, asset, balance.reading && (balance.reading.sums[asset] ?? NOTHING)),
       reserved: decimal(call, asset, reserved(asset)),
     })),
@@ -69,59 +102,38 @@ export async function readWalletBalance(call: Call): Promise<Result<Answer, Prob
   return ok({ status: 200, body: { object: 'wallet_balance', walletId: id, custody, chains } })
 }
 
-/** `GET /v1/wallets/:id/addresses`: those given to invoices of this store, the oldest first. */
-export async function listAddresses(call: Call): Promise<Result<Answer, Problem>> {
-  const query = readPage(call)
-  const bankAccount = ownAccount(call)
-  if (bankAccount) return query.ok ? listReferences(call, bankAccount, query.value) : query
-  const node = ownNode(call)
-  if (node) return query.ok ? listNodeInvoices(call, node, query.value) : query
-  const wallet = ownWallet(call)
-  if (!wallet.ok) return wallet
-  if (!query.ok) return query
-  const { limit, from } = query.value
-  const given = await askWallet(call, wallet.value, (object) => object.given(from, limit + 1))
-  const page = given.slice(0, limit)
-  const own = await Promise.all(page.map(({ invoiceId }) => isOwnInvoice(call, invoiceId)))
-  const shown = page.filter((_one, at) => own[at])
+async function listGiven(call: Call, wallet: StoreWallet, { from, limit }: Page): Promise<Result<Answer, Problem>> {
+  const given = await askWallet(call, wallet, (object) => object.given(from, limit + 1))
+  const shown = await ownAmong(call, given.slice(0, limit))
   const holdings = await holdingsOf(
     call,
-    wallet.value,
+    wallet,
     shown.map(({ index }) => index),
   )
-  const data = shown.map((one) => showAddress(call, wallet.value, one, holdings))
+  const data = shown.map((one) => showAddress(call, wallet, one, holdings))
   return ok({ status: 200, body: { data, nextCursor: given.length > limit ? String(given[limit]?.index) : null } })
 }
 
-/** `GET /v1/wallets/:id/addresses/:address/balance`: one address, as it was when the wallet was last read. */
-export async function readAddressBalance(call: Call): Promise<Result<Answer, Problem>> {
-  const query = readRefresh(call)
-  const bankAccount = ownAccount(call)
-  if (bankAccount) return query.ok ? readReferenceBalance(call, bankAccount) : query
-  const node = ownNode(call)
-  if (node) return query.ok ? readNodeInvoice(call, node) : query
-  const wallet = ownWallet(call)
-  if (!wallet.ok) return wallet
-  if (!query.ok) return query
-  const found = await findAddress(call, wallet.value, call.param('address'))
+async function readGivenBalance(call: Call, wallet: StoreWallet, isRefreshed: boolean): Promise<Result<Answer, Problem>> {
+  const found = await findAddress(call, wallet, call.param('address'))
   if (!found) return err({ reason: 'address_not_found', detail: 'no invoice of this store has this address of the wallet' })
   const { index, invoiceId, chains: own } = found
-  const asked = query.value ? await refresh(call, { ...wallet.value, chains: own }) : ok(null)
+  const only = { ...wallet, chains: own }
+  const asked = isRefreshed ? await refresh(call, only) : ok(null)
   if (!asked.ok) return asked
-  const only = { ...wallet.value, chains: own }
   const [balances, holdings] = await Promise.all([balancesOf(call, only), holdingsOf(call, only, [index])])
   const chains = balances.map((balance) => {
     const held = holdings.get(balance.chainId) ?? []
     const assets = held.map(({ assetCode }) => assetCode)
     return {
       ...showReading(call, balance),
-      assets: assetsShown(call, wallet.value, balance.chainId, assets).map((asset) =>
+      assets: assetsShown(call, wallet, balance.chainId, assets).map((asset) =>
         showSums(call, asset, balance.reading && (held.find(({ assetCode }) => assetCode === asset) ?? NOTHING)),
       ),
     }
   })
-  const address = addressAt(own[0] as StoreWallet['chains'][number], wallet.value.account, index).address
-  return ok({ status: 200, body: { object: 'address_balance', walletId: wallet.value.id, address, index, invoiceId, chains } })
+  const address = addressAt(own[0] as StoreWallet['chains'][number], wallet.account, index).address
+  return ok({ status: 200, body: { object: 'address_balance', walletId: wallet.id, address, index, invoiceId, chains } })
 }
 
 /** The index of an address in any form that its chains know, and which chains those are. */
@@ -136,7 +148,12 @@ async function findAddress(
   return given && (await isOwnInvoice(call, given.invoiceId)) ? { ...given, chains } : null
 }
 
-function readPage(call: Call): Result<{ limit: number; from: number }, Problem> {
+interface Page {
+  readonly from: number
+  readonly limit: number
+}
+
+function readPage(call: Call): Result<Page, Problem> {
   return readQuery(call.request, ['limit', 'cursor'], (fields) => ({
     limit: readLimit(fields),
     from:

@@ -7,7 +7,7 @@ import { TRANSFER_EVENT_TYPES } from '../wallet/transfers/events.ts'
 import { readBody } from './body.ts'
 import { type Answer, type Call, steadily } from './call.ts'
 import { showDelivery } from './delivery-resource.ts'
-import { nameRequest } from './idempotency.ts'
+import { madeHeaders, nameRequest } from './idempotency.ts'
 import { ownInvoice } from './invoice-access.ts'
 import type { Problem } from './problems.ts'
 
@@ -53,8 +53,7 @@ export async function createEndpoint(call: Call): Promise<Result<Answer, Problem
   // As it was made, even if it has been disabled since: a replay is the same bytes.
   const asMade = { ...showEndpoint(endpoint), status: 'enabled', disabledReason: null, secret }
   const replayed = keyed && endpoint.createdAtMs !== nowMs
-  const headers: Record<string, string> = replayed ? { 'idempotent-replayed': 'true' } : {}
-  return ok({ status: 201, body: asMade, headers })
+  return ok({ status: 201, body: asMade, headers: madeHeaders(null, replayed) })
 }
 
 export async function listEndpoints(call: Call): Promise<Result<Answer, Problem>> {

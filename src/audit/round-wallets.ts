@@ -64,8 +64,7 @@ export async function roundOfWallets(
         if (nowMs - before.atMs < WAIT_MS_MAX) waiting[walletId] = before
         return
       }
-      // One that was noted by an older version of this code has its turn again.
-      const leaving = before.upTo === undefined ? null : await leavingOf(env, walletId, before)
+      const leaving = await leavingOf(env, walletId, before)
       if (leaving === null) return logEvent('warn', 'audit_wallet_too_busy', { walletId })
       for (const asset of Object.keys(before.inWallet)) {
         const detail = faultOfWallet(walletId, asset, before.inWallet, leaving, chainOf(balances, env, asset))

@@ -15,6 +15,7 @@ import type { TransferRefusal, TransferStepRefusal } from '../wallet/transfers/r
 import { clearDifference } from './differences.ts'
 import { type Entry, observationOf, paymentKey } from './entries.ts'
 import {
+  type AccountBalance,
   type AccountStanding,
   type AssignRefusal,
   type BankRpc,
@@ -26,7 +27,7 @@ import {
   type UnmatchedEntry,
   type UnmatchedPage,
 } from './rpc.ts'
-import { readUntilMs, shown, standingAt, takeFile, unmatchedPage } from './statements.ts'
+import { balanceAt, readUntilMs, shown, standingAt, takeFile, unmatchedPage } from './statements.ts'
 import { withSums } from './sums.ts'
 import {
   countReferences,
@@ -139,6 +140,11 @@ export class BankObject extends DurableObject<CoreEnv> implements BankRpc {
   async standing(merchantId: string): Promise<AccountStanding | null> {
     const account = this.#account()
     return account?.merchantId === merchantId ? standingAt(this.#sql, account) : null
+  }
+
+  async balance(merchantId: string): Promise<AccountBalance | null> {
+    const account = this.#account()
+    return account?.merchantId === merchantId ? balanceAt(this.#sql, account) : null
   }
 
   async clearDifference(merchantId: string, id: string, by: string): Promise<boolean> {

@@ -33,6 +33,8 @@ export interface BankRpc extends BankTransfersRpc {
   take(file: StatementFile): Promise<Result<ImportReport, ImportRefusal>>
   /** Null when the account is not this merchant's. */
   standing(merchantId: string): Promise<AccountStanding | null>
+  /** The same, and what the account has: entries and transfers under way are added up. */
+  balance(merchantId: string): Promise<AccountBalance | null>
   /** A person has looked at what did not agree. False when no such difference is open. */
   clearDifference(merchantId: string, id: string, by: string): Promise<boolean>
   /** Credits and returns that fit no invoice, oldest first: for a person. */
@@ -94,9 +96,12 @@ export interface AccountStanding {
   readonly readUntilMs: number | null
   readonly gap: string | null
   readonly unmatched: number
-  readonly sums: AccountSums
   /** What does not agree, oldest first: while there is any, no payment file is made. */
   readonly differences: readonly AccountDifference[]
+}
+
+export interface AccountBalance extends AccountStanding {
+  readonly sums: AccountSums
 }
 
 /** Cents. Null: not known, or too many to be added up. */

@@ -6,6 +6,7 @@ import { balanceFault, endOfDay, linkOf, standingOf } from './balances.ts'
 import { compareStatements, forgetFault, noteFault, noteStatement, openDifferences } from './differences.ts'
 import type { Entry } from './entries.ts'
 import type {
+  AccountBalance,
   AccountStanding,
   ImportRefusal,
   ImportReport,
@@ -79,9 +80,12 @@ export function standingAt(sql: Sql, { iban, holder }: AccountRow): AccountStand
     readUntilMs: last && endOfDay(last.date),
     gap: gap?.detail ?? null,
     unmatched: countUnmatched(sql),
-    sums: accountSums(sql),
     differences: openDifferences(sql),
   }
+}
+
+export function balanceAt(sql: Sql, account: AccountRow): AccountBalance {
+  return { ...standingAt(sql, account), sums: accountSums(sql) }
 }
 
 /** Statements join up to then; null before the first. */

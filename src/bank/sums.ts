@@ -2,7 +2,7 @@ import { formatBankAddress } from '../gateways/sepa/address.ts'
 import type { Sql } from '../lib/outbox.ts'
 import { standingOf } from './balances.ts'
 import type { AccountSums, GivenReference } from './rpc.ts'
-import { type AccountRow, entriesOfInvoice, entriesUnsettled, type Reference, readLinks } from './tables.ts'
+import { type AccountRow, entriesUnsettled, type Reference, readLinks, sumsOfInvoice } from './tables.ts'
 import { statusOf } from './transfers/state.ts'
 import { openTransfers } from './transfers/tables.ts'
 
@@ -36,9 +36,5 @@ export function accountSums(sql: Sql): AccountSums {
 
 /** A reference with what came in on it, less what was taken back. */
 export function withSums(sql: Sql, account: AccountRow, { index, reference, invoiceId }: Reference): GivenReference {
-  const credits = entriesOfInvoice(sql, invoiceId).filter(({ direction }) => direction === 'credit')
-  const sumOf = (place: 'booked' | 'pending') =>
-    credits.filter((entry) => entry.place === place).reduce((sum, { cents, returnedCents }) => sum + cents - returnedCents, 0n)
-  const address = formatBankAddress({ ...account, reference })
-  return { index, invoiceId, address, confirmed: sumOf('booked'), pending: sumOf('pending') }
+  return { index, invoiceId, address: formatBankAddress({ ...account, reference }), ...sumsOfInvoice(sql, invoiceId) }
 }

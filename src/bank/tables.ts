@@ -50,6 +50,8 @@ const LIKE_MAX = 200
 /** Links that the standing is made from: over a year of daily statements. Older ones have been joined long since. */
 const LINKS_MAX = 500
 const PENDING_MAX = 1_000
+/** Cents are added up by quotient and remainder of this. */
+const SUM_PART = 1_000_000_000
 /** Two invoices have one 53-bit reference once in a lifetime; a second attempt is always another. */
 const ATTEMPTS_MAX = 20
 
@@ -185,9 +187,23 @@ export function factsOf(sql: Sql, walletId: string, keys: readonly string[]): Pa
   })
 }
 
-/** At most `LIKE_MAX`. */
-export function entriesOfInvoice(sql: Sql, invoiceId: string): Entry[] {
-  return entriesOf(sql, 'invoice_id = ?', [invoiceId], LIKE_MAX)
+/** Cents that came in for an invoice less those that were taken back, over all of its entries. */
+export function sumsOfInvoice(sql: Sql, invoiceId: string): { readonly confirmed: bigint; readonly pending: bigint } {
+  // Two parts, so that no sum leaves what a number holds exactly. Amounts stand in the body as `encodeJson` writes them.
+  const centsAt = (name: string) => `CAST(substr(json_extract(body, '$.${name}'), 3) AS INTEGER)`
+  const left = `${centsAt('cents')} - ${centsAt('returnedCents')}`
+  const rows = sql
+    .exec(
+      `SELECT json_extract(body, '$.place') AS place, SUM((${left}) / ${SUM_PART}) AS high, SUM((${left}) % ${SUM_PART}) AS low
+         FROM entries WHERE invoice_id = ? AND json_extract(body, '$.direction') = 'credit' GROUP BY place`,
+      invoiceId,
+    )
+    .toArray()
+  const sumOf = (place: Entry['place']) => {
+    const row = rows.find((one) => one.place === place)
+    return row ? BigInt(row.high as number) * BigInt(SUM_PART) + BigInt(row.low as number) : 0n
+  }
+  return { confirmed: sumOf('booked'), pending: sumOf('pending') }
 }
 
 /** What came in for an invoice and is booked, oldest first. */

@@ -31,7 +31,8 @@ const OPENINGS_MAX = 2
  *
  * The mempool is read before the blocks and taken in after them. So a transaction is in the mempool we read, or was
  * mined before we read it and is in the blocks; none slips between. What is missing from that mempool is in those
- * blocks or nowhere. And when all is taken in, we know all that the node knew when the look began.
+ * blocks or nowhere; the blocks first, so that a node is not asked about each payment that the next block brings. And
+ * when all is taken in, we know all that the node knew when the look began.
  *
  * Whatever is matched was fetched from the node before the watch list is asked. An address is watched before it is
  * shown, hence before it is paid: the list as it stands after the fetch knows every address the data can pay. Asked
@@ -62,10 +63,10 @@ async function takeIn(ports: LookPorts, begun: FollowState, startedAtMs: number)
   if (!opened.ok) return opened
   let glance = opened.value
   for (;;) {
-    const more = glance.scan?.more === true && clock() < endsAtMs
+    const more = glance.scan.more === true && clock() < endsAtMs
     const taken = await takeMempool(ports, state, glance, { head, startedAtMs, more })
     if (!taken.ok) return taken
-    if (!more) return ok(glance.scan?.more ? 'behind' : 'synced')
+    if (!more) return ok(glance.scan.more ? 'behind' : 'synced')
     state = taken.value
     const next = await readMempool(reader, state)
     if (!next.ok) return next
@@ -116,29 +117,32 @@ async function takeBlocks(
   return ok(state)
 }
 
-/** What was read of the mempool, matched by nobody yet. */
+/** What was read of the mempool, matched by nobody yet, and what was in no block that we knew by then. */
 interface Glance {
   readonly scan: MempoolScan
-  readonly waiting: readonly string[]
-  readonly missing: readonly string[]
+  readonly loose: ReadonlySet<string>
 }
 
 async function readMempool(reader: ChainReader, state: FollowState): Promise<Result<Glance, NodeError>> {
   const scan = await reader.mempool()
-  if (!scan.ok) return scan
-  const asked = [...new Set([...state.unconfirmed.map(({ txid }) => txid), ...state.replacements])]
-  const missing = asked.length > 0 ? await scan.value.missing(asked) : ok([])
-  if (!missing.ok) return missing
-  const gone = new Set(missing.value)
-  return ok({ scan: scan.value, waiting: asked.filter((txid) => !gone.has(txid)), missing: missing.value })
+  return scan.ok ? ok({ scan: scan.value, loose: new Set(looseOf(state)) }) : scan
+}
+
+function looseOf({ unconfirmed, replacements }: FollowState): string[] {
+  return [...new Set([...unconfirmed.map(({ txid }) => txid), ...replacements])]
 }
 
 async function takeMempool(
   { follower, watch, reader }: LookPorts,
   state: FollowState,
-  { scan, waiting, missing: unseen }: Glance,
+  { scan, loose }: Glance,
   { head, startedAtMs, more }: { head: Head; startedAtMs: number; more: boolean },
 ): Promise<Result<FollowState, LookError>> {
+  // What the blocks have brought is settled. What they have set loose may have come into the mempool after it was read.
+  const asked = looseOf(state).filter((txid) => loose.has(txid))
+  const unseen = asked.length > 0 ? await scan.missing(asked, head.height) : ok([])
+  if (!unseen.ok) return unseen
+  const gone = new Set(unseen.value)
   const payments = await matchScan(scan, watch)
   if (!payments.ok) return payments
   const conflicts = scan.conflicts(state.unconfirmed)
@@ -146,7 +150,8 @@ async function takeMempool(
   // there came after the block that all have, so up to that one's time nothing is unknown.
   const isPartial = head.partial === true
   const asOfMs = isPartial ? Math.min(startedAtMs, head.timeMs) : startedAtMs
-  const mempool = { payments: payments.value, conflicts, waiting, missing: isPartial ? [] : unseen, asOfMs }
+  const waiting = asked.filter((txid) => !gone.has(txid))
+  const mempool = { payments: payments.value, conflicts, waiting, missing: isPartial ? [] : unseen.value, asOfMs }
   const here = place(reader, state, head, startedAtMs)
   // What is final is told at the head only: then every block up to it is known, and its hash can be compared with ours.
   const committed = await follower.commit({ ...here, rollbackTo: null, blocks: [], mempool, more, final: head.final ?? null })

@@ -33,28 +33,33 @@ export async function readBlocks(
   const blocks: ReadBlock[] = []
   let parent = found.value
   let payments = 0
-  for (
-    let height = parent ? parent.height + 1 : Math.max(0, head.height - FIRST_BLOCKS + 1);
-    height <= head.height && blocks.length < BLOCKS_MAX && payments < PAYMENTS_MAX;
-    height++
-  ) {
-    const read = await readBlock(reader, height, head, parent?.hash ?? null, watch, tracked)
-    if (!read.ok) return read
-    // The node went over to another branch meanwhile. What hangs together so far is as good as ever.
-    if (read.value === null) break
-    blocks.push(read.value)
-    payments += read.value.payments.length
-    parent = read.value.ref
+  let height = parent ? parent.height + 1 : Math.max(0, head.height - FIRST_BLOCKS + 1)
+  while (height <= head.height && blocks.length < BLOCKS_MAX && payments < PAYMENTS_MAX) {
+    const count = Math.min(reader.ahead ?? 1, head.height - height + 1, BLOCKS_MAX - blocks.length)
+    const heights = Array.from({ length: count }, (_, n) => height + n)
+    const reads = await Promise.all(heights.map((at) => readBlock(reader, at, head, watch, tracked)))
+    for (const read of reads) {
+      if (payments >= PAYMENTS_MAX) break
+      // What hangs together so far is as good as ever: a node that tires must not keep us where we are.
+      const isNext = read.ok && read.value !== null && (parent === null || read.value.ref.parentHash === parent.hash)
+      if (!isNext) return blocks.length > 0 ? ok({ rollbackTo, blocks }) : read.ok ? err(MOVED) : read
+      blocks.push(read.value)
+      payments += read.value.payments.length
+      parent = read.value.ref
+      height++
+    }
   }
-  return blocks.length > 0 ? ok({ rollbackTo, blocks }) : err({ reason: 'node_moved', detail: 'the node is changing branches' })
+  return blocks.length > 0 ? ok({ rollbackTo, blocks }) : err(MOVED)
 }
 
-/** Null when there is no block at this height that follows the parent. */
+/** The node went over to another branch meanwhile. */
+const MOVED: LookError = { reason: 'node_moved', detail: 'the node is changing branches' }
+
+/** Null when there is no block at this height. */
 async function readBlock(
   reader: ChainReader,
   height: number,
   head: BlockRef,
-  parentHash: string | null,
   watch: WatchShards,
   tracked: readonly TrackedTransaction[],
 ): Promise<Result<ReadBlock | null, LookError>> {
@@ -66,7 +71,6 @@ async function readBlock(
   const ref = { height, hash: block.value.hash, parentHash: block.value.parentHash, timeMs: block.value.timeMs }
   if (block.value.height !== height || ref.hash !== hash.value)
     return err({ reason: 'node_lied', detail: `asked for block ${hash.value} at ${height}, given another` })
-  if (parentHash !== null && ref.parentHash !== parentHash) return ok(null)
   const payments = await matchScan(block.value, watch)
   if (!payments.ok) return payments
   return ok({ ref, payments: payments.value, conflicts: block.value.conflicts(tracked) })

@@ -3,6 +3,7 @@ import { bodyLimit } from 'hono/body-limit'
 import type { EdgeEnv } from '../../workers/edge/env.ts'
 import { isClaimToken } from '../auth/claim-token.ts'
 import { isLightning } from '../bank/receive.ts'
+import type { RefundStatus } from '../invoice/refund.ts'
 import { addressFault } from '../invoice/refund-address.ts'
 import { isId } from '../lib/ids.ts'
 import { logEvent, reasonOf } from '../lib/log.ts'
@@ -24,6 +25,11 @@ type ClaimContext = Context<{ Bindings: EdgeEnv }, typeof PATH>
 
 /** The form is a field of some bytes. */
 const FORM_BYTES_MAX = 4096
+
+/** By Lightning money arrives within a second or two: the answer waits for it, and need not say that it is on its way. */
+const ARRIVES_WITHIN_MS = 4_000
+const LOOK_MS = 400
+const UNDER_WAY: readonly RefundStatus[] = ['queued', 'signing', 'broadcast']
 
 /** The page has a form and no script. */
 const HEADERS = pageHeaders(cssHash, { forms: true })
@@ -63,7 +69,10 @@ export function createClaim(): Hono<{ Bindings: EdgeEnv }> {
     if (step !== 'confirm' && !byLightning) return page(c, request, { kind: 'confirm', address })
 
     const claimed = await c.env.INVOICES.getByName(invoice.terms.id).claimRefund(refund.id, address)
-    if (claimed.ok) return c.redirect(linkTo(request), 303)
+    if (claimed.ok) {
+      if (byLightning) await untilArrived(c.env, invoice.terms.id, refund.id)
+      return c.redirect(linkTo(request), 303)
+    }
     const { reason } = claimed.error
     switch (reason) {
       case 'refund_closed':
@@ -104,6 +113,14 @@ async function requestOf(c: ClaimContext): Promise<ClaimRequest | null> {
   if (!invoice || !refund || (!registry.findChain(refund.chainId) && !isLightning(refund.chainId))) return null
   const path = `/claim/${invoiceId}/${refundId}/${token}`
   return { invoice, refund, registry, language: languageOf(c.req), asked: askedLanguage(c.req), path }
+}
+
+async function untilArrived({ INVOICES }: EdgeEnv, invoiceId: string, refundId: string): Promise<void> {
+  for (let waitedMs = 0; waitedMs < ARRIVES_WITHIN_MS; waitedMs += LOOK_MS) {
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+    const refund = (await INVOICES.getByName(invoiceId).read())?.refunds?.find(({ id }) => id === refundId)
+    if (!refund || !UNDER_WAY.includes(refund.status)) return
+  }
 }
 
 /** What is longer is cut off, and what is left is none. */

@@ -1,4 +1,5 @@
 import type { Child } from 'hono/jsx'
+import { isLightning } from '../bank/receive.ts'
 import { Fact, IdFact, isTestNetwork, NetworkFact, TransactionFact } from '../page/facts.tsx'
 import { Address, Coin, Note, Only, Sign, Steps } from '../page/parts.tsx'
 import { AskForm, ConfirmForm } from './forms.tsx'
@@ -75,7 +76,7 @@ function Offer({ view, children }: { view: ClaimView; children: Child }) {
   const store = invoice.terms.storeName
   return (
     <div class="lead told">
-      <Coin ticker={asset.ticker} />
+      <Coin ticker={isLightning(chain.id) ? 'LN' : asset.ticker} />
       <h1>{headline(view)}</h1>
       {stage.kind === 'confirm' && <p>{t.askTitle({ amount: view.amountText, store })}</p>}
       {children}
@@ -154,9 +155,9 @@ function Facts({ view }: { view: ClaimView }) {
   )
 }
 
-/** A Lightning invoice is hundreds of letters that nobody compares. */
+/** A Lightning invoice is hundreds of letters that nobody compares: its ends, in whole groups of four. */
 function shortened(address: string): string {
-  return address.length <= SHOWN_MAX ? address : `${address.slice(0, 16)}…${address.slice(-8)}`
+  return address.length <= SHOWN_MAX ? address : `${address.slice(0, 15)}…${address.slice(-8)}`
 }
 
 /** Longer than any address of a chain. */

@@ -1,3 +1,4 @@
+import { fromBase64, toBase64 } from '../lib/base64.ts'
 import { equalConstantTime } from '../lib/bytes.ts'
 import { hmacSha256 } from '../lib/ids.ts'
 import { assert, err, ok, type Result } from '../lib/result.ts'
@@ -73,12 +74,4 @@ async function signature(secret: string, id: string, seconds: number, body: stri
 
 function utf8(text: string): Uint8Array {
   return new TextEncoder().encode(text)
-}
-
-function toBase64(bytes: Uint8Array): string {
-  return btoa(String.fromCharCode(...bytes))
-}
-
-function fromBase64(text: string): Uint8Array {
-  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0))
 }

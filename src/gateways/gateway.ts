@@ -127,8 +127,11 @@ export interface Scan {
 export interface Block extends BlockRef, Scan {}
 
 export interface MempoolScan extends Scan {
-  /** Which of these transaction ids are no longer waiting. Not proof of anything: they may be in a block. */
-  missing(txids: readonly string[]): Promise<Result<string[], NodeError>>
+  /**
+   * Which of these transaction ids were not waiting when this was read, but for those in a block above `height`, where that is
+   * known. Asked when the blocks up to there are taken in. Not proof of anything.
+   */
+  missing(txids: readonly string[], height: number): Promise<Result<string[], NodeError>>
   /** A bound was met, and more waits that is not in this scan. */
   readonly more?: boolean
   /** Marks this scan's transactions as seen, so that the next scan holds only newer ones. Call it after the commit. */
@@ -137,6 +140,8 @@ export interface MempoolScan extends Scan {
 
 /** Reads one chain from its nodes. Verifies what a node says as far as the data proves itself. */
 export interface ChainReader {
+  /** Blocks that may be read at one time, where the next comes sooner than a few answers of a node; absent: one. */
+  readonly ahead?: number
   /**
    * The newest block to follow. `ours` is the chain read so far, newest first: where several nodes are compared it tells
    * what to stay with.

@@ -1,3 +1,4 @@
+import { toBase64 } from '../lib/base64.ts'
 import { reasonOf } from '../lib/log.ts'
 import { err, ok, type Result } from '../lib/result.ts'
 import type { NodeEndpoint, NodeError } from './gateway.ts'
@@ -117,8 +118,7 @@ function basicOf({
   readonly password?: string | undefined
 }): string | null {
   if (user === undefined && password === undefined) return null
-  const utf8 = new TextEncoder().encode(`${user ?? ''}:${password ?? ''}`)
-  return btoa(String.fromCharCode(...utf8))
+  return toBase64(new TextEncoder().encode(`${user ?? ''}:${password ?? ''}`))
 }
 
 /** Null when they are none: what the engine says of them would tell them. */

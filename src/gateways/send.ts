@@ -40,6 +40,8 @@ export interface SpendFacts {
     readonly native: bigint
     /** Null when the call would fail: of a sweep, as long as the payer has not been made ready; of that, when it has. */
     readonly gas: bigint | null
+    /** Of several outputs that cannot be paid, the first that could not be by itself either; absent when that is not known. */
+    readonly refusing?: number
   } | null
   /** Of a sweep: as asked, in that order. */
   readonly deposits?: readonly Omit<Deposit, 'index'>[]

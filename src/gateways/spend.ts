@@ -84,6 +84,8 @@ export type Funds =
       readonly native: bigint
       /** Gas that the node estimates for the call, without a margin; null when it was not asked. */
       readonly gas: bigint | null
+      /** As in `SpendFacts`. */
+      readonly refusing?: number
       /**
        * A sweep, which pays nobody (`outputs` is empty): the account's own addresses that all of the asset is brought from, to
        * the payer. None of them: the payer is made ready for it, once (docs/evm-sweeping.md).

@@ -12,6 +12,11 @@ import type { Invoice } from './types.ts'
 /** A commit is told again when it has not been heard of for so long, then doubling to the last. A queue takes seconds. */
 const RETRY_MS = 5_000
 const RETRY_MAX_MS = 60_000
+/**
+ * What is under way is not sent beside itself before so long. A thousand invoices paid in one block keep a ledger and a queue
+ * busy for more than one retry, and would be told of twice when they have the least time for it.
+ */
+const UNDER_WAY_MS = 30_000
 
 /** A commit that somebody has not heard of yet. */
 interface Untold {
@@ -39,6 +44,8 @@ export class Announcer {
   #untold: Untold[] | undefined
   #retryAtMs = 0
   #tries = 0
+  /** What was sent and has not been answered, since when. */
+  readonly #underWay = new Map<string, number>()
 
   constructor(sql: Sql, env: CoreEnv) {
     this.#sql = sql
@@ -72,9 +79,20 @@ export class Announcer {
 
   /** Never throws: what fails is told again. */
   async tell(untold: readonly Untold[], newest: Invoice): Promise<void> {
-    const projecting = untold.some(({ project }) => project) ? [this.#project(newest)] : []
-    const booking = untold.some(({ book }) => book) ? [this.#book(newest)] : []
-    await Promise.all([...projecting, ...booking, ...untold.map((one) => this.#deliver(one))])
+    const { version } = newest
+    const projecting = untold.some(({ project }) => project) ? [this.#once(`project ${version}`, () => this.#project(newest))] : []
+    const booking = untold.some(({ book }) => book) ? [this.#once(`book ${version}`, () => this.#book(newest))] : []
+    const hooks = untold.filter(({ webhook }) => webhook !== null)
+    const delivering = hooks.map((one) => this.#once(`deliver ${one.commit.version}`, () => this.#deliver(one)))
+    await Promise.all([...projecting, ...booking, ...delivering])
+  }
+
+  /** Not while the same is under way. `attempt` answers whether it still is when the attempt has ended. */
+  async #once(what: string, attempt: () => Promise<boolean>): Promise<void> {
+    const nowMs = Date.now()
+    if (nowMs - (this.#underWay.get(what) ?? Number.NEGATIVE_INFINITY) < UNDER_WAY_MS) return
+    this.#underWay.set(what, nowMs)
+    if (!(await attempt())) this.#underWay.delete(what)
   }
 
   /** D1 has this version. */
@@ -83,34 +101,38 @@ export class Announcer {
     this.#settle()
   }
 
-  async #project(newest: Invoice): Promise<void> {
+  /** A queue that has taken it keeps it: D1 is to answer. */
+  async #project(newest: Invoice): Promise<boolean> {
     const { id: invoiceId, shard } = newest.terms
     try {
       await this.#env.PROJECTIONS.send({ kind: 'invoice', shard, invoiceId, version: newest.version, invoice: encodeJson(newest) })
     } catch (thrown) {
       logEvent('warn', 'invoice_not_projected', { invoiceId, reason: reasonOf(thrown) })
+      return false
     }
+    return this.#load().some(({ project }) => project)
   }
 
   /** The ledger takes the whole of it, so what it has answered for holds for every commit before. */
-  async #book(newest: Invoice): Promise<void> {
+  async #book(newest: Invoice): Promise<boolean> {
     const { id: invoiceId, merchantId } = newest.terms
     try {
       const booked = await this.#env.LEDGERS.getByName(merchantId).record(positionsOf(newest))
       if (!booked.ok) {
         // A defect, here or there. The money is not forgotten: it is told again until it has been booked.
         logEvent('error', 'invoice_not_booked', { invoiceId, merchantId, version: newest.version, reason: booked.error.reason })
-        return
+        return false
       }
       for (const one of this.#load()) if (one.commit.version <= newest.version) one.book = false
       this.#settle()
     } catch (thrown) {
       logEvent('warn', 'ledger_unreachable', { invoiceId, merchantId, reason: reasonOf(thrown) })
     }
+    return false
   }
 
-  async #deliver(one: Untold): Promise<void> {
-    if (one.webhook === null) return
+  async #deliver(one: Untold): Promise<boolean> {
+    if (one.webhook === null) return false
     const event = webhookOf(one.invoice, one.commit, one.webhook, registryOf(this.#env), this.#env.ORIGIN)
     try {
       await this.#env.DELIVERIES.getByName(event.storeId).enqueue(event)
@@ -119,6 +141,7 @@ export class Announcer {
     } catch (thrown) {
       logEvent('warn', 'webhook_not_enqueued', { eventId: event.id, reason: reasonOf(thrown) })
     }
+    return false
   }
 
   /** Writes how far all have heard, when they have heard everything: one row for a commit, not one for each listener. */
@@ -129,6 +152,7 @@ export class Announcer {
     saveToldVersion(this.#sql, last.commit.version)
     this.#untold = []
     this.#tries = 0
+    this.#underWay.clear()
   }
 
   #load(): Untold[] {

@@ -5,7 +5,7 @@ import { evolve } from './evolve.ts'
 import type { Invoice } from './types.ts'
 import { deadlineOf } from './view.ts'
 
-/** While a chain is behind, the deadline is looked at again after so long, doubling to the last. */
+/** While a chain is behind, the deadline is looked at again after so long at the least; then doubling to the last. */
 const RETRY_MS = 2_000
 const RETRY_MAX_MS = 60_000
 
@@ -16,14 +16,18 @@ export function awaitsDeadline(invoice: Invoice): boolean {
   return invoice.status === 'new' && !invoice.deadlinePassed
 }
 
-/** When it is to be looked at, after so many tries that found a chain behind; null when there is nothing to look at. */
-export function deadlineLookAtMs(invoice: Invoice, tries: number, nowMs: number): number | null {
+/**
+ * When it is to be looked at next; null when there is nothing to look at. It follows from the times alone: an object that
+ * sleeps between two looks remembers no tries.
+ */
+export function deadlineLookAtMs(invoice: Invoice, nowMs: number): number | null {
   if (!awaitsDeadline(invoice)) return null
   const deadlineAtMs = deadlineOf(invoice)
-  if (tries === 0) return deadlineAtMs
+  if (nowMs < deadlineAtMs) return deadlineAtMs
   // The longer nobody brings news, the less often they are asked for: a bank's statement may be days late.
-  const retryMaxMs = Math.max(RETRY_MAX_MS, Math.floor((nowMs - deadlineAtMs) / 10))
-  return nowMs + Math.min(RETRY_MS * 2 ** (tries - 1), retryMaxMs)
+  const passedMs = nowMs - deadlineAtMs
+  const retryMaxMs = Math.max(RETRY_MAX_MS, Math.floor(passedMs / 10))
+  return nowMs + Math.max(RETRY_MS, Math.min(passedMs, retryMaxMs))
 }
 
 /** Whether this would open a paid invoice again though its time is over. Then it is over at once, in the same commit. */

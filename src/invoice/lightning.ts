@@ -1,6 +1,7 @@
 import { isLightning } from '../bank/receive.ts'
 import type { PaymentRequest } from '../gateways/gateway.ts'
 import { MEMO_MAX, type SendingPolicy } from '../gateways/lightning/node.ts'
+import { limitFault, MAY_NOT_SEND } from '../gateways/lightning/sending.ts'
 import type { ObjectNamespace } from '../lib/objects.ts'
 import type { LightningRpc } from '../lightning/rpc.ts'
 import { lightningFeeMax } from '../money/lightning.ts'
@@ -46,10 +47,7 @@ export async function sendingsOf(
 
 /** Why a node is not to pay so much, in words; null when it may. */
 export function sendingFault(sending: SendingPolicy | null, units: bigint): string | null {
-  if (sending === null) return 'the configuration of your Lightning node does not let it send'
-  const limit = Math.min(sending.paymentMaxSats, sending.dayMaxSats)
-  if (units + lightningFeeMax(units) <= BigInt(limit)) return null
-  return `with fees it may be more than ${limit} satoshi, the limit of one payment of your Lightning node`
+  return sending === null ? MAY_NOT_SEND : limitFault(sending, units + lightningFeeMax(units))
 }
 
 /** What the payer's wallet shows. Without what bech32 or a node might not take: control characters, half characters. */

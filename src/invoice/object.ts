@@ -48,7 +48,6 @@ export class InvoiceObject extends DurableObject<CoreEnv> implements InvoiceRpc 
   })
   /** When the alarm is set for; undefined while this instance does not know. */
   #alarmAtMs: number | null | undefined
-  #deadlineTries = 0
 
   async create(request: CreateInvoice): Promise<Result<{ invoice: Invoice; replayed: boolean }, CreateRefusal>> {
     const before = this.#replay(request)
@@ -255,12 +254,7 @@ export class InvoiceObject extends DurableObject<CoreEnv> implements InvoiceRpc 
   async #lookAtDeadline(): Promise<void> {
     const invoice = this.#load()
     if (!invoice || !awaitsDeadline(invoice) || Date.now() < deadlineOf(invoice)) return
-    if (await isReadToDeadline(this.env, invoice)) {
-      this.#deadlineTries = 0
-      this.#apply({ type: 'deadline' }, Date.now())
-    } else {
-      this.#deadlineTries++
-    }
+    if (await isReadToDeadline(this.env, invoice)) this.#apply({ type: 'deadline' }, Date.now())
   }
 
   /**
@@ -270,7 +264,7 @@ export class InvoiceObject extends DurableObject<CoreEnv> implements InvoiceRpc 
   #arm(nowMs: number): void {
     const invoice = this.#existing()
     const refundsMs = this.#refunds.carrier.alarmAtMs(invoice, nowMs)
-    const deadlineMs = deadlineLookAtMs(invoice, this.#deadlineTries, nowMs)
+    const deadlineMs = deadlineLookAtMs(invoice, nowMs)
     const times = [this.#announcer.dueAtMs, refundsMs, deadlineMs].filter((time) => time !== null)
     const next = times.length > 0 ? Math.min(...times) : null
     if (next === null || (typeof this.#alarmAtMs === 'number' && this.#alarmAtMs <= next)) return

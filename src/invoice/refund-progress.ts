@@ -28,7 +28,7 @@ export function nextStep(invoice: Invoice, refund: Refund): RefundStep | null {
   if (unwanted) return { do: 'cancel', transferId: unwanted.id }
   // The oldest that lives: the next is waiting for its end.
   const [first] = live
-  if (first?.status !== 'wanted' || !isCovered(invoice, refund.asset)) return null
+  if (first?.status !== 'wanted' || !isCovered(invoice, refund)) return null
   return { do: 'create', transferId: first.id }
 }
 

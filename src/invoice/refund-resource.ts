@@ -40,7 +40,7 @@ export interface RefundRuleResource {
 
 export function refundResource(invoice: Invoice, refund: Refund, registry: Registry): RefundResource {
   const { id, status, asset, chainId, units, rule, reason, address, cancelledBy, transfers, txid } = refund
-  const uncovered = status === 'queued' && !isCovered(invoice, asset)
+  const uncovered = status === 'queued' && !isCovered(invoice, refund)
   return {
     id,
     object: 'refund',

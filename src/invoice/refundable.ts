@@ -1,6 +1,6 @@
 import type { Output } from '../gateways/spend.ts'
-import { lesser } from '../money/amount.ts'
-import { type Part, sumShares, unitsOver } from '../money/share.ts'
+import { greater, lesser } from '../money/amount.ts'
+import { type Part, reaches, sumShares, unitsOver } from '../money/share.ts'
 import { isLive, type Refund } from './refund.ts'
 import type { Invoice, Payment } from './types.ts'
 import { isFinal } from './view.ts'
@@ -33,10 +33,27 @@ export function refundableAssets(invoice: Invoice): string[] {
   return [...assets].filter((asset) => refundableUnits(invoice, asset) > 0n)
 }
 
-/** Whether what came in still covers everything that is to be returned: a reorganisation can take it away. */
-export function isCovered(invoice: Invoice, asset: string): boolean {
+/**
+ * Whether what came in still covers what is to be returned: a reorganisation can take it away. What was overpaid is returned
+ * only while so much is there beyond the price, or the price itself would be.
+ */
+export function isCovered(invoice: Invoice, { asset, rule }: Pick<Refund, 'asset' | 'rule'>): boolean {
   const { received, refunded } = totalsOf(invoice, asset)
-  return refunded <= received
+  return refunded <= received && (rule.type !== 'over' || isPaidBesideOver(invoice))
+}
+
+/** Whether the price is paid without what is returned of overpayments, each at the rate that makes the least of it. */
+function isPaidBesideOver(invoice: Invoice): boolean {
+  const counted = countedPayments(invoice)
+  const parts: Part[] = [...counted]
+  for (const asset of new Set(invoice.refunds?.map((refund) => refund.asset))) {
+    const { over } = byRule(invoice, asset)
+    if (over === 0n) continue
+    const wholes = counted.filter((payment) => payment.asset === asset).map(({ whole }) => whole)
+    if (wholes.length === 0) return false
+    parts.push({ units: -over, whole: wholes.reduce(greater) })
+  }
+  return reaches(sumShares(parts), 0)
 }
 
 /**
@@ -44,10 +61,10 @@ export function isCovered(invoice: Invoice, asset: string): boolean {
  * returned in it. Refunds by another rule take first what never counted, then what did.
  */
 export function overUnits(invoice: Invoice, asset: string): bigint {
-  const counted = invoice.payments.filter((payment) => payment.decision === 'counted' && isFinal(payment))
+  const counted = countedPayments(invoice)
   const whole = wholeOf(counted, asset)
   if (whole === null) return 0n
-  const parts: Part[] = counted.map((payment) => ({ units: payment.units, whole: payment.whole as bigint }))
+  const parts: Part[] = [...counted]
   for (const refunded of new Set(counted.map((payment) => payment.asset))) {
     const units = refundedOfCounted(invoice, refunded)
     if (units > 0n) parts.push({ units: -units, whole: wholeOf(counted, refunded) as bigint })
@@ -55,8 +72,15 @@ export function overUnits(invoice: Invoice, asset: string): bigint {
   return lesser(unitsOver(sumShares(parts), whole), refundableUnits(invoice, asset))
 }
 
+type Counted = Payment & { readonly whole: bigint }
+
+/** Final payments that count towards the price, each with the units of its asset that pay it whole. */
+function countedPayments({ payments }: Invoice): Counted[] {
+  return payments.filter((payment): payment is Counted => payment.decision === 'counted' && isFinal(payment))
+}
+
 /** The whole price in an asset as its newest counted payment has it; null without one. */
-function wholeOf(counted: readonly Payment[], asset: string): bigint | null {
+function wholeOf(counted: readonly Counted[], asset: string): bigint | null {
   return counted.findLast((payment) => payment.asset === asset)?.whole ?? null
 }
 
@@ -110,7 +134,7 @@ export function refundFault(
     transfer.asset === refund.asset &&
     transfer.chainId === refund.chainId
   if (!asWanted) return 'the refund is of another amount, or to another address'
-  return isCovered(invoice, refund.asset) ? null : 'what the invoice received does not cover it any more'
+  return isCovered(invoice, refund) ? null : 'what the invoice received does not cover it any more'
 }
 
 function liveRefunds({ refunds = [] }: Invoice, asset: string): Refund[] {

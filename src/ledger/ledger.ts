@@ -1,7 +1,6 @@
-import { encodeJson } from '../lib/json.ts'
 import type { Sql } from '../lib/outbox.ts'
 import { assert, err, ok, type Result } from '../lib/result.ts'
-import { applyPostings, balanceOf, NO_BALANCES } from './balances.ts'
+import { NO_BALANCES } from './balances.ts'
 import { checkEntries, EMPTY } from './check.ts'
 import { type InvoiceBook, positionDrafts } from './positions.ts'
 import { Refusals } from './refusals.ts'
@@ -22,7 +21,7 @@ import {
 import { seal } from './seal.ts'
 import { type LedgerState, loadState, stateOf } from './state.ts'
 import * as tables from './tables.ts'
-import { bookingDraft, postDraft, releaseDraft, reserveDraft, shortfallDraft } from './transfers.ts'
+import { bookingDraft, contentOf, operationKey, postDraft, releaseDraft, repayments, reserveDraft } from './transfers.ts'
 import type { Balances, Difference, Draft, InvoicePositions, LedgerEntry, Transaction } from './types.ts'
 
 /** Transactions between two snapshots: what a start reads, and one check derives. */
@@ -280,26 +279,4 @@ export class Ledger {
     if (!this.#open) this.#open = this.#hasTables ? loadState(this.#sql) : stateOf(EMPTY)
     return this.#open
   }
-}
-
-/** For each asset these drafts touch: what can be paid back of what is owed, once they are posted. */
-function repayments(before: Balances, drafts: readonly Draft[]): Draft[] {
-  const postings = drafts.flatMap((draft) => draft.postings)
-  const after = applyPostings(before, postings)
-  return [...new Set(postings.map(({ asset }) => asset))].flatMap((asset) => {
-    const { storeId, key } = drafts[0] as Draft
-    const [available, shortfall] = [balanceOf(after, 'available', asset), balanceOf(after, 'shortfall', asset)]
-    return shortfallDraft(storeId, `${key}/shortfall/${asset}`, asset, available, shortfall) ?? []
-  })
-}
-
-/** Commits of an invoice are found under its id, those of transfers too. */
-function operationKey({ key, invoiceId }: Draft): string {
-  return invoiceId === null ? `op/${key}` : `${invoiceId}/op/${key}`
-}
-
-/** Everything that was asked for. */
-function contentOf({ key, storeId, cause, phase, of, postings, invoiceId, transferId, by, reason }: Draft): string {
-  const moved = postings.map(({ from, to, amount, asset }) => [from, to, amount, asset])
-  return encodeJson([key, storeId, cause, phase, of, moved, invoiceId, transferId, by, reason])
 }

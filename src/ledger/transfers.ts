@@ -1,7 +1,9 @@
+import { encodeJson } from '../lib/json.ts'
 import { err, ok, type Result } from '../lib/result.ts'
 import { lesser } from '../money/amount.ts'
+import { applyPostings, balanceOf } from './balances.ts'
 import type { Booking, BookRefusal, PostReservation, Reservation, Reserve } from './rpc.ts'
-import type { Draft, Posting } from './types.ts'
+import type { Balances, Draft, Posting } from './types.ts'
 
 type BadPosting = Extract<BookRefusal, { reason: 'bad_posting' }>
 
@@ -65,7 +67,7 @@ function transferDraft(
 }
 
 /** Out of what came in, what is owed is paid back first. Null when nothing is owed, or nothing is there. */
-export function shortfallDraft(storeId: string, key: string, asset: string, available: bigint, shortfall: bigint): Draft | null {
+function shortfallDraft(storeId: string, key: string, asset: string, available: bigint, shortfall: bigint): Draft | null {
   const amount = lesser(available, -shortfall)
   if (amount <= 0n) return null
   const posting: Posting = { from: 'available', to: 'shortfall', amount, asset }
@@ -82,4 +84,26 @@ export function shortfallDraft(storeId: string, key: string, asset: string, avai
     by: null,
     reason: null,
   }
+}
+
+/** For each asset these drafts touch: what can be paid back of what is owed, once they are posted. */
+export function repayments(before: Balances, drafts: readonly Draft[]): Draft[] {
+  const postings = drafts.flatMap((draft) => draft.postings)
+  const after = applyPostings(before, postings)
+  return [...new Set(postings.map(({ asset }) => asset))].flatMap((asset) => {
+    const { storeId, key } = drafts[0] as Draft
+    const [available, shortfall] = [balanceOf(after, 'available', asset), balanceOf(after, 'shortfall', asset)]
+    return shortfallDraft(storeId, `${key}/shortfall/${asset}`, asset, available, shortfall) ?? []
+  })
+}
+
+/** Commits of an invoice are found under its id, those of transfers too. */
+export function operationKey({ key, invoiceId }: Draft): string {
+  return invoiceId === null ? `op/${key}` : `${invoiceId}/op/${key}`
+}
+
+/** Everything that was asked for. */
+export function contentOf({ key, storeId, cause, phase, of, postings, invoiceId, transferId, by, reason }: Draft): string {
+  const moved = postings.map(({ from, to, amount, asset }) => [from, to, amount, asset])
+  return encodeJson([key, storeId, cause, phase, of, moved, invoiceId, transferId, by, reason])
 }

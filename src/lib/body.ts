@@ -7,7 +7,7 @@ export interface BodyRefusal {
 
 /** At most so many bytes are taken from the network. */
 export async function readText(request: Request, bytesMax: number): Promise<Result<string, BodyRefusal>> {
-  const tooLarge = err({ reason: 'body_too_large', detail: `the body may have ${bytesMax} bytes` } as const)
+  const tooLarge = err({ reason: 'body_too_large', detail: `the body may have at most ${bytesMax} bytes` } as const)
   if (Number(request.headers.get('content-length') ?? 0) > bytesMax) return tooLarge
   if (!request.body) return ok('')
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false })

@@ -54,7 +54,8 @@ export class Fields {
     const value = this.value(name)
     const { min = 1, max, pattern, form } = rule
     if (typeof value !== 'string') return this.refuse(name, 'must be a string', '')
-    if (value.length < min || value.length > max) return this.refuse(name, `must be ${min} to ${max} characters long`, '')
+    if (value.length < min || value.length > max)
+      return this.refuse(name, `must be ${min === max ? min : `${min} to ${max}`} characters long`, '')
     if (!value.isWellFormed() || hasControl(value)) return this.refuse(name, 'must be text without control characters', '')
     if (pattern && !pattern.test(value)) return this.refuse(name, `must be ${form}`, '')
     return value
@@ -114,7 +115,7 @@ export class Fields {
     this.#found.refusal ??= {
       reason: 'invalid_field',
       param,
-      detail: `${param} ${this.value(name) === undefined ? 'is missing: it ' : ''}${detail}`,
+      detail: `${param} ${(this.value(name) ?? null) === null ? 'is missing: it ' : ''}${detail}`,
     }
     return instead
   }
@@ -129,7 +130,8 @@ function openFields(source: unknown, path: string, known: readonly string[], fou
   const unknown = Object.keys(source).find((name) => !known.includes(name))
   if (unknown !== undefined) {
     const param = inside + unknown.slice(0, 100)
-    found.refusal ??= { reason: 'unknown_field', param, detail: `${param} is not a field here` }
+    const here = known.length === 0 ? 'there are none' : `there are ${known.join(', ')}`
+    found.refusal ??= { reason: 'unknown_field', param, detail: `${param} is not a field here: ${here}` }
   }
   return new Fields(source, inside, found)
 }

@@ -4,6 +4,7 @@
  * by anybody can be taken for a number.
  */
 const MARK = '\u0001'
+const MARK_ESCAPED = '\\u0001'
 
 export function encodeJson(value: unknown): string {
   return JSON.stringify(value, (_key, field) => {
@@ -14,10 +15,18 @@ export function encodeJson(value: unknown): string {
 
 /** Reads what `encodeJson` wrote. Throws on text that is not JSON: such a row is a defect. */
 export function decodeJson<T>(text: string): T {
-  return JSON.parse(text, (_key, field) => {
-    if (typeof field !== 'string' || !field.startsWith(MARK)) return field
-    return field[1] === 'n' ? BigInt(field.slice(2)) : field.slice(2)
-  }) as T
+  const value: unknown = JSON.parse(text)
+  // A reviver, which is called for every field there is, takes three times as long.
+  return (text.includes(MARK_ESCAPED) ? unmarked(value) : value) as T
+}
+
+/** Puts the bigints and strings that marked texts stand for in their places. */
+function unmarked(value: unknown): unknown {
+  if (typeof value === 'string' && value.startsWith(MARK)) return value[1] === 'n' ? BigInt(value.slice(2)) : value.slice(2)
+  if (typeof value !== 'object' || value === null) return value
+  const fields = value as Record<string, unknown>
+  for (const key of Object.keys(fields)) fields[key] = unmarked(fields[key])
+  return value
 }
 
 /**

@@ -53,7 +53,8 @@ export class Looking {
     const closesMs = firstClosingMs(this.#sql)
     const waitMs = closesMs === null ? 0 : Math.max(0, Math.min(WAIT_MAX_MS, closesMs - nowMs))
     const closing = closingInvoices(this.#sql, nowMs, CLOSING_MAX).map(indexed)
-    return { chainId, name, cursor, sinceMs, waitMs, closing, open: openInvoices(this.#sql, OPEN_MAX).map(indexed) }
+    const open = cursor === null ? openInvoices(this.#sql, OPEN_MAX).map(indexed) : []
+    return { chainId, name, cursor, sinceMs, waitMs, closing, open }
   }
 
   commit(node: NodeRow, { base, cursor, payments, closed, sending }: PaymentsLook, nowMs: number): void {

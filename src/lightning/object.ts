@@ -3,11 +3,11 @@ import type { PaymentFact } from '../chain/rpc.ts'
 import { Teller } from '../chain/teller.ts'
 import type { NodeError } from '../gateways/gateway.ts'
 import type { SendingPolicy } from '../gateways/lightning/node.ts'
-import { logEvent, reasonOf } from '../lib/log.ts'
 import { nextDueMs } from '../lib/outbox.ts'
 import { err, ok, type Result } from '../lib/result.ts'
 import type { LightningRail } from '../money/lightning.ts'
 import { lightningRailOf, registryOf } from '../money/registry.ts'
+import { askGateways } from './ask.ts'
 import { noteNode, summarize } from './board.ts'
 import { Condition } from './condition.ts'
 import { Looking } from './looking.ts'
@@ -43,7 +43,6 @@ import {
   writeNode,
 } from './tables.ts'
 import { SendingObject } from './transfers/object.ts'
-import { TransfersRoom } from './transfers/room.ts'
 import { Waiters } from './waiters.ts'
 
 const LOOK_AFTER_FAILURE_MS = 5_000
@@ -62,26 +61,17 @@ export class LightningObject extends SendingObject implements LightningRpc {
     sql: this.#sql,
     transaction: (run) => this.ctx.storage.transactionSync(run),
     transitMs: (chainId) => this.#rail(chainId).transitMs,
-    ask: () => this.#send('make'),
+    ask: () => this.#ask('make'),
     opened: () => {
       this.#looks.hasten(Date.now())
-      this.#arm(Date.now())
+      this.arm(Date.now())
     },
     failed: (error) => this.#fail(error),
-  })
-  protected override readonly transfers = new TransfersRoom({
-    sql: this.#sql,
-    env: () => this.env,
-    walletId: () => this.#walletId,
-    node: () => this.#node(),
-    transaction: (run) => this.ctx.storage.transactionSync(run),
-    balance: () => this.balance(),
-    arm: () => this.#arm(Date.now()),
   })
   readonly #condition = new Condition(
     this.#sql,
     () => this.env.LIGHTNINGS,
-    () => this.#walletId,
+    () => this.walletId,
     (work) => this.ctx.waitUntil(work),
   )
   #isReady = false
@@ -93,7 +83,7 @@ export class LightningObject extends SendingObject implements LightningRpc {
       transaction: (run) => ctx.storage.transactionSync(run),
       observe: (invoiceId, observations) => this.env.INVOICES.getByName(invoiceId).observe(observations),
       heed: () => {},
-      done: () => this.#arm(Date.now()),
+      done: () => this.arm(Date.now()),
     })
     this.#looking = new Looking({
       sql: this.#sql,
@@ -102,12 +92,12 @@ export class LightningObject extends SendingObject implements LightningRpc {
       teller: this.#teller,
       condition: this.#condition,
       observation: (node, invoice) => this.#observation(node, invoice),
-      heed: (sending) => this.transfers.heed(sending),
+      heed: (sending) => this.heed(sending),
     })
   }
 
   async configure({ chainId, name }: NodeName, merchantId: string): Promise<Result<null, { reason: 'already_configured' }>> {
-    const known = this.#node()
+    const known = this.node()
     if (known) {
       const isSame = known.chainId === chainId && known.name === name && known.merchantId === merchantId
       return isSame ? ok(null) : err({ reason: 'already_configured' })
@@ -118,42 +108,42 @@ export class LightningObject extends SendingObject implements LightningRpc {
       writeNode(this.#sql, { chainId, name, merchantId, sinceMs: nowMs, cursor: null, answeredAtMs: null, error: null })
     })
     this.#isReady = true
-    this.#arm(nowMs)
+    this.arm(nowMs)
     return ok(null)
   }
 
   async allocate(wish: LightningWish): Promise<Result<{ address: string; index: number }, LightningRefusal>> {
-    const node = this.#node()
+    const node = this.node()
     return node ? this.#making.allocate(node, wish) : err({ reason: 'not_configured', detail: 'there is no such Lightning node' })
   }
 
   async release(invoiceId: string): Promise<void> {
-    if (this.#node()) await this.#making.release(invoiceId)
+    if (this.node()) await this.#making.release(invoiceId)
   }
 
   async ownerOf(index: number): Promise<string | null> {
-    return this.#node() && (invoiceAt(this.#sql, index)?.invoiceId ?? null)
+    return this.node() && (invoiceAt(this.#sql, index)?.invoiceId ?? null)
   }
 
   async given(fromIndex: number, limit: number): Promise<GivenInvoice[]> {
-    if (!this.#node()) return []
+    if (!this.node()) return []
     return invoicesFrom(this.#sql, fromIndex, Math.min(limit, GIVEN_MAX)).map(givenOf)
   }
 
   async find(paymentHash: string): Promise<GivenInvoice | null> {
-    const invoice = this.#node() && invoiceByHash(this.#sql, paymentHash)
+    const invoice = this.node() && invoiceByHash(this.#sql, paymentHash)
     return invoice && givenOf(invoice)
   }
 
   async readUntil(): Promise<number | null> {
-    if (!this.#node()) return null
+    if (!this.node()) return null
     const closesMs = firstClosingMs(this.#sql)
     // What is not open cannot be paid: all is known of it.
     return closesMs === null ? Date.now() : closesMs - 1
   }
 
   async paymentsAt(keys: readonly string[]): Promise<PaymentFact[]> {
-    const node = this.#node()
+    const node = this.node()
     if (!node) return []
     return keys.flatMap((key) => {
       const invoice = invoiceByHash(this.#sql, key.split('/')[1] ?? '')
@@ -164,19 +154,19 @@ export class LightningObject extends SendingObject implements LightningRpc {
   }
 
   async health(): Promise<LightningHealth | null> {
-    const node = this.#node()
+    const node = this.node()
     return node && this.#condition.health(node)
   }
 
-  async balance(): Promise<Result<bigint, NodeError>> {
-    if (!this.#node()) return err({ reason: 'protocol', detail: 'there is no such Lightning node' })
+  override async balance(): Promise<Result<bigint, NodeError>> {
+    if (!this.node()) return err({ reason: 'protocol', detail: 'there is no such Lightning node' })
     const answer = this.#balances.wait('balance')
-    await this.#send('make')
+    await this.#ask('make')
     return (await answer) ?? err({ reason: 'node_unreachable', detail: 'the Lightning node has not answered in time' })
   }
 
   async report(walletId: string, isDown: boolean): Promise<void> {
-    if (registryOf(this.env).lightning.some(({ id }) => id === this.#walletId)) noteNode(this.#sql, walletId, isDown)
+    if (registryOf(this.env).lightning.some(({ id }) => id === this.walletId)) noteNode(this.#sql, walletId, isDown)
   }
 
   async summary(): Promise<LightningSummary> {
@@ -184,17 +174,17 @@ export class LightningObject extends SendingObject implements LightningRpc {
   }
 
   async errands(): Promise<Errands | null> {
-    const node = this.#node()
+    const node = this.node()
     if (!node) return null
     return { chainId: node.chainId, name: node.name, ...this.#making.errands(), balance: this.#balances.keys().length > 0 }
   }
 
   async made(index: number, made: Result<{ bolt11: string; paymentHash: string }, NodeError>): Promise<void> {
-    if (this.#node()) this.#making.made(index, made)
+    if (this.node()) this.#making.made(index, made)
   }
 
   async cancelled(indices: readonly number[]): Promise<void> {
-    if (this.#node()) this.#making.cancelled(indices)
+    if (this.node()) this.#making.cancelled(indices)
   }
 
   async told(balance: Result<bigint, NodeError>): Promise<void> {
@@ -202,41 +192,41 @@ export class LightningObject extends SendingObject implements LightningRpc {
   }
 
   async begin(): Promise<LookState | null> {
-    const node = this.#node()
+    const node = this.node()
     return node && this.#looking.begin(node, Date.now())
   }
 
   async commit(look: PaymentsLook): Promise<void> {
-    const node = this.#node()
+    const node = this.node()
     if (!node) return
     const nowMs = Date.now()
     this.#looking.commit(node, look, nowMs)
-    this.#arm(nowMs)
+    this.arm(nowMs)
   }
 
   async failLook(error: NodeError, sending: SendingPolicy | null, found?: PartialLook): Promise<void> {
-    const node = this.#node()
+    const node = this.node()
     if (!node) return
     const nowMs = Date.now()
     this.#looking.fail(node, error, sending, found, nowMs)
-    this.#arm(nowMs)
+    this.arm(nowMs)
   }
 
   override async alarm(): Promise<void> {
-    if (!this.#node()) return
+    if (!this.node()) return
     const nowMs = Date.now()
     this.#teller.tellDue(nowMs)
     if (this.#looks.isDue(nowMs)) {
       this.#looks.begin(nowMs)
-      await this.#send('look')
+      await this.#ask('look')
     }
-    await this.transfers.workDue(nowMs)
-    this.#arm(nowMs)
+    await this.workTransfers(nowMs)
+    this.arm(nowMs)
   }
 
   #observation({ chainId }: NodeName, invoice: NodeInvoice) {
     const { assetCode } = this.#rail(chainId)
-    return observationOf(invoice, { chainId, assetCode, walletId: this.#walletId })
+    return observationOf(invoice, { chainId, assetCode, walletId: this.walletId })
   }
 
   #rail(chainId: string): LightningRail {
@@ -248,33 +238,24 @@ export class LightningObject extends SendingObject implements LightningRpc {
     const nowMs = Date.now()
     this.#condition.failed(error)
     this.#looks.hasten(nowMs + LOOK_AFTER_FAILURE_MS)
-    this.#arm(nowMs)
+    this.arm(nowMs)
   }
 
-  /** What is lost is asked for again: by the next request, or by the alarm. */
-  async #send(task: 'make' | 'look'): Promise<void> {
-    try {
-      await this.env.GATEWAY_LIGHTNING.send({ kind: 'lightning', walletId: this.#walletId, task })
-    } catch (thrown) {
-      logEvent('warn', 'lightning_not_asked', { walletId: this.#walletId, task, reason: reasonOf(thrown) })
-    }
+  #ask(task: 'make' | 'look'): Promise<void> {
+    return askGateways(this.env, { kind: 'lightning', walletId: this.walletId, task })
   }
 
-  #arm(nowMs: number): void {
-    const times = [this.#teller.busy ? null : nextDueMs(this.#sql), this.transfers.dueAtMs].filter((time) => time !== null)
+  protected override readonly arm = (nowMs: number): void => {
+    const times = [this.#teller.busy ? null : nextDueMs(this.#sql), this.transfersDueMs()].filter((time) => time !== null)
     this.ctx.storage.setAlarm(Math.min(this.#looks.dueAtMs(nowMs), ...times))
   }
 
   /** Asking for a node that does not exist writes nothing. */
-  #node(): NodeRow | null {
+  protected override readonly node = (): NodeRow | null => {
     if (!this.#isReady) {
       this.#isReady = isMigrated(this.#sql)
       if (this.#isReady) migrate(this.#sql)
     }
     return this.#isReady ? readNode(this.#sql) : null
-  }
-
-  get #walletId(): string {
-    return this.ctx.id.name ?? ''
   }
 }

@@ -21,6 +21,7 @@ const TABLES: readonly string[] = [
   'CREATE INDEX IF NOT EXISTS invoices_invoice ON invoices (invoice_id)',
   'CREATE INDEX IF NOT EXISTS invoices_hash ON invoices (payment_hash) WHERE payment_hash IS NOT NULL',
   "CREATE INDEX IF NOT EXISTS invoices_open ON invoices (closes_ms) WHERE state = 'open'",
+  "CREATE INDEX IF NOT EXISTS invoices_cancel ON invoices (idx) WHERE state = 'open' AND cancel = 1",
   OUTBOX_TABLE,
   ...TRANSFER_TABLES,
 ]
@@ -123,7 +124,7 @@ export function openInvoices(sql: Sql, limit: number): NodeInvoice[] {
 }
 
 export function cancelInvoices(sql: Sql, limit: number): NodeInvoice[] {
-  return select(sql, "state = 'open' AND cancel = ?", [CANCEL.wanted], limit)
+  return select(sql, `state = 'open' AND cancel = ${CANCEL.wanted}`, [], limit)
 }
 
 /** When the first of those that may be paid closes; null when none may. */

@@ -15,7 +15,7 @@ export interface ChainConfig {
   readonly network: 'mainnet' | 'testnet' | 'regtest'
   readonly native: ChainAsset
   /** ERC-20 allow-list. Anything else is not money here. */
-  readonly tokens: readonly (ChainAsset & { readonly contract: string })[]
+  readonly tokens: readonly ChainToken[]
   /** Confirmations at which a payment is final unless the invoice's policy says otherwise. 1 = in a block. */
   readonly confirmations: number
   /**
@@ -53,6 +53,15 @@ export interface ChainAsset {
   readonly decimals: number
 }
 
+export interface ChainToken extends ChainAsset {
+  readonly contract: string
+  /**
+   * How many whole tokens one whole of the chain's own asset is taken for at most, when it is asked whether bringing this token
+   * in is worth the network fee (docs/evm-sweeping.md). Absent: nobody asks.
+   */
+  readonly perNativeMax?: number
+}
+
 /** SLIP-44 coin type in the CAIP-19 name of a native asset, by ticker. */
 const SLIP44: Record<string, number> = { BTC: 0, LTC: 2, ETH: 60, POL: 966 }
 
@@ -66,8 +75,9 @@ export function assetsOf(chain: ChainConfig): Asset[] {
     contract: null,
   }
   const tokens = chain.tokens.map((token): Asset => {
+    const { code, ticker, name, decimals } = token
     const contract = token.contract.toLowerCase()
-    return { ...token, contract, id: `${chain.id}/erc20:${contract}`, kind: 'erc20', chainId: chain.id }
+    return { code, ticker, name, decimals, contract, id: `${chain.id}/erc20:${contract}`, kind: 'erc20', chainId: chain.id }
   })
   return [native, ...tokens]
 }

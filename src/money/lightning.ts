@@ -48,9 +48,12 @@ const ENTRIES: Readonly<Record<string, LightningRail>> = {
   'lightning-regtest': testLightning('regtest'),
 }
 
-/** The rails that entries of `CHAINS` name, and the entries that are something else. */
+/** The rails among the entries of `CHAINS`, whole or by name, and the entries that are something else. */
 export function takeLightning(entries: readonly unknown[]): { readonly rails: LightningRail[]; readonly others: unknown[] } {
-  const railOf = (entry: unknown) => (typeof entry === 'string' && Object.hasOwn(ENTRIES, entry) ? ENTRIES[entry] : undefined)
+  const railOf = (entry: unknown): LightningRail | undefined => {
+    if (typeof entry === 'string') return Object.hasOwn(ENTRIES, entry) ? ENTRIES[entry] : undefined
+    return (entry as { gateway?: unknown } | null)?.gateway === 'lightning' ? (entry as LightningRail) : undefined
+  }
   return { rails: entries.flatMap((entry) => railOf(entry) ?? []), others: entries.filter((entry) => !railOf(entry)) }
 }
 

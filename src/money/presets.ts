@@ -1,10 +1,14 @@
-import type { ChainConfig } from './chain.ts'
+import type { ChainConfig, ChainToken } from './chain.ts'
 
 /**
  * The deterministic deployment proxy (github.com/Arachnid/deterministic-deployment-proxy), which makes the delegates of hot
  * wallets (EIP-7702; docs/evm-sweeping.md). At this address on all chains below, and on anvil.
  */
 export const DELEGATE_FACTORY = '0x4e59b44847b379578588920cA78FbF26c0B4956C'
+
+/** Dollars that one of them is taken for at most (`perNativeMax`): over what it has ever been worth, to be on the safe side. */
+const ETH_MAX = 10_000
+const POL_MAX = 5
 
 /**
  * Chains as most installations want them, by the names that `CHAINS` may say instead of a whole chain.
@@ -25,8 +29,8 @@ const PRESETS: Readonly<Record<string, ChainConfig>> = {
     network: 'mainnet',
     native: { code: 'ETH', ticker: 'ETH', name: 'Ether', decimals: 18 },
     tokens: [
-      usdc('USDC', 'USD Coin', '0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48'),
-      usdt('USDT', 'Tether USD', '0xdAC17F958D2ee523a2206206994597C13D831ec7'),
+      usdc('USDC', 'USD Coin', '0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48', ETH_MAX),
+      usdt('USDT', 'Tether USD', '0xdAC17F958D2ee523a2206206994597C13D831ec7', ETH_MAX),
     ],
     confirmations: 12,
     finality: 'finalized',
@@ -44,7 +48,7 @@ const PRESETS: Readonly<Record<string, ChainConfig>> = {
     name: 'Base',
     network: 'mainnet',
     native: { code: 'ETH-BASE', ticker: 'ETH', name: 'Ether on Base', decimals: 18 },
-    tokens: [usdc('USDC-BASE', 'USD Coin on Base', '0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913')],
+    tokens: [usdc('USDC-BASE', 'USD Coin on Base', '0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913', ETH_MAX)],
     confirmations: 5,
     finality: 'safe',
     delegateFactory: DELEGATE_FACTORY,
@@ -62,8 +66,8 @@ const PRESETS: Readonly<Record<string, ChainConfig>> = {
     network: 'mainnet',
     native: { code: 'ETH-ARBITRUM', ticker: 'ETH', name: 'Ether on Arbitrum One', decimals: 18 },
     tokens: [
-      usdc('USDC-ARBITRUM', 'USD Coin on Arbitrum One', '0xaf88d065e77c8cC2239327C5EDb3A432268e5831'),
-      usdt('USDT-ARBITRUM', 'Tether USD (USDT0) on Arbitrum One', '0xFd086bC7CD5C481DCC9C85ebE478A1C0b69FCbb9'),
+      usdc('USDC-ARBITRUM', 'USD Coin on Arbitrum One', '0xaf88d065e77c8cC2239327C5EDb3A432268e5831', ETH_MAX),
+      usdt('USDT-ARBITRUM', 'Tether USD (USDT0) on Arbitrum One', '0xFd086bC7CD5C481DCC9C85ebE478A1C0b69FCbb9', ETH_MAX),
     ],
     // Four blocks a second.
     confirmations: 5,
@@ -83,8 +87,8 @@ const PRESETS: Readonly<Record<string, ChainConfig>> = {
     network: 'mainnet',
     native: { code: 'ETH-OPTIMISM', ticker: 'ETH', name: 'Ether on OP Mainnet', decimals: 18 },
     tokens: [
-      usdc('USDC-OPTIMISM', 'USD Coin on OP Mainnet', '0x0b2C639c533813f4Aa9D7837CAf62653d097Ff85'),
-      usdt('USDT-OPTIMISM', 'Tether USD (USDT0) on OP Mainnet', '0x01bFF41798a0BcF287b996046Ca68b395DbC1071'),
+      usdc('USDC-OPTIMISM', 'USD Coin on OP Mainnet', '0x0b2C639c533813f4Aa9D7837CAf62653d097Ff85', ETH_MAX),
+      usdt('USDT-OPTIMISM', 'Tether USD (USDT0) on OP Mainnet', '0x01bFF41798a0BcF287b996046Ca68b395DbC1071', ETH_MAX),
     ],
     confirmations: 5,
     finality: 'safe',
@@ -103,8 +107,8 @@ const PRESETS: Readonly<Record<string, ChainConfig>> = {
     network: 'mainnet',
     native: { code: 'POL', ticker: 'POL', name: 'POL', decimals: 18 },
     tokens: [
-      usdc('USDC-POLYGON', 'USD Coin on Polygon PoS', '0x3c499c542cEF5E3811e1192ce70d8cC03d5c3359'),
-      usdt('USDT-POLYGON', 'Tether USD (USDT0) on Polygon PoS', '0xc2132D05D31c914a87C6611C10748AEb04B58e8F'),
+      usdc('USDC-POLYGON', 'USD Coin on Polygon PoS', '0x3c499c542cEF5E3811e1192ce70d8cC03d5c3359', POL_MAX),
+      usdt('USDT-POLYGON', 'Tether USD (USDT0) on Polygon PoS', '0xc2132D05D31c914a87C6611C10748AEb04B58e8F', POL_MAX),
     ],
     confirmations: 5,
     finality: 'finalized',
@@ -175,10 +179,11 @@ function presetOf(name: unknown): ChainConfig {
   return preset
 }
 
-function usdc(code: string, name: string, contract: string): ChainConfig['tokens'][number] {
-  return { code, ticker: 'USDC', name, decimals: 6, contract }
+/** Coins of test networks are worth nothing: none is asked for what its gas costs. */
+function usdc(code: string, name: string, contract: string, perNativeMax?: number): ChainToken {
+  return { code, ticker: 'USDC', name, decimals: 6, contract, ...(perNativeMax !== undefined && { perNativeMax }) }
 }
 
-function usdt(code: string, name: string, contract: string): ChainConfig['tokens'][number] {
-  return { code, ticker: 'USDT', name, decimals: 6, contract }
+function usdt(code: string, name: string, contract: string, perNativeMax: number): ChainToken {
+  return { code, ticker: 'USDT', name, decimals: 6, contract, perNativeMax }
 }

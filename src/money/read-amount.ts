@@ -3,6 +3,7 @@ import { parseDecimal } from './amount.ts'
 
 /** Reads a field that is a decimal with no more digits than its currency has, in base units. Refuses less than `least`. */
 export function readAmount(fields: Fields, name: string, decimals: number, least: 0n | 1n): bigint {
+  if (typeof fields.value(name) !== 'string') return fields.refuse(name, 'must be a decimal in quotes such as "12.50"', least)
   const text = fields.text(name, { max: 80 })
   const units = parseDecimal(text, decimals)
   if (!units.ok) {

@@ -93,9 +93,9 @@ export class SignerObject extends DurableObject<SignerEnv> implements SignerObje
     const { intent, plan } = request
     const fault = faultOfIntent(intent, wallet, this.#registry)
     if (fault !== null) return err({ reason: 'bad_intent', detail: fault })
+    const hash = await planHash(plan)
     const stopped = await this.#whyStopped()
     if (stopped) return err(stopped)
-    const hash = await planHash(plan)
     const kept = this.#book.find(intent, hash)
     if (!kept.ok) return kept
     if (kept.value) return ok(kept.value)
@@ -109,6 +109,9 @@ export class SignerObject extends DurableObject<SignerEnv> implements SignerObje
     const facts = isSigned ? null : await this.#factsOf(request)
     const before = this.#book.decide(ask, facts, this.clock())
     if (!before.ok) return before
+    // Who was asked may have taken their time, and people may have turned the switch of all meanwhile.
+    const stoppedSince = facts && (await this.#whyStopped())
+    if (stoppedSince) return err(stoppedSince)
 
     const seed = await openSeed(this.#kek(), wallet.envelope)
     if (!seed.ok) return err({ reason: 'wallet_not_hot', detail: 'the seed is sealed under another SIGNER_KEK' })
@@ -149,11 +152,11 @@ export class SignerObject extends DurableObject<SignerEnv> implements SignerObje
 
   /** Its own switch, and that of all. A switch that cannot be read counts as off. */
   async #whyStopped(): Promise<SignRefusal | null> {
-    const own = this.#book.row().stopped
-    if (own !== null) return { reason: 'stopped', detail: own }
     try {
       const all = await this.env.SIGNERS.getByName(ALL_WALLETS).stopped()
-      return all === null ? null : { reason: 'stopped', detail: all }
+      // Its own last, since that may have been turned while the other was asked.
+      const stopped = this.#book.row().stopped ?? all
+      return stopped === null ? null : { reason: 'stopped', detail: stopped }
     } catch {
       return { reason: 'unavailable', detail: 'the switch for all wallets did not answer' }
     }

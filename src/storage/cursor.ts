@@ -1,3 +1,4 @@
+import { fromBase64Url, toBase64Url } from '../lib/base64.ts'
 import { type IdPrefix, isId } from '../lib/ids.ts'
 
 /** The place of one row in a list that goes by time: newest first, then by id. */
@@ -21,15 +22,11 @@ export function decodePosition(prefix: IdPrefix, cursor: string): ListPosition |
 
 /** Cursors are base64url of a short ASCII text: opaque to callers, and safe in an address. */
 export function encodeCursorText(text: string): string {
-  return btoa(text).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')
+  return toBase64Url(new TextEncoder().encode(text))
 }
 
 /** Null for what is no base64url of at most 100 characters. */
 export function decodeCursorText(cursor: string): string | null {
-  if (!/^[A-Za-z0-9_-]{1,100}$/.test(cursor)) return null
-  try {
-    return atob(cursor.replaceAll('-', '+').replaceAll('_', '/'))
-  } catch {
-    return null
-  }
+  const bytes = /^[A-Za-z0-9_-]{1,100}$/.test(cursor) ? fromBase64Url(cursor) : null
+  return bytes && new TextDecoder().decode(bytes)
 }

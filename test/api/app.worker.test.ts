@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test, vi } from 'vitest'
 import { createApi } from '../../src/api/app.ts'
 import { BODY_BYTES_MAX } from '../../src/api/body.ts'
+import { openApiDocument } from '../../src/api/openapi/document.ts'
 import { ROUTES } from '../../src/api/routes.ts'
 import { createApiKey } from '../../src/auth/api-keys.ts'
 import { randomId } from '../../src/lib/ids.ts'
@@ -59,6 +60,33 @@ describe('who calls', () => {
 })
 
 describe('what is called', () => {
+  test('bodies and queries have the fields that the document tells of; what is no field is refused with those there are', async () => {
+    interface Described {
+      parameters?: { name: string; in: string }[]
+      requestBody?: { content: Record<string, { schema?: { $ref?: string } }> }
+    }
+    const { paths, components } = openApiDocument('https://pay.example') as {
+      paths: Record<string, { get?: Described; post?: Described }>
+      components: { schemas: Record<string, { properties?: object }> }
+    }
+    const { data } = (await shop.call('GET', '/v1/wallets')).json as unknown as { data: { id: string }[] }
+    const fieldsSaid = (text: string) => /nonsense is not a field here: there are ([^"]*)"/.exec(text)?.[1]?.split(', ').sort()
+    let told = 0
+    for (const [name, { get, post }] of Object.entries(paths)) {
+      const path = name.replace('wallets/{id}', `wallets/${data[0]?.id}`)
+      const schema = post?.requestBody?.content['application/json']?.schema?.$ref?.split('/').at(-1) ?? ''
+      const fields = Object.keys(components.schemas[schema]?.properties ?? {})
+      const inQuery = (get?.parameters ?? []).filter((parameter) => parameter.in === 'query').map((parameter) => parameter.name)
+      if (fields.length > 0) {
+        const { text } = await shop.call('POST', path, { nonsense: 1 }, { 'idempotency-key': 'k' })
+        expect(fieldsSaid(text), `POST ${name}`).toEqual(fields.sort())
+      }
+      if (inQuery.length > 0) expect(fieldsSaid((await shop.call('GET', `${path}?nonsense=1`)).text), name).toEqual(inQuery.sort())
+      told += fields.length + inQuery.length
+    }
+    expect(told).toBeGreaterThan(70)
+  })
+
   test('an unknown path is a problem', async () => {
     for (const path of ['/v1', '/v1/', '/v1/invoice', '/v1/invoices/', `/v1/invoices/${randomId('inv')}/refund`]) {
       const { status, json } = await shop.call('GET', path)
@@ -179,7 +207,7 @@ describe('webhook endpoints', () => {
       expect(deliveries.json.data).toMatchObject([
         { object: 'delivery', eventType: 'invoice.created', invoiceId: json.id, state: 'pending' },
       ])
-    }, 5_000)
+    }, 20_000)
   })
 })
 

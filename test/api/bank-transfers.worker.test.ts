@@ -83,6 +83,28 @@ describe('a transfer by bank', () => {
     expect(returned).toMatchObject({ status: 'failed', bank: { returned: { on: DAY, amount: '12.34', reason: 'AC04' } } })
   })
 
+  test('is made once for each key: sent again it says so, and the key makes nothing else in any wallet', async () => {
+    const wallets = [bankWallet(newIban()), { account: bitcoinAccount('by bank and by chain'), assets: ['BTC'] }]
+    const { call } = await newMerchant(undefined, undefined, { wallets })
+    const same = key()
+    const [made, again] = [
+      await call('POST', '/v1/bank/transfers', TRANSFER, same),
+      await call('POST', '/v1/bank/transfers', TRANSFER, same),
+    ]
+    expect([made, again].map(({ status, headers }) => [status, headers.get('idempotent-replayed')])).toEqual([
+      [201, null],
+      [201, 'true'],
+    ])
+    expect(again.json).toEqual(made.json)
+    const reused = { status: 422, json: { code: 'idempotency_key_reused', param: 'Idempotency-Key' } }
+    expect(await call('POST', '/v1/bank/transfers', { ...TRANSFER, amount: '12.35' }, same)).toMatchObject(reused)
+    const onChain = { asset: 'BTC', address: 'bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080', amount: '0.001' }
+    expect(await call('POST', '/v1/transfers', onChain, same)).toMatchObject(reused)
+    const other = key()
+    expect((await call('POST', '/v1/transfers', onChain, other)).status).toBe(201)
+    expect(await call('POST', '/v1/bank/transfers', TRANSFER, other)).toMatchObject(reused)
+  })
+
   test('is a transfer as any other: read, listed and told of by webhook', async () => {
     const shop = await newBank()
     await shop.call('POST', '/v1/webhook_endpoints', { url: 'https://shop.example/hooks' })

@@ -289,6 +289,7 @@ describe('transactions', () => {
     ['cause=gift', 'cause'],
     ['asset=DOGE', 'asset'],
     ['from=yesterday', 'from'],
+    ['from=2026-11-02T00:00:00Z&to=2026-11-01T00:00:00Z', 'to'],
     ['to=2026-13-01T00:00:00Z', 'to'],
     ['invoiceId=1', 'invoiceId'],
     ['limit=101', 'limit'],

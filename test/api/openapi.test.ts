@@ -80,8 +80,25 @@ test('what docs/api.md sends is what the document takes', () => {
   expect(columns.split(',').every((column) => COLUMNS.some((known) => known === column))).toBe(true)
 })
 
+test('what docs/api.md shows as answers has only fields that answers have', () => {
+  const known = new Set<string>(['…'])
+  const walk = (schema: unknown): void => {
+    if (typeof schema !== 'object' || schema === null) return
+    for (const name of Object.keys('properties' in schema ? (schema.properties as object) : {})) known.add(name)
+    for (const inner of Object.values(schema)) walk(inner)
+  }
+  walk(document.components.schemas)
+  const shown = [...readFileSync('docs/api.md', 'utf8').matchAll(/```json\n([^`]*)```/g)].map(([, text = '']) => text)
+  expect(shown.length).toBeGreaterThan(5)
+  for (const text of shown) for (const [, name = ''] of text.matchAll(/"([^"]+)":/g)) expect(known, text).toContain(name)
+})
+
 test('docs/api.md tells of every route and every error code', () => {
   const page = readFileSync('docs/api.md', 'utf8')
   for (const { method, path } of ROUTES) expect(page).toContain(`\`${method} /v1${path}\``)
-  for (const { code } of Object.values(PROBLEMS)) expect(page, code).toContain(`\`${code}\``)
+  const rows = page.slice(page.indexOf('## Errors')).split('\n')
+  for (const { code, status } of Object.values(PROBLEMS)) {
+    const row = rows.find((one) => one.startsWith('|') && one.includes(`\`${code}\``))
+    expect(row?.split('|')[1], code).toContain(String(status))
+  }
 })

@@ -125,7 +125,7 @@ describe('a batch', () => {
     expect(body.data).toMatchObject([{ amount: '1.00000000', outputCount: 1_000 }])
     expect(body.rows).toHaveLength(1_000)
     expect(refused(await pay(sender, newKey(), csv + row)).errors).toEqual([
-      { line: 1_002, param: null, detail: 'there are more than 1001 lines' },
+      { line: 1_002, param: null, detail: 'there are more than 1000 lines under the header' },
     ])
     const rows = Array.from({ length: 1_001 }, () => ({ address: TO, amount: '0.001', asset: 'BTC' }))
     expect(await payRows(sender, newKey(), rows)).toMatchObject({ status: 400, json: { param: 'rows' } })
@@ -236,7 +236,8 @@ describe('rows that are not right', () => {
     ['tabs', `address\tamount\tasset\n${TO}\t1\tBTC\n`, 1, 'commas between'],
     ['nothing but the header', 'address,amount,asset\n\n', 1, 'no row'],
     ['nothing', '', 1, 'header'],
-    ['an uneven line', `address,amount,asset\n${TO},1,BTC,x\n`, 2, '4 cells, the header 3'],
+    ['an uneven line', `address,amount,asset\n${TO},1,BTC,x\n`, 2, '4 cells, the header 3: a cell with a comma'],
+    ['nothing but empty rows', 'address,amount,asset\n,,\n ,\n', 1, 'no row'],
     ['an open quote', `address,amount,asset\n"${TO},1,BTC\n`, 2, 'never closed'],
   ])('with %s the file is refused in words', async (_what, csv, line, words) => {
     expect(refused(await pay(sender, newKey(), csv)).errors).toMatchObject([{ line, detail: expect.stringContaining(words) }])
@@ -261,8 +262,8 @@ describe('rows that are not right', () => {
     expect(refused(await pay(sender, newKey(), csv)).errors).toMatchObject([{ line: 2, param: 'amount' }])
   })
 
-  test('what spreadsheets add is not in the way: a byte order mark, quotes around everything, spaces, empty lines', async () => {
-    const csv = `\ufeff"address","amount","asset","reference"\r\n\r\n" ${TO} ","0.0010","BTC",""\r\n\r\n`
+  test('what spreadsheets add is not in the way: a byte order mark, quotes around everything, spaces, empty lines and rows', async () => {
+    const csv = `\ufeff"address","amount","asset","reference"\r\n\r\n" ${TO} ","0.0010","BTC",""\r\n\r\n,,,\r\n  \r\n`
     expect(made(await pay(sender, newKey(), csv)).data[0]).toMatchObject({ amount: '0.00100000', reference: null })
   })
 

@@ -42,7 +42,10 @@ test.each([
 
 test('more records than may be are refused at the first that is too many', () => {
   expect(readCsv('a\nb\n\n', 2)).toMatchObject({ ok: true })
-  expect(readCsv('a\nb\n\nc\n', 2)).toEqual({ ok: false, error: { line: 4, detail: 'there are more than 2 lines' } })
+  expect(readCsv('a\nb\n\nc\n', 2)).toEqual({
+    ok: false,
+    error: { line: 4, detail: 'there are more than 1 lines under the header' },
+  })
 })
 
 const special = fc.constantFrom(...',"\r\n a1.ß✓;\t')

@@ -104,7 +104,7 @@ describe('create', () => {
     [{ type: 'part', amount: '61.00', currency: 'EUR' }, 422, 'refund_over_limit', '0.00101666 BTC'],
     [{ type: 'part', asset: 'BTC', amount: '0.00000329' }, 422, 'refund_too_small', '0.00000330'],
     [{ type: 'part', asset: 'BTC', amount: '1.00', currency: 'USD' }, 422, 'refund_currency_unknown', 'USD'],
-    [{ type: 'over' }, 409, 'nothing_to_refund', 'nothing'],
+    [{ type: 'over' }, 409, 'nothing_to_refund', 'beyond its price'],
     [{ type: 'full', asset: 'ETH' }, 409, 'nothing_to_refund', 'no ETH'],
     [{ type: 'part' }, 400, 'invalid_request', 'currency'],
     [{ type: 'part', asset: 'BTC' }, 400, 'invalid_request', 'amount'],

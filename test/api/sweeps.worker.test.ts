@@ -5,7 +5,7 @@ import { randomId } from '../../src/lib/ids.ts'
 import { evmAccount } from '../storage/accounts.ts'
 import { testEnv } from '../storage/databases.ts'
 import { apiEnv, newMerchant } from './merchant.ts'
-import { detail, newSender, plan, receive, type Sender } from './money-out.ts'
+import { credit, detail, newSender, plan, receive, type Sender, send, TO } from './money-out.ts'
 
 beforeEach(() => {
   for (const level of ['error', 'warn', 'log'] as const) vi.spyOn(console, level).mockImplementation(() => {})
@@ -24,6 +24,17 @@ test('a sweep of an EVM hot wallet is a transfer that pays nobody, once for each
   // One at a time of each asset.
   expect(await sweep(sender, sender.evm, 'USDC', 'k2')).toMatchObject({ json: { code: 'too_many_transfers' } })
   expect((await sweep(sender, sender.evm, 'ETH', 'k3')).status).toBe(201)
+})
+
+test('a key that has made something else makes no sweep, in whichever wallet that was', async () => {
+  const sender = await newSender('platform')
+  await credit(sender, 'BTC', 1_000_000n)
+  expect((await send(sender, 'k1', { asset: 'BTC', address: TO, amount: '0.001' })).status).toBe(201)
+  const refused = { status: 422, json: { code: 'idempotency_key_reused' } }
+  expect(await sweep(sender, sender.evm, 'USDC', 'k1')).toMatchObject(refused)
+  const made = await sweep(sender, sender.evm, 'USDC', 'k2')
+  expect(made.headers.get('idempotent-replayed')).toBeNull()
+  expect((await sweep(sender, sender.evm, 'USDC', 'k2')).headers.get('idempotent-replayed')).toBe('true')
 })
 
 test('a sweep is the store’s in whose name it was made; others that share the wallet wait for it, and cannot end or hurry it', async () => {

@@ -81,7 +81,7 @@ describe('a transfer', () => {
     ['too many digits', { amount: '0.000000001' }, 'amount'],
     ['nothing', { amount: '0' }, 'amount'],
     ['a number', { amount: 1 }, 'amount'],
-    ['less than nodes pass on', { amount: '0.00000100' }, 'address'],
+    ['less than nodes pass on', { amount: '0.00000100' }, 'amount'],
     ['an address of another network', { address: 'bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4' }, 'address'],
     ['a slip in an address', { address: TO.replace('w508', 'w509') }, 'address'],
     ['a wrong capital', { asset: 'USDC', amount: '1', address: TO_EVM.replace('aA', 'AA') }, 'address'],

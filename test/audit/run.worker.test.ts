@@ -337,7 +337,7 @@ describe('a run', () => {
     const slow = auditor('one at a time', { LEDGERS })
     const other = auditor('one at a time')
     const first = slow.run()
-    await vi.waitFor(async () => expect(await other.run()).toBeNull())
+    await vi.waitFor(async () => expect(await other.run()).toBeNull(), 20_000)
     expect(await other.status()).toMatchObject({ atMs: null, error: null })
     expect(await healthOf(other)).toMatchObject({ ledger: { status: 'unchecked' } })
     const later = await other.after(RUN_LEASE_MS + 1_000)

@@ -175,7 +175,7 @@ export async function untilBooked(store: StoreConfig, available: bigint, pending
       if ((balances.available?.BTC ?? 0n) !== available || (balances.pending?.BTC ?? 0n) !== pending)
         throw new Error(JSON.stringify(balances, (_key, value) => String(value)))
     },
-    { timeout: 3_000, interval: 20 },
+    { timeout: 20_000, interval: 20 },
   )
   await project(store)
 }

@@ -37,7 +37,7 @@ async function postings(store: StoreConfig, invoiceId: string): Promise<string[]
   })
 }
 
-const settled = (status: () => Promise<string | undefined>, wanted: string) => expect.poll(status, { timeout: 5_000 }).toBe(wanted)
+const settled = (status: () => Promise<string | undefined>, wanted: string) => expect.poll(status, { timeout: 20_000 }).toBe(wanted)
 
 describe('an invoice paid by statement', () => {
   test('is settled, in the ledger, and the audit finds nothing wrong with it', async () => {
@@ -238,6 +238,25 @@ describe('files', () => {
   })
 })
 
+describe('a reference', () => {
+  test('shows the sums of all that came in on it, however many payments that is', async () => {
+    const store = await newStore()
+    const account = accountOf(store)
+    const { reference } = await newInvoice(store)
+    const credit = (n: number, more: object = {}) => ({ cents: 100n, date: DAY, reference, bankReference: `B${n}`, ...more })
+    const many = Array.from({ length: 230 }, (_, n) => credit(n))
+    const largest = { cents: 10n ** 18n - 1n, date: DAY, reference }
+    await account.take({ id: 'S1', entries: [...many, { ...largest, bankReference: 'L1' }, { ...largest, bankReference: 'L2' }] })
+    const announced = [credit(500, { cents: 25n, status: 'PDNG' }), credit(501, { cents: 50n, status: 'PDNG' })]
+    const taken = credit(600, { direction: 'DBIT', returnReason: 'AC04', endToEndId: 'E1' })
+    await account.take({ kind: 'camt.054', id: 'N1', entries: [credit(700, { endToEndId: 'E1' }), ...announced] })
+    await account.take({ kind: 'camt.054', id: 'N2', entries: [taken] })
+    const sums = { confirmed: 230n * 100n + 2n * (10n ** 18n - 1n), pending: 75n }
+    expect(await account.object.find(reference)).toMatchObject(sums)
+    expect(await account.object.given(0, 10)).toMatchObject([sums])
+  })
+})
+
 describe('nothing is lost', () => {
   test('an invoice that cannot be told is told by the next instance', async () => {
     const store = await newStore()
@@ -258,7 +277,7 @@ describe('nothing is lost', () => {
           await runDurableObjectAlarm(raw(account.id))
           return status()
         },
-        { timeout: 10_000, interval: 300 },
+        { timeout: 20_000, interval: 300 },
       )
       .toBe('settled')
     const waiting = await runInDurableObject(raw(account.id), (_object, state) =>

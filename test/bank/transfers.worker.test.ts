@@ -366,7 +366,7 @@ describe('a refund', () => {
           await runDurableObjectAlarm(raw(account.id))
           return heard.at(-1)
         },
-        { timeout: 5_000 },
+        { timeout: 20_000 },
       )
       .toMatchObject({ refundId: id, status: 'broadcast', version: 3 })
     const untold = () =>

@@ -10,6 +10,8 @@ const env = testEnv as unknown as CoreEnv
 const raw = (name: string) => (testEnv as unknown as { CHAINS_FOLLOWED: DurableObjectNamespace }).CHAINS_FOLLOWED.getByName(name)
 /** Polls so rare that no alarm rings by itself within a test. One confirmation is told on the way. */
 const CHAIN = { ...(DEVELOPMENT_CHAINS[1] as ChainConfig), pollMs: 100_000, confirmations: 1, reorgDepthMax: 30, finality: 'safe' }
+/** No measure of speed: machines are busy. */
+const PATIENCE_MS = 20_000
 
 afterEach(() => {
   vi.restoreAllMocks()
@@ -43,7 +45,7 @@ async function follower(name: string) {
     /** Rings until nothing is left to be told. */
     alarm: async () => {
       await runDurableObjectAlarm(raw(name))
-      await vi.waitFor(async () => expect(await waiting(name)).toBe(0))
+      await vi.waitFor(async () => expect(await waiting(name)).toBe(0), PATIENCE_MS)
     },
     waiting: () => waiting(name),
     /** Blocks up to this one, with payments in it. */
@@ -96,7 +98,7 @@ test('a payment is told as final once, when its block comes under the tag, howev
   await at.mine(2, [TX('a')])
   await at.mine(3, [TX('b')])
   await at.mine(12)
-  await vi.waitFor(() => expect(at.told).toHaveLength(2))
+  await vi.waitFor(() => expect(at.told).toHaveLength(2), PATIENCE_MS)
   expect(at.told.map(({ final }) => final)).toEqual([false, false])
   await at.final(2)
   await at.alarm()
@@ -117,7 +119,7 @@ test('a payment is told as final once, when its block comes under the tag, howev
 test('what has come under the tag is told though everything is killed right after the commit', async () => {
   const at = await follower('tag:killed')
   await at.mine(2, [TX('a')])
-  await vi.waitFor(() => expect(at.told).toHaveLength(1))
+  await vi.waitFor(() => expect(at.told).toHaveLength(1), PATIENCE_MS)
   await at.final(2)
   await abortAllDurableObjects()
   await at.connect()
@@ -143,7 +145,7 @@ test('a payment in a block that leaves the chain is final no more, and again onl
     ],
   })
   expect(taken).toMatchObject({ ok: true })
-  await vi.waitFor(() => expect(at.told.at(-1)).toMatchObject({ blockHash: 'other', final: false }))
+  await vi.waitFor(() => expect(at.told.at(-1)).toMatchObject({ blockHash: 'other', final: false }), PATIENCE_MS)
   expect(error.mock.calls.flat().join()).toContain('final_blocks_left')
   const finalLeft = { finalHeight: 5, rolledBackTo: 4, atMs: expect.any(Number) }
   expect(await at.rpc.health()).toMatchObject({ finalLeft })
@@ -164,7 +166,7 @@ test('very many payments that come under the tag at once are told over several l
   const at = await follower('tag:many')
   const txids = Array.from({ length: 2_500 }, (_, n) => `t${n}`)
   for (let height = 1; height <= 5; height++) await at.mine(height, txids.slice((height - 1) * 500, height * 500).map(TX))
-  await vi.waitFor(() => expect(new Set(at.told.map(({ txid }) => txid)).size).toBe(2_500), { timeout: 20_000 })
+  await vi.waitFor(() => expect(new Set(at.told.map(({ txid }) => txid)).size).toBe(2_500), PATIENCE_MS)
   const heights: (number | null)[] = []
   for (let n = 0; n < 4; n++) {
     await at.final(5)
@@ -172,7 +174,7 @@ test('very many payments that come under the tag at once are told over several l
   }
   expect(heights).toEqual([2, 4, 5, 5])
   for (let n = 0; n < 3; n++) await runDurableObjectAlarm(raw('tag:many'))
-  await vi.waitFor(async () => expect(await at.waiting()).toBe(0), { timeout: 20_000 })
+  await vi.waitFor(async () => expect(await at.waiting()).toBe(0), PATIENCE_MS)
   expect(new Set(at.told.filter(({ final }) => final).map(({ txid }) => txid)).size).toBe(2_500)
 }, 60_000)
 

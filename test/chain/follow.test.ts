@@ -10,9 +10,9 @@ import { keyOf, SimNode, type SimTransaction, simReader } from './simulator.ts'
 
 const CHAIN = { confirmations: 3, reorgDepthMax: 30 }
 
-function world() {
+function world(ahead = 1) {
   const node = new SimNode(5)
-  const reader = simReader(() => node)
+  const reader = simReader(() => node, { ahead })
   const follower = new MemoryFollower(CHAIN)
   const list = memoryWatch(2)
   for (let n = 0; n < WATCHED_KEYS; n++) list.add(keyOf(n), `inv-${n}`)
@@ -45,8 +45,8 @@ function expectTruth({ node, follower }: Pick<ReturnType<typeof world>, 'node' |
 
 test('after any blocks, reorganisations, replacements and evictions every payment is what chain and mempool say', async () => {
   await check(
-    fc.asyncProperty(steps, async (scenario: Step[]) => {
-      const here = world()
+    fc.asyncProperty(steps, fc.integer({ min: 1, max: 4 }), async (scenario: Step[], ahead) => {
+      const here = world(ahead)
       await here.lookOnce()
       for (const step of scenario) {
         if (step.type !== 'look') carryOut(here.node, step)
@@ -59,7 +59,7 @@ test('after any blocks, reorganisations, replacements and evictions every paymen
       expectTruth(here)
     }),
     400,
-    FOUND.map((scenario) => [scenario]),
+    FOUND.map((scenario) => [scenario, 1]),
   )
 })
 

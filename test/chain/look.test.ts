@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { LOOK_BUDGET_MS, look } from '../../src/chain/look.ts'
-import { err } from '../../src/lib/result.ts'
+import { err, ok } from '../../src/lib/result.ts'
 import { MemoryFollower, memoryWatch } from './memory.ts'
-import { keyOf, SimNode, type SimTransaction, simReader } from './simulator.ts'
+import { keyOf, SimNode, type SimOptions, type SimTransaction, simReader } from './simulator.ts'
 
 const STALE = err({ reason: 'stale_cursor', detail: 'overtaken' })
 const unused = () => Promise.reject(new Error('not called'))
@@ -20,7 +20,7 @@ function pay(txid: string, key: number, units = 100n, spends = [`coin-of-${txid}
 }
 
 /** A node, a follower and a watch list with keys 0 to 9 on it. */
-function setting(options: { blocks?: number; hasMempool?: boolean; mempoolMax?: number; shards?: number } = {}) {
+function setting(options: SimOptions & { blocks?: number; shards?: number } = {}) {
   let node = new SimNode(options.blocks ?? 3)
   const reader = simReader(() => node, options)
   const follower = new MemoryFollower(CHAIN)
@@ -79,18 +79,48 @@ test('the first look starts a few blocks below the head, and a reorganisation of
   expect(at.follower.tip?.hash).toBe(at.node.head.ref.hash)
 })
 
-test('500 blocks are caught up without a gap, each read once, and all payments found', async () => {
-  const at = setting()
+test.each([1, 4, 7])(
+  '500 blocks are caught up without a gap, each read once, and all payments found, %i at a time',
+  async (ahead) => {
+    const at = setting({ ahead })
+    await at.look()
+    for (let i = 0; i < 500; i++) at.node.mine(i % 50 === 0 ? [pay(`t${i}`, (i / 50) % 10)] : [])
+    at.reader.calls.length = 0
+    expect(await at.look()).toBe('synced')
+    expect(at.reader.calls.filter((call) => call === 'block')).toHaveLength(500)
+    expect(at.follower.tip?.hash).toBe(at.node.head.ref.hash)
+    expect(at.follower.payments.size).toBe(10)
+    const heights = at.follower.batches.flatMap(({ blocks }) => blocks.map(({ ref }) => ref.height))
+    expect(heights).toEqual(Array.from({ length: 503 }, (_, height) => height))
+    expect(Math.max(...at.follower.batches.map(({ blocks }) => blocks.length))).toBe(20)
+  },
+)
+
+test('blocks that are read beside one another are taken in one after the other, up to where the node changes branches', async () => {
+  const at = setting({ ahead: 4 })
   await at.look()
-  for (let i = 0; i < 500; i++) at.node.mine(i % 50 === 0 ? [pay(`t${i}`, (i / 50) % 10)] : [])
-  at.reader.calls.length = 0
-  expect(await at.look()).toBe('synced')
-  expect(at.reader.calls.filter((call) => call === 'block')).toHaveLength(500)
+  for (let i = 0; i < 8; i++) at.node.mine([pay(`t${i}`, i)])
+  let blocks = 0
+  at.reader.failing = (call) => {
+    if (call !== 'block' || ++blocks !== 2) return false
+    at.node.disconnect(6, () => true)
+    for (let i = 0; i < 9; i++) at.node.mine([])
+    return false
+  }
+  for (let looks = 0; looks < 3; looks++) await at.look()
   expect(at.follower.tip?.hash).toBe(at.node.head.ref.hash)
-  expect(at.follower.payments.size).toBe(10)
-  const heights = at.follower.batches.flatMap(({ blocks }) => blocks.map(({ ref }) => ref.height))
-  expect(heights).toEqual(Array.from({ length: 503 }, (_, height) => height))
-  expect(Math.max(...at.follower.batches.map(({ blocks }) => blocks.length))).toBe(20)
+  for (const { blocks: taken } of at.follower.batches)
+    for (const [n, { ref }] of taken.entries()) if (n > 0) expect(ref.parentHash).toBe(taken[n - 1]?.ref.hash)
+  expect(['t0', 't1', 't2'].map((txid) => at.row(txid)?.status)).toEqual(['confirmed', 'confirmed', 'unconfirmed'])
+})
+
+test('no block is added to a thousand payments, though more were read with it', async () => {
+  const at = setting({ ahead: 4 })
+  await at.look()
+  at.node.mine(Array.from({ length: 1_000 }, (_, n) => pay(`t${n}`, n % 10)))
+  for (let i = 0; i < 5; i++) at.node.mine([])
+  await at.look()
+  expect(at.follower.batches.slice(2).map(({ blocks }) => blocks.length)).toEqual([1, 5, 0])
 })
 
 test('a look stops when its time is up, says so, and the next goes on from there', async () => {
@@ -117,8 +147,8 @@ test('a node that fails midway leaves what was committed, and the rest follows w
   at.reader.failing = (call) => call === 'block' && ++blocks > 30
   expect(await at.look()).toBe('failed')
   expect(at.follower.failures).toEqual([{ reason: 'node_unreachable', detail: 'the simulated node is down' }])
-  expect(at.follower.tip?.height).toBe(22)
-  expect(at.follower.payments.size).toBe(20)
+  expect(at.follower.tip?.height).toBe(32)
+  expect(at.follower.payments.size).toBe(30)
   at.reader.failing = () => false
   expect(await at.look()).toBe('synced')
   expect(at.follower.payments.size).toBe(60)
@@ -248,6 +278,66 @@ test('what is mined while we look is never taken for missing', async () => {
     await at.look()
     expect(at.row('a')?.status, moment).toBe(at.node.head.transactions.length > 0 ? 'confirmed' : 'unconfirmed')
   }
+})
+
+test.each([1, 4])(
+  'a node that gives no more than some blocks at a time is followed to its head all the same (%i ahead)',
+  async (ahead) => {
+    const at = setting({ blocks: 3, ahead })
+    await at.look()
+    for (let n = 0; n < 60; n++) at.node.mine(n === 30 ? [pay('a', 1)] : [])
+    const heights: (number | undefined)[] = []
+    for (let looks = 0; looks < 40 && at.follower.tip?.height !== at.node.head.ref.height; looks++) {
+      let blocks = 0
+      at.reader.failing = (call) => call === 'block' && ++blocks > 4
+      await at.look()
+      heights.push(at.follower.tip?.height)
+    }
+    expect(heights.slice(0, 3)).toEqual([6, 10, 14])
+    expect(at.follower.tip?.height).toBe(at.node.head.ref.height)
+    expect(at.row('a')?.status).toBe('confirmed')
+  },
+)
+
+test('a node is not asked what has become of payments that the next block brings, only of what that leaves open', async () => {
+  const at = setting()
+  await at.look()
+  const [mined, left] = [pay('a', 1), pay('b', 2)]
+  for (const tx of [mined, left]) at.node.broadcast(tx)
+  await at.look()
+  const asked: string[] = []
+  const { mempool } = at.reader
+  at.reader.mempool = async () => {
+    const scan = await mempool()
+    if (!scan.ok) return scan
+    const { missing } = scan.value
+    const noted: typeof missing = (txids, height) => {
+      asked.push(...txids)
+      return missing(txids, height)
+    }
+    return ok({ ...scan.value, missing: noted })
+  }
+  at.node.mine([mined])
+  await at.look()
+  expect(at.row('a')?.status).toBe('confirmed')
+  expect(asked).toEqual(['b'])
+})
+
+test('what a reorganisation sets loose while we look is not missing from a mempool that was read before', async () => {
+  const at = setting()
+  const tx = pay('a', 1)
+  at.node.mine([tx])
+  await at.look()
+  at.reader.failing = (call) => {
+    if (call === 'head' && at.node.best.at(-1)?.transactions.includes(tx)) {
+      at.node.disconnect(1, () => true)
+      at.node.mine([])
+      at.node.mine([])
+    }
+    return false
+  }
+  await at.look()
+  expect(at.row('a')?.status).toBe('unconfirmed')
 })
 
 test('an address watched while the node was answering is matched: the list is asked after the data is there', async () => {

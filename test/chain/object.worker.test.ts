@@ -154,7 +154,7 @@ function closedGate() {
 }
 
 async function settled(check: () => boolean): Promise<void> {
-  await vi.waitFor(() => expect(check()).toBe(true), { timeout: 3_000, interval: 5 })
+  await vi.waitFor(() => expect(check()).toBe(true), { timeout: 20_000, interval: 5 })
 }
 
 test('a payment is taken once however often its block is told, and its invoice hears each confirmation wanted', async () => {
@@ -560,7 +560,7 @@ test('what the object keeps and tells is what chain and mempool say, whatever ha
     expect(await lookOnce()).toBe('synced')
     await at.sql('UPDATE outbox SET due_at_ms = 1')
     await at.alarm()
-    await vi.waitFor(async () => expect([at.calls.open, await at.sql('SELECT key FROM outbox')]).toEqual([0, []]), 5_000)
+    await vi.waitFor(async () => expect([at.calls.open, await at.sql('SELECT key FROM outbox')]).toEqual([0, []]), 20_000)
 
     const known = [...at.known().values()]
     for (const observation of known) {

@@ -91,6 +91,8 @@ export class SimNode {
   }
 }
 
+export type SimOptions = Pick<ChainReader, 'ahead'> & { hasMempool?: boolean; mempoolMax?: number }
+
 export interface SimReader extends ChainReader {
   /** Set to make calls fail; asked before each, with the name of the call. */
   failing: (call: string) => boolean
@@ -101,13 +103,14 @@ export interface SimReader extends ChainReader {
 const FAILURE: NodeError = { reason: 'node_unreachable', detail: 'the simulated node is down' }
 
 /** Reads a simulated node as a gateway would. `hasMempool: false` is a chain whose nodes do not show what waits. */
-export function simReader(node: () => SimNode, options: { hasMempool?: boolean; mempoolMax?: number } = {}): SimReader {
+export function simReader(node: () => SimNode, options: SimOptions = {}): SimReader {
   let seen = new Set<string>()
   const answer = <T>(call: string, make: () => T): Promise<Result<T, NodeError>> => {
     reader.calls.push(call)
     return Promise.resolve(reader.failing(call) ? err(FAILURE) : ok(make()))
   }
   const reader: SimReader = {
+    ...(options.ahead !== undefined && { ahead: options.ahead }),
     failing: () => false,
     calls: [],
     head: () => answer('head', () => node().head.ref),

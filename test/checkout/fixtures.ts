@@ -1,11 +1,11 @@
 import { BITCOIN_REGTEST, DEVELOPMENT_CHAINS, EVM_LOCAL } from '../../config/development.ts'
+import { writeBolt11 } from '../../scripts/stack/lightning/encode.ts'
 import { formatBankAddress } from '../../src/gateways/sepa/address.ts'
 import type { Activation, Invoice, InvoiceTerms, MethodTerms, Payment } from '../../src/invoice/types.ts'
 import { SEPA } from '../../src/money/bank.ts'
 import type { ChainConfig } from '../../src/money/chain.ts'
 import { LIGHTNING } from '../../src/money/lightning.ts'
 import type { Rate } from '../../src/money/rate.ts'
-import { writeBolt11 } from '../gateways/lightning/encode.ts'
 import { refund } from '../invoice/refund-fixture.ts'
 
 /** The time at which every fixture is looked at. */
@@ -359,6 +359,7 @@ export const STATES: Readonly<Record<string, State>> = {
   'german-pay-btc-lightning': {
     invoice: invoice({ activations: [{ ...LN, beside: true }, activation('BTC')] }, WITH_LIGHTNING),
     chains: [...MAIN_CHAINS, 'lightning'],
+    demoWallet: true,
     query: 'lang=de',
   },
   'ukrainian-pay-lightning': {

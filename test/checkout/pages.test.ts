@@ -260,6 +260,9 @@ describe('paying', () => {
   test('the demo wallet is offered in development only', async () => {
     expect((await open('pay-development')).text).toContain('Development only Pay from the demo wallet')
     expect((await open('pay-btc')).html).not.toContain('demo-pay')
+    const both = await open('german-pay-btc-lightning')
+    expect(both.text).toContain('Nur zur Entwicklung Aus der Demo-Wallet zahlen Per Lightning zahlen, sofort')
+    expect(both.html).toMatch(/name="asset" value="BTC"[\s\S]*name="asset" value="BTC-LN" id="demo-lightning"/)
   })
 })
 

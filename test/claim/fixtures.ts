@@ -1,4 +1,5 @@
 import { DEVELOPMENT_CHAINS, EVM_LOCAL } from '../../config/development.ts'
+import { writeBolt11 } from '../../scripts/stack/lightning/encode.ts'
 import { claimToken } from '../../src/auth/claim-token.ts'
 import { createClaim } from '../../src/claim/routes.tsx'
 import type { Refund } from '../../src/invoice/refund.ts'
@@ -7,7 +8,6 @@ import type { Invoice } from '../../src/invoice/types.ts'
 import type { ChainConfig } from '../../src/money/chain.ts'
 import type { EdgeEnv } from '../../workers/edge/env.ts'
 import { activation, INVOICE_ID, invoice, MAIN_CHAINS, payment, terms } from '../checkout/fixtures.ts'
-import { writeBolt11 } from '../gateways/lightning/encode.ts'
 import { ADDRESS, REFUND_ID, refund, TXID } from '../invoice/refund-fixture.ts'
 
 export const SECRET = 'claim-test-secret'

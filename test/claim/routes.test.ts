@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { createClaim } from '../../src/claim/routes.tsx'
-import { err } from '../../src/lib/result.ts'
+import type { RefundStatus } from '../../src/invoice/refund.ts'
+import { err, ok } from '../../src/lib/result.ts'
 import { BTC_ADDRESS } from '../checkout/fixtures.ts'
 import { ADDRESS, REFUND_ID, refund } from '../invoice/refund-fixture.ts'
 import { CLAIM_STATES, type ClaimState, claimEnv, formOf, invoiceOf, LN_INVOICE, pathOf } from './fixtures.ts'
@@ -111,6 +112,22 @@ describe('the form', () => {
       expect(response.status).toBe(status)
     }
     expect(calls.filter((call) => call.startsWith('claim'))).toHaveLength(2)
+  })
+
+  test('waits a moment for a payment by Lightning, so that the page says at once that it has arrived', async () => {
+    const state = CLAIM_STATES['ask-lightning'] as ClaimState
+    const become = (status: RefundStatus) => {
+      held.invoice = invoiceOf({ ...state, refund: { ...state.refund, status, address: LN_INVOICE } })
+    }
+    const { env, calls, held } = claimEnv(state, async () => {
+      become('queued')
+      setTimeout(() => become('broadcast'), 100)
+      setTimeout(() => become('confirmed'), 600)
+      return ok(held.invoice)
+    })
+    const answer = await claim.request(await pathOf(), formOf({ address: LN_INVOICE, step: 'check' }), env)
+    expect([answer.status, calls.filter((call) => call === 'read').length]).toEqual([303, 3])
+    expect(await (await claim.request(answer.headers.get('location') ?? '', {}, env)).text()).toContain('Your refund has arrived')
   })
 
   test('refuses the address that was paid to', async () => {

@@ -11,6 +11,8 @@ import type { AttemptResult, DeliverMessage, DeliveryView, EndpointCreated } fro
 /** The courier as it is deployed (its bundle and its wrangler.toml) with real queues, against a shop on this machine. */
 const ROOT = fileURLToPath(new URL('../..', import.meta.url).href)
 const ended: (() => Promise<unknown>)[] = []
+/** As long as anything here may take on a machine that is busy with something else. */
+const PATIENCE_MS = 60_000
 afterEach(async () => {
   for (const end of ended.splice(0).reverse()) await end()
 })
@@ -126,12 +128,12 @@ test('the courier reports what each shop answered, follows no redirect, and a sh
   const closed = `http://127.0.0.1:1/`
   const inside = 'http://169.254.169.254/latest/meta-data/'
 
-  const startedMs = Date.now()
   await send(['/hang', '/hang', '/hang', '/hang', '/hang', '/hang', '/hang'])
-  await vi.waitFor(() => expect(hits).toHaveLength(7), 5_000)
+  await vi.waitFor(() => expect(hits).toHaveLength(7), PATIENCE_MS)
   await send(['/200', '/500', '/302', '/429', '/endless', closed, inside])
-  await vi.waitFor(async () => expect(await results()).toHaveLength(7), 5_000)
-  expect(Date.now() - startedMs).toBeLessThan(10_000)
+  await vi.waitFor(async () => expect((await results()).length).toBeGreaterThanOrEqual(7), PATIENCE_MS)
+  // In the order of their arrival.
+  expect((await results()).slice(0, 7).map((result) => result.deliveryId)).not.toContain('/hang')
   const byId = new Map((await results()).map((result) => [result.deliveryId, result]))
   expect(byId.get('/200')).toMatchObject({ storeId: 'st_1', attempt: 1, status: 200, retryAfterMs: null, error: null })
   expect(byId.get('/500')).toMatchObject({ status: 500, error: null })
@@ -149,7 +151,7 @@ test('the courier reports what each shop answered, follows no redirect, and a sh
     'webhook-id': 'evt_1',
   })
 
-  await vi.waitFor(async () => expect(await results()).toHaveLength(14), { timeout: 20_000, interval: 200 })
+  await vi.waitFor(async () => expect(await results()).toHaveLength(14), { timeout: PATIENCE_MS, interval: 200 })
   const hung = (await results()).filter((result) => result.deliveryId === '/hang')
   expect(hung.map((result) => result.error)).toEqual(hung.map(() => 'no answer within 15 s'))
 })
@@ -174,12 +176,15 @@ test('the whole way: a shop that fails first gets the event again after five sec
 
   const startedMs = Date.now()
   await call('enqueue', event)
-  await vi.waitFor(() => expect(hits).toHaveLength(1), 5_000)
+  await vi.waitFor(() => expect(hits).toHaveLength(1), PATIENCE_MS)
   const firstMs = Date.now() - startedMs
   await call('enqueue', event)
-  await vi.waitFor(() => expect(hits).toHaveLength(2), { timeout: 10_000, interval: 50 })
+  await vi.waitFor(() => expect(hits).toHaveLength(2), { timeout: PATIENCE_MS, interval: 50 })
   const secondMs = Date.now() - startedMs
-  await vi.waitFor(async () => expect(await views()).toMatchObject([{ state: 'delivered', attempts: 2, lastStatus: 204 }]), 5_000)
+  await vi.waitFor(
+    async () => expect(await views()).toMatchObject([{ state: 'delivered', attempts: 2, lastStatus: 204 }]),
+    PATIENCE_MS,
+  )
 
   expect(firstMs).toBeLessThan(2_000)
   expect(secondMs).toBeGreaterThanOrEqual(5_000)

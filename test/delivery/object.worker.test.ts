@@ -22,6 +22,8 @@ const env = bindings as unknown as CoreEnv
 /** Far ahead of the real clock, so that alarms ring only when a test lets them. */
 const START = Date.UTC(2040, 0, 1)
 const HOUR = 3_600_000
+/** No measure of speed: machines are busy. */
+const PATIENCE_MS = 20_000
 
 /** One store's object with the test's own clock, no jitter, and a queue that only writes down what it is given. */
 async function store(name: string) {
@@ -76,7 +78,7 @@ async function store(name: string) {
   /** Waits until so many messages have reached the queue, and answers those since the last call. */
   let told = 0
   const messages = async (count: number) => {
-    await vi.waitFor(() => expect(sent.length - told).toBe(count))
+    await vi.waitFor(() => expect(sent.length - told).toBe(count), PATIENCE_MS)
     const news = sent.slice(told)
     told = sent.length
     return news
@@ -369,12 +371,14 @@ test('while the queue refuses, no attempt is used up and the delivery is tried a
   await s.endpoint('we_1')
   s.state.queueDown = true
   await s.stub.enqueue(s.event('evt_1'))
-  await vi.waitFor(async () =>
-    expect(await s.view('evt_1')).toMatchObject({ attempts: 0, nextAttemptAtMs: START + QUEUE_RETRY_MS }),
+  await vi.waitFor(
+    async () => expect(await s.view('evt_1')).toMatchObject({ attempts: 0, nextAttemptAtMs: START + QUEUE_RETRY_MS }),
+    PATIENCE_MS,
   )
   await s.ringAt(START + QUEUE_RETRY_MS)
-  await vi.waitFor(async () =>
-    expect(await s.view('evt_1')).toMatchObject({ attempts: 0, nextAttemptAtMs: START + 2 * QUEUE_RETRY_MS }),
+  await vi.waitFor(
+    async () => expect(await s.view('evt_1')).toMatchObject({ attempts: 0, nextAttemptAtMs: START + 2 * QUEUE_RETRY_MS }),
+    PATIENCE_MS,
   )
   s.state.queueDown = false
   await s.ringAt(START + 2 * QUEUE_RETRY_MS)

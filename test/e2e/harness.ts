@@ -47,12 +47,16 @@ export interface Method {
 }
 
 export type StackOverrides = Partial<
-  Pick<StackOptions, 'chains' | 'otherNodes' | 'fixedRates' | 'shards' | 'miner' | 'shop' | 'evmBlockSeconds' | 'stateDir'>
+  Pick<
+    StackOptions,
+    'chains' | 'otherNodes' | 'fixedRates' | 'shards' | 'miner' | 'shop' | 'lightning' | 'evmBlockSeconds' | 'stateDir'
+  >
 >
 
 /** Then the id of the process whose tests the folder belongs to. */
 const FOLDER_PREFIX = 'paytomat-e2e-'
-const WAIT_MS = 30_000
+/** As long as anything here may take on a machine that is busy with something else. */
+const WAIT_MS = 60_000
 const POLL_MS = 50
 const root = join(import.meta.dirname, '../..')
 

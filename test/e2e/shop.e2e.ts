@@ -9,7 +9,7 @@ let stack: Stack
 let browser: Browser
 
 beforeAll(async () => {
-  stack = await startStack({ shop: true, miner: true, evmBlockSeconds: 2 })
+  stack = await startStack({ shop: true, miner: true, lightning: true, evmBlockSeconds: 2 })
   browser = await launchChromium()
 })
 
@@ -19,7 +19,8 @@ afterAll(async () => {
 })
 
 const METHODS = [
-  { asset: 'BTC', name: /^Bitcoin/, width: 1280, isHurried: true },
+  { asset: 'BTC', name: /^Bitcoin (?!Lightning)/, width: 1280, isHurried: true },
+  { asset: 'BTC-LN', name: /^Bitcoin Lightning/, width: 390, isHurried: true },
   { asset: 'ETH', name: /^Ether/, width: 390, isHurried: false },
   { asset: 'USDC', name: /^USD Coin/, width: 1280, isHurried: false },
 ]

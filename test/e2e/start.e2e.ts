@@ -12,6 +12,8 @@ import { makeStateDir, waitFor } from './harness.ts'
 /** `npm start` as a person meets it: started, started twice, ended, killed, started again. */
 
 const root = join(import.meta.dirname, '../..')
+/** No measure of speed: on a machine that does nothing else it is ten seconds. */
+const READY_MS_MAX = 150_000
 let stateDir: string
 let started: Started[]
 
@@ -39,6 +41,7 @@ describe('npm start', () => {
       storeId: expect.stringMatching(/^st_/),
       bitcoin: { rpcUrl: expect.stringMatching(/^http:/), user: expect.any(String), password: expect.any(String) },
       evm: { rpcUrl: expect.stringMatching(/^http:/), chainId: 31337, usdc: expect.stringMatching(/^0x[0-9a-f]{40}$/) },
+      lightning: { url: expect.stringMatching(/^http:/), password: expect.any(String) },
     })
 
     const second = run('scripts/start.ts', [], port)
@@ -53,6 +56,10 @@ describe('npm start', () => {
     expect(await nothingDue.exited).toBe(1)
     expect(nothingDue.output()).toContain('Nothing is due')
 
+    const asked = run('scripts/pay.ts', ['--invoice', '0.0001'], port)
+    expect(await asked.exited).toBe(0)
+    const [bolt11 = ''] = /^lnbcrt\w+$/m.exec(asked.output()) ?? []
+
     // A kill -9 of everything in the process group but the parts that have one of their own.
     process.kill(dev.pids.supervisor ?? 0, 'SIGKILL')
     expect(await first.exited).not.toBe(0)
@@ -62,6 +69,10 @@ describe('npm start', () => {
     expect(isAlive(dev.pids.workers ?? 0)).toBe(false)
     expect((await readInvoice(anew, invoice.id)).payments).toHaveLength(1)
     await waitFor(async () => (await readInvoice(anew, invoice.id)).status === 'settled')
+    // The Lightning nodes know what they knew: an invoice of before is paid by a payout, within the limits of development.
+    const sent = run('scripts/wallet.ts', ['send', 'BTC-LN', bolt11, '0.0001', '--wait'], port)
+    expect(await sent.exited, sent.output()).toBe(0)
+    expect(sent.output()).toMatch(/paid, which this proves: [0-9a-f]{64}/)
 
     const family = familyOf(again.child.pid ?? 0)
     expect(family.length).toBeGreaterThanOrEqual(5)
@@ -116,7 +127,7 @@ function run(script: string, args: readonly string[], port: number): Started {
 }
 
 async function untilReady(start: Started): Promise<DevFile> {
-  await waitFor(() => start.output().includes('Ready in') || start.child.exitCode !== null, 90_000, start.output)
+  await waitFor(() => start.output().includes('Ready in') || start.child.exitCode !== null, READY_MS_MAX, start.output)
   const dev = readDevFile(stateDir)
   if (dev === null) throw new Error(`did not start: ${start.output()}`)
   return dev

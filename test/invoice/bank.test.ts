@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { PaymentObservation } from '../../src/chain/rpc.ts'
+import { deadlineLookAtMs } from '../../src/invoice/deadline.ts'
 import { decide } from '../../src/invoice/decide.ts'
 import { effectsOf } from '../../src/invoice/effects.ts'
 import { positionsOf } from '../../src/invoice/positions.ts'
@@ -77,6 +78,22 @@ describe('terms', () => {
 
 describe('time', () => {
   const end = NOW_MS + 900_000
+
+  test('while statements are late the deadline is looked at ever more seldom, also by an object that slept in between', () => {
+    const invoice = shown()
+    const deadlineAtMs = deadlineOf(invoice)
+    expect(deadlineLookAtMs(invoice, deadlineAtMs - 1)).toBe(deadlineAtMs)
+    let looks = 0
+    for (let nowMs = deadlineAtMs; nowMs < deadlineAtMs + 30 * 86_400_000; looks++) {
+      const next = deadlineLookAtMs(invoice, nowMs) ?? 0
+      // What has come since is not left lying for long: a minute, or a tenth of the time that it took to come.
+      expect(next - nowMs).toBeLessThanOrEqual(Math.max(60_000, (nowMs - deadlineAtMs) / 10))
+      expect(next - nowMs).toBeGreaterThanOrEqual(2_000)
+      nowMs = next
+    }
+    expect(looks).toBeLessThan(120)
+    expect(deadlineLookAtMs({ ...invoice, deadlinePassed: true }, deadlineAtMs)).toBeNull()
+  })
 
   test('a deadline of days holds once bank details were shown, and not before', () => {
     expect(deadlineOf(newInvoice(offered))).toBe(end)

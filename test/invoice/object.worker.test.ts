@@ -285,6 +285,33 @@ describe('the ledger', () => {
     expect(await balances()).toMatchObject({ available: { BTC: 99_000n } })
   })
 
+  test('that is slow is not told beside the first time, nor is a queue that has it, before that is as good as lost', async () => {
+    const { object, id, balances } = await openWithFees()
+    await object.projected(1)
+    let asked = 0
+    const sent: number[] = []
+    const slow = () => {
+      asked++
+      return new Promise<never>(() => {})
+    }
+    const send = vi.spyOn(env.PROJECTIONS, 'send').mockImplementation(async (message) => {
+      if (message.kind === 'invoice' && message.invoiceId === id) sent.push(message.version)
+      return undefined as never
+    })
+    await withLedgers(id, slow, async () => {
+      await object.observe([settled('t1')])
+      await expect.poll(() => asked).toBe(1)
+      for (const inMs of [6_000, 17_000, 28_000]) await ring(id, inMs)
+    })
+    expect(asked).toBe(1)
+    expect(new Set(sent).size).toBe(sent.length)
+    const before = sent.length
+    await ring(id, 60_000)
+    expect(sent.slice(before)).toEqual([sent.at(-1)])
+    send.mockRestore()
+    await expect.poll(balances).toMatchObject({ available: { BTC: 99_000n } })
+  })
+
   test('hears of it after a restart between commit and telling, from the log alone', async () => {
     const { object, id, balances } = await openWithFees()
     await withLedgers(id, failing, async () => {

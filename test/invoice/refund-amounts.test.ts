@@ -1,12 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { BITCOIN_REGTEST } from '../../config/development.ts'
 import { decide } from '../../src/invoice/decide.ts'
+import { refundOf } from '../../src/invoice/decide-refund.ts'
 import { positionsOf } from '../../src/invoice/positions.ts'
 import { REFUNDS_MAX } from '../../src/invoice/refund.ts'
-import { overUnits, refundableAssets, refundableUnits } from '../../src/invoice/refundable.ts'
+import { nextStep } from '../../src/invoice/refund-progress.ts'
+import { overUnits, refundableAssets, refundableUnits, refundFault } from '../../src/invoice/refundable.ts'
 import type { Invoice } from '../../src/invoice/types.ts'
 import { NOW_MS, newInvoice, observation, observe, run } from './builders.ts'
-import { accepted, apply, btc, cancelled, request, requested, settled } from './refund-builders.ts'
+import { ADDRESS, accepted, apply, btc, cancelled, claimed, refundId, request, requested, settled } from './refund-builders.ts'
 
 /** 60.00 EUR are 100,000 satoshi or 0.02 ETH. */
 const paid = () => observe(newInvoice(), settled('t1')).invoice
@@ -16,6 +19,40 @@ const held = (...more: Parameters<typeof settled>[]) =>
   observe(newInvoice({ latePolicy: 'hold' }), ...more.map((one) => settled(...one))).invoice
 const resolved = (invoice: Invoice, action: 'accept_late' | 'refuse_late') =>
   run(invoice, { type: 'resolve', action, by: 'test' }).invoice
+
+describe('what was paid beyond the price, once some of what came in is taken away again', () => {
+  const first = [settled('t1'), settled('t2', { seenAtMs: NOW_MS + 1 })] as const
+  const twice = () => observe(newInvoice({ latePolicy: 'accept_current_rate' }), ...first).invoice
+  const gone = (invoice: Invoice, txid: string) => observe(invoice, settled(txid, { revision: 6, status: 'double_spent' })).invoice
+  const back = (invoice: Invoice, txid: string) => observe(invoice, settled(txid, { revision: 7 })).invoice
+  const wanted = (invoice: Invoice, name = 'a') => {
+    const refund = refundOf(invoice, refundId(name))
+    return refund && nextStep(invoice, refund)?.do
+  }
+
+  test.each(['t1', 't2'])('is not sent while %s is away, though the other would cover it', (txid) => {
+    const asked = claimed(requested(twice(), 'a', { type: 'over' }), 'a')
+    expect(wanted(asked)).toBe('create')
+    expect(wanted(gone(asked, txid))).toBeUndefined()
+    expect(wanted(back(gone(asked, txid), txid))).toBe('create')
+    const transfer = { id: refundId('a'), chainId: BITCOIN_REGTEST, asset: 'BTC', outputs: [{ address: ADDRESS, units: 100_000n }] }
+    expect(refundFault(asked, transfer)).toBeNull()
+    expect(refundFault(gone(asked, txid), transfer)).toMatch(/cover/)
+  })
+
+  test('is sent whatever else is refunded beside it, in whatever asset and at whatever rate more comes in', () => {
+    const asked = claimed(requested(twice(), 'a', { type: 'over' }), 'a')
+    expect(wanted(requested(asked, 'b', { type: 'full' }))).toBe('create')
+    expect(wanted(observe(asked, settled('t3', { assetCode: 'ETH', units: 5n })).invoice)).toBe('create')
+    // A bitcoin is worth twice as much by then, and half of it.
+    for (const whole of [50_000n, 200_000n]) {
+      const lateRates = { BTC: { whole, rate: null } }
+      const more = run(asked, { type: 'observe', observations: [settled('t4', late)], lateRates }, NOW_MS + 900_001).invoice
+      expect(more.payments.at(-1)).toMatchObject({ decision: 'counted', whole })
+      expect(wanted(more)).toBe('create')
+    }
+  })
+})
 
 describe('full', () => {
   test('is all that is final of the asset, and then nothing', () => {

@@ -13,7 +13,7 @@ import { migrateDatabases, testEnv } from '../storage/databases.ts'
 import { newInvoice, openTill, shownAt, type Till, walletsOf } from './till.ts'
 
 const raw = (name: string) => (testEnv as unknown as { LIGHTNINGS: DurableObjectNamespace }).LIGHTNINGS.getByName(name)
-const settled = (status: () => Promise<string>, wanted: string) => expect.poll(status, { timeout: 5_000 }).toBe(wanted)
+const settled = (status: () => Promise<string>, wanted: string) => expect.poll(status, { timeout: 20_000 }).toBe(wanted)
 
 beforeAll(migrateDatabases)
 
@@ -295,15 +295,12 @@ describe('payments', () => {
     const { invoice, read } = await newInvoice(till)
     await till.serve(invoice.activate('BTC-LN'))
     const payment = { paymentHash: 'ab'.repeat(32), msat: 5_000_000n, atMs: Date.now() }
-    await testEnv.LIGHTNINGS.getByName(till.walletId).commit({
-      base: null,
-      cursor: '7',
-      payments: [payment],
-      closed: [],
-      sending: null,
-    })
+    const object = testEnv.LIGHTNINGS.getByName(till.walletId)
+    // Those that may be paid are told to who looks without a cursor, and to nobody else.
+    expect((await object.begin())?.open).toMatchObject([{ paymentHash: shownAt(till).paymentHash }])
+    await object.commit({ base: null, cursor: '7', payments: [payment], closed: [], sending: null })
     expect((await read()).payments).toEqual([])
-    expect((await testEnv.LIGHTNINGS.getByName(till.walletId).begin())?.cursor).toBe('7')
+    expect(await object.begin()).toMatchObject({ cursor: '7', open: [] })
   })
 
   test('that a follower has missed are found before the invoice closes', async () => {

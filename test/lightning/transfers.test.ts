@@ -1,6 +1,7 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { writeBolt11 } from '../../scripts/stack/lightning/encode.ts'
 import type { PaymentOrder, PaymentSight } from '../../src/gateways/lightning/payer.ts'
 import { fromHex, toHex } from '../../src/lib/bytes.ts'
 import { base32 } from '../../src/lib/ids.ts'
@@ -19,7 +20,6 @@ import { transferAt, writeSending } from '../../src/lightning/transfers/tables.t
 import type { PaymentStep } from '../../src/lightning/transfers/types.ts'
 import { lightningFeeMax, testLightning } from '../../src/money/lightning.ts'
 import type { TransferStatus } from '../../src/wallet/transfers/types.ts'
-import { writeBolt11 } from '../gateways/lightning/encode.ts'
 import { openRows, PowerCut } from '../ledger/sqlite.ts'
 
 const RAIL = testLightning('regtest')
@@ -82,9 +82,14 @@ const requestOf = (number: number, changes: object = {}) =>
     ...changes,
   }) as const
 
+/** So long Core Lightning goes on with an order, whatever it was told. */
+const TRIES_MS = 14 * 60_000
+
 /** A node as all three document it: it pays a hash once, never one that has expired, and tries again what has failed. */
 class Node {
   readonly attempts = new Map<string, 'in_flight' | 'paid' | 'failed'>()
+  /** Until when it tries again by itself what nobody was answered about. */
+  readonly triesUntilMs = new Map<string, number>()
   readonly outflows: { readonly atMs: number; readonly sats: bigint }[] = []
 
   order({ paymentHash }: PaymentOrder, nowMs: number, number: number): PaymentSight {
@@ -93,6 +98,11 @@ class Node {
     if (nowMs > START_MS + (number > 1 ? 8 * 86_400 : EXPIRY_S) * 1_000) return { status: 'failed', detail: 'invoice expired' }
     this.attempts.set(paymentHash, 'in_flight')
     return { status: 'in_flight' }
+  }
+
+  goOn(number: number, nowMs: number): void {
+    if (this.attempts.get(hashOf(number)) !== 'failed' || nowMs > (this.triesUntilMs.get(hashOf(number)) ?? 0)) return
+    this.attempts.set(hashOf(number), 'in_flight')
   }
 
   end(number: number, as: 'paid' | 'failed', fee: bigint, nowMs: number): void {
@@ -165,7 +175,10 @@ class World {
         return
       }
       const said = fault === 'away' ? away : ok(this.node.order(order, this.nowMs, number))
-      if (fault === 'lost') return
+      if (fault === 'lost') {
+        this.node.triesUntilMs.set(order.paymentHash, this.nowMs + TRIES_MS)
+        return
+      }
       step = this.step(() => takeAnswer(sql, id, telling, said, this.payer, this.nowMs))
     }
   }
@@ -180,6 +193,7 @@ class World {
     const [late] = this.onTheirWay.splice(at, 1)
     if (!late) return
     const said = this.node.order(late.order, this.nowMs, late.number)
+    if (!isHeard) this.node.triesUntilMs.set(late.order.paymentHash, this.nowMs + TRIES_MS)
     if (!isHeard) return
     this.step(() => takeAnswer(this.rows.sql, idOf(late.number), late.telling, ok(said), this.payer, this.nowMs))
   }
@@ -212,6 +226,7 @@ const act = fc.oneof(
   },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('end' as const), number, as: fc.constantFrom('paid', 'failed') }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('arrive' as const), at: fc.nat(3), isHeard: fc.boolean() }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('goOn' as const), number }) },
   {
     weight: 5,
     arbitrary: fc.record({
@@ -238,6 +253,10 @@ function run(world: World, one: Act): void {
       return
     case 'arrive':
       world.arrive(one.at, one.isHeard)
+      return
+    case 'goOn':
+      // A look at the books takes seconds, and comes before the last try.
+      if (world.glances.length === 0) world.node.goOn(one.number, world.nowMs)
       return
     case 'wait':
       world.nowMs += one.ms
@@ -421,6 +440,42 @@ describe('a transfer by Lightning', () => {
     world.nowMs += EXPIRY_S * 1_000 + 11 * 60_000
     world.carry(0, 'none')
     expect(world.status(0)).toBe('failed')
+  })
+
+  test('that its node may try again by itself, since nobody heard its answer, is not certain for a while', () => {
+    const world = new World()
+    make(world)
+    world.carry(0, 'lost')
+    world.node.end(0, 'failed', 0n, world.nowMs)
+    for (const ms of [LEASE_MS, 60_000, 60_000]) {
+      world.nowMs += ms
+      world.carry(0, 'none')
+      expect(world.status(0)).toBe('unknown')
+    }
+    world.node.goOn(0, world.nowMs)
+    world.nowMs += 60_000
+    world.carry(0, 'none')
+    expect(world.status(0)).toBe('broadcast')
+    world.node.end(0, 'failed', 0n, world.nowMs)
+    world.nowMs += TRIES_MS + 60_000
+    world.carry(0, 'none')
+    expect(world.status(0)).toBe('failed')
+  })
+
+  test('that its node calls under way for weeks is for a person, and for the node by another word', () => {
+    const world = new World()
+    make(world)
+    world.carry(0, 'none')
+    world.nowMs += 20 * DAY_MS
+    world.carry(0, 'none')
+    expect(world.status(0)).toBe('broadcast')
+    world.nowMs += 2 * DAY_MS
+    world.carry(0, 'none')
+    expect(world.status(0)).toBe('unknown')
+    world.node.end(0, 'paid', 0n, world.nowMs)
+    world.nowMs += DAY_MS
+    world.carry(0, 'none')
+    expect(world.status(0)).toBe('confirmed')
   })
 
   test('that waits for its node is told to nobody again and again', () => {

@@ -19,8 +19,8 @@ test.each([
   ['0.001', 'amount must have at most 2 digits after the point'],
   ['9'.repeat(60), 'amount must be smaller'],
   ['9'.repeat(81), 'amount must be 1 to 80 characters long'],
-  [12.5, 'amount must be a string'],
-  [undefined, 'amount is missing: it must be a string'],
+  [12.5, 'amount must be a decimal in quotes such as "12.50"'],
+  [undefined, 'amount is missing: it must be a decimal in quotes such as "12.50"'],
 ])('%s is refused in words', (amount, words) => {
   expect(read(amount)).toBe(words)
 })

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { BITCOIN_REGTEST, DEVELOPMENT_CHAINS, LOCAL_USDC } from '../../config/development.ts'
 import type { ChainConfig } from '../../src/money/chain.ts'
+import { testLightning } from '../../src/money/lightning.ts'
 import { createRegistry, registryOf } from '../../src/money/registry.ts'
 
 describe('registry', () => {
@@ -53,5 +54,17 @@ describe('registry', () => {
     expect(registryOf(env([])).chains).toEqual([])
     expect(registryOf(env([bitcoin])).chains).toEqual([bitcoin])
     expect(() => registryOf({ CHAINS: 'not JSON' })).toThrow(SyntaxError)
+  })
+
+  test('takes a Lightning network by its name or whole, as chains are taken', () => {
+    const [bitcoin] = DEVELOPMENT_CHAINS as [ChainConfig]
+    const own = { ...testLightning('regtest'), name: 'Lightning stand-in' }
+    for (const [entry, name] of [
+      ['lightning-regtest', 'Lightning regtest'],
+      [own, own.name],
+    ] as const) {
+      const { chains, lightning, asset } = registryOf({ CHAINS: JSON.stringify([bitcoin, entry]) })
+      expect([chains.length, lightning.map((rail) => rail.name), asset('BTC-LN').chainId]).toEqual([1, [name], 'lightning:regtest'])
+    }
   })
 })

@@ -11,8 +11,9 @@ test.each([
   ['wallet', '--help'],
   ['signer', '-h'],
   ['ceremony', '--help'],
-])('%s says how it is used to who asks for %s', (name, asked) => {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [`scripts/${name}.ts`, asked], { cwd: root, encoding: 'utf8' })
+  ['wallet', 'send', 'BTC', '--help'],
+])('%s says how it is used to who asks for %s', (name, ...asked) => {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [`scripts/${name}.ts`, ...asked], { cwd: root, encoding: 'utf8' })
   expect([status, stderr]).toEqual([0, ''])
   expect(stdout).toMatch(new RegExp(`^usage: npm run ${name} -- `))
 })

@@ -55,6 +55,7 @@ function optionsOf(key: string) {
 async function compose(key: string, bindings: Record<string, string>) {
   const { workerOptions, main } = optionsOf(key)
   const { modulesRules: _rules, ...rest } = workerOptions
-  const modules = [{ type: 'ESModule', path: `${key}.mjs`, contents: await bundleWorker(main ?? '') }]
+  const path = `${key}.mjs`
+  const modules = [{ type: 'ESModule', path, contents: (await bundleWorker(main ?? '', path)).code }]
   return { ...rest, name: `paytomat-${key}`, bindings, modules }
 }

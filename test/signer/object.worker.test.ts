@@ -446,6 +446,30 @@ describe('approvals', () => {
 })
 
 describe('the switch', () => {
+  test('that is turned while others are still asked about a transfer is heard before it is signed', async () => {
+    const at = await hot()
+    const intent = await payoutOf(at)
+    const plan = planOf(at.wallet, intent)
+    const all = () => env.SIGNERS.getByName('all')
+    const slow = (turn: () => Promise<unknown>) =>
+      runInDurableObject(at.stub, (object) => {
+        const getByName = (name: string) => {
+          const ledger = core.LEDGERS.getByName(name)
+          return {
+            balances: (id: string) => turn().then(() => ledger.balances(id)),
+            reservation: (key: string) => ledger.reservation(key),
+          }
+        }
+        Object.assign(object, { env: { ...env, LEDGERS: { getByName } } })
+      })
+    await slow(() => all().stop({ by: 'Bob', reason: 'everything' }))
+    const late = await signFor(env, { intent, plan, approvals: [] })
+    await all().allow({ by: 'Bob', reason: 'tried' })
+    expect(late).toMatchObject({ error: { reason: 'stopped', detail: 'everything' } })
+    await slow(async () => {})
+    expect(await signFor(env, { intent, plan, approvals: [] })).toMatchObject({ ok: true })
+  })
+
   test('stops a wallet, or all of them, also what was signed before; what it said and did stays in the log', async () => {
     const at = await hot()
     const intent = await payoutOf(at)

@@ -41,11 +41,11 @@ describe('a policy', () => {
 
   test('is refused by the name of what is wrong', () => {
     expect(refusal(null)).toContain('JSON object')
-    expect(refusal({ ...written(), extra: 1 })).toBe('extra is not a field here')
+    expect(refusal({ ...written(), extra: 1 })).toBe('extra is not a field here: there are assets, approvers')
     expect(refusal({ assets: {}, approvers: [] })).toContain('assets must be')
     expect(refusal({ assets: { DOGE: BTC }, approvers: [] })).toContain('assets.DOGE')
     expect(refusal({ assets: { EUR: BTC }, approvers: [] })).toContain('assets.EUR')
-    expect(refusal(written({ perday: '1' }))).toBe('assets.BTC.perday is not a field here')
+    expect(refusal(written({ perday: '1' }))).toMatch(/^assets.BTC.perday is not a field here: there are .*perDay/)
     expect(refusal(written({ perDay: 3000 }))).toContain('assets.BTC.perDay')
     expect(refusal(written({ perDay: '-1' }))).toContain('assets.BTC.perDay')
     expect(refusal(written({ perDay: '9'.repeat(39) }))).toContain('assets.BTC.perDay')

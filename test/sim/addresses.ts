@@ -1,7 +1,8 @@
+import { HDKey } from '@scure/bip32'
 import { bitcoinAddresses } from '../../src/gateways/bitcoin/address.ts'
 import { evmAddresses } from '../../src/gateways/evm/address.ts'
 import type { AddressBook } from '../../src/gateways/gateway.ts'
-import { fromHex } from '../../src/lib/bytes.ts'
+import { fromHex, toHex } from '../../src/lib/bytes.ts'
 import { besideHistory } from './globals.ts'
 
 const keys = new Map<string, Uint8Array>()
@@ -23,6 +24,20 @@ export function rememberAddresses(): void {
       known.set(name, derived)
       return derived
     }
+  }
+  rememberKeys()
+}
+
+/** Of public keys alone, which a plan is checked with: nothing is wiped in them. */
+function rememberKeys(): void {
+  const { deriveChild } = HDKey.prototype
+  const known = new Map<string, HDKey>()
+  HDKey.prototype.deriveChild = function (this: HDKey, index: number): HDKey {
+    if (this.privateKey || !this.publicKey || !this.chainCode) return deriveChild.call(this, index)
+    const name = `${toHex(this.publicKey)} ${toHex(this.chainCode)} ${index}`
+    const child = known.get(name) ?? besideHistory(() => deriveChild.call(this, index))
+    known.set(name, child)
+    return child
   }
 }
 

@@ -1,8 +1,8 @@
 import type { Transfer } from '../../src/wallet/transfers/types.ts'
 import { insist } from './insist.ts'
 import { passkeys } from './passkeys.ts'
-import { transfersOf } from './payers.ts'
 import type { Plot } from './plot.ts'
+import { transfersOf } from './records.ts'
 
 const LATE_MS_MAX = 40_000
 

@@ -1,5 +1,5 @@
 import { toHex } from '../../src/lib/bytes.ts'
-import type { OwnCall, SimBlock, SimOutput, SimTransaction } from './transactions.ts'
+import { isForeign, type OwnCall, type SimBlock, type SimOutput, type SimTransaction } from './transactions.ts'
 
 /** What addresses have at a block: coins and their heights; or, where accounts are kept, sums and numbers. */
 export interface BranchState {
@@ -70,10 +70,9 @@ export class Branches {
     if (own.call) carryOut(state, own.from, own.call, at.hasFailed)
   }
 
-  /** Whether a transaction of ours could be in the next block: its coins are there, or its number is the next. */
+  /** Whether a transaction could be in the next block: its coins are there, or its number is the next. */
   isReady(state: BranchState, { spends, outputs, own }: SimTransaction): boolean {
-    if (!own) return true
-    if (own.from === null) return spends.every((coin) => state.coins.has(coin))
+    if (!own || own.from === null) return spends.every((coin) => isForeign(coin) || state.coins.has(coin))
     const value = outputs.reduce((sum, { asset, units }) => (asset === this.#native ? sum + units : sum), 0n)
     const has = state.sums.get(`${own.from} ${this.#native}`) ?? 0n
     return (state.nonces.get(own.from) ?? 0) === own.nonce && has >= value + own.fee

@@ -2,9 +2,10 @@ import type { ChainConfig } from '../../src/money/chain.ts'
 import { Branches } from './branch.ts'
 import type { Network } from './network.ts'
 import { SimNode } from './node.ts'
+import { descendantsIn, worths } from './packages.ts'
 import type { Random } from './random.ts'
 import type { Scheduler } from './scheduler.ts'
-import { contradicts, type OwnTransaction, type SimBlock, type SimTransaction } from './transactions.ts'
+import { contradicts, isForeign, makerOf, type OwnTransaction, type SimBlock, type SimTransaction } from './transactions.ts'
 
 /** Blocks that are there before anything begins, and that no fork goes under: a follower starts six from the head. */
 export const FIRST_BLOCKS = 10
@@ -14,8 +15,13 @@ const FORK_DEPTH_MAX = 6
 const LIE_DEPTH_MAX = 5
 const LIE_BLOCKS_MAX = 4
 const MADE_UP_MAX = 3
+/** Of what pays less than a place costs, so much less often one is given away. */
+const CHEAPLY = 30
 /** Prices that a place in a block goes for: satoshi for 1,000 virtual bytes, wei for one gas. */
-const MARKET = { bitcoin: [1_000n, 3_000n, 9_000n, 25_000n], evm: [10n ** 9n, 3n * 10n ** 9n, 9n * 10n ** 9n, 30n * 10n ** 9n] }
+export const MARKET = {
+  bitcoin: [1_000n, 3_000n, 9_000n, 25_000n],
+  evm: [10n ** 9n, 3n * 10n ** 9n, 9n * 10n ** 9n, 30n * 10n ** 9n],
+}
 
 /** The world's truth: a tree of blocks, the best of them, and every transaction that anybody still wants. */
 export class SimChain {
@@ -27,6 +33,8 @@ export class SimChain {
   best: SimBlock
   /** Told to the network and in no block of the best branch. */
   readonly pool = new Map<string, SimTransaction>()
+  /** All that anybody was ever told of, by id. */
+  readonly known = new Map<string, SimTransaction>()
   readonly #random: Random
   readonly #scheduler: Scheduler
   readonly #network: Network
@@ -36,10 +44,11 @@ export class SimChain {
   #made = 0
   forks = 0
 
-  constructor(config: ChainConfig, scheduler: Scheduler, random: Random, network: Network) {
+  /** `paysMarket`: whether what people pay for a place in a block decides when theirs comes. */
+  constructor(config: ChainConfig, scheduler: Scheduler, random: Random, network: Network, paysMarket: boolean) {
     this.config = config
     this.branches = new Branches(config.gateway === 'evm', config.native.code)
-    this.market = MARKET[config.gateway][0] as bigint
+    this.market = paysMarket ? random.pick(MARKET[config.gateway]) : (MARKET[config.gateway][0] as bigint)
     this.hasMempool = config.gateway === 'bitcoin' || random.chance(0.4)
     this.#scheduler = scheduler
     this.#random = random
@@ -73,51 +82,54 @@ export class SimChain {
 
   /** Told to every node in its own time; what contradicts it leaves, as fee bumps do. */
   broadcast(transaction: SimTransaction): void {
+    this.known.set(transaction.txid, transaction)
     if (this.placeOf(transaction.txid) || this.isSpentIn(this.best, transaction)) return
-    for (const other of this.pool.values()) if (contradicts(transaction, other)) this.pool.delete(other.txid)
+    for (const other of this.pool.values()) if (contradicts(transaction, other)) this.#forget(other.txid)
     this.pool.set(transaction.txid, transaction)
     this.#tellNodes('transaction', (node) => node.accept(transaction))
   }
 
   /** Some node has taken it. Miners may have heard of the one it replaces alone. */
   spread(transaction: SimTransaction): void {
+    this.known.set(transaction.txid, transaction)
     if (this.placeOf(transaction.txid) || this.isSpentIn(this.best, transaction)) return
     for (const other of this.pool.values())
-      if (contradicts(transaction, other) && this.#random.chance(0.6)) this.pool.delete(other.txid)
+      if (contradicts(transaction, other) && this.#random.chance(0.6)) this.#forget(other.txid)
     this.pool.set(transaction.txid, transaction)
     this.#tellNodes('transaction', (node) => node.accept(transaction))
   }
 
-  /** What a coin was worth when it was made, in any block that there ever was, or in what waits. */
+  /** What a coin was worth when it was made, whatever has become of its maker. */
   worthOf(coin: string): bigint {
-    const [txid, index] = coin.split(':')
-    const isIt = (transaction: SimTransaction) => transaction.txid === txid
+    const txid = makerOf(coin)
     const endowed = this.branches.endowments.find((one) => one.txid === txid)
     if (endowed) return endowed.output.units
-    const made = this.pool.get(txid ?? '') ?? [...this.byHash.values()].flatMap(({ transactions }) => transactions.filter(isIt))[0]
-    return made?.outputs.find((output) => output.index === index)?.units ?? 0n
+    return this.known.get(txid)?.outputs.find(({ index }) => coin === `${txid}:${index}`)?.units ?? 0n
   }
 
-  moveMarket(): void {
-    this.market = this.#random.pick(MARKET[this.config.gateway])
+  moveMarket(isJump = false): void {
+    const prices = MARKET[this.config.gateway]
+    this.market = isJump ? (prices.at(-2) ?? this.market) : this.#random.pick(prices)
   }
 
-  /** Gone from every mempool, as if fees had risen. It may be told again. */
+  /** Gone from every mempool with all that hangs on it, as if fees had risen. It may be told again. */
   evict(txid: string): void {
-    this.pool.delete(txid)
+    this.#forget(txid)
     for (const node of this.nodes) node.drop(txid)
   }
 
   /** A block on the best branch with some of what waits. */
   mine(share: number): void {
-    const waiting = [...this.pool.values()].filter(({ own }) =>
-      this.#random.chance(own && share < 1 && own.price < this.market ? share / 10 : share),
+    const worth = share < 1 ? worths(this.pool) : null
+    const waiting = [...this.pool.values()].filter(({ txid }) =>
+      this.#random.chance((worth?.get(txid) ?? this.market) < this.market ? share / CHEAPLY : share),
     )
     this.#adopt(this.#grow(this.best, waiting))
   }
 
   /** A block with one transaction that no mempool has seen. */
   mineDirectly(transaction: SimTransaction): void {
+    this.known.set(transaction.txid, transaction)
     if (this.placeOf(transaction.txid)) return
     this.#adopt(this.#grow(this.best, [transaction]))
   }
@@ -161,8 +173,15 @@ export class SimChain {
   #adopt(tip: SimBlock): void {
     this.best = tip
     for (const transaction of this.pool.values())
-      if (this.placeOf(transaction.txid) || this.isSpentIn(tip, transaction)) this.pool.delete(transaction.txid)
+      if (this.placeOf(transaction.txid)) this.pool.delete(transaction.txid)
+      else if (this.isSpentIn(tip, transaction)) this.#forget(transaction.txid)
     this.#tellNodes('block', (node) => node.follow(this.best))
+  }
+
+  /** It can be in no block any more, or nobody has it: so with what hangs on it. */
+  #forget(txid: string): void {
+    for (const other of descendantsIn(this.pool, txid)) this.pool.delete(other.txid)
+    this.pool.delete(txid)
   }
 
   #grow(parent: SimBlock | null, wanted: readonly SimTransaction[]): SimBlock {
@@ -190,10 +209,11 @@ export class SimChain {
     const transactions: SimTransaction[] = []
     const fees = new Map<string, bigint>()
     const broke = new Set<string>()
-    const state = parent && wanted.some(({ own }) => own) ? this.branches.scratch(parent) : null
+    const isReckoned = ({ own, spends }: SimTransaction) => own !== undefined || !spends.every(isForeign)
+    const state = parent && wanted.some(isReckoned) ? this.branches.scratch(parent) : null
     const fits = (transaction: SimTransaction): boolean => {
       if (transaction.spends.some((coin) => spent.has(coin)) || (parent && this.isSpentIn(parent, transaction))) return false
-      return !transaction.own || (state !== null && this.branches.isReady(state, transaction))
+      return !isReckoned(transaction) || (state !== null && this.branches.isReady(state, transaction))
     }
     let rest = wanted
     for (let isMore = true; isMore; ) {
@@ -222,7 +242,7 @@ export class SimChain {
   }
 
   /** Whether a branch holds anything that spends the same. */
-  isSpentIn(tip: SimBlock, transaction: SimTransaction): boolean {
+  isSpentIn(tip: SimBlock, transaction: Pick<SimTransaction, 'spends'>): boolean {
     for (let block: SimBlock | null = tip; block && block.ref.height >= FORK_FLOOR; block = block.parent)
       if (block.transactions.some((other) => other.spends.some((coin) => transaction.spends.includes(coin)))) return true
     return false

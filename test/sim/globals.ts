@@ -32,11 +32,12 @@ let isBeside = false
 
 /** Runs something that is done once for all histories: it takes no chance from the one that happens to be first. */
 export function besideHistory<T>(run: () => T): T {
+  const was = isBeside
   isBeside = true
   try {
     return run()
   } finally {
-    isBeside = false
+    isBeside = was
   }
 }
 

@@ -1,6 +1,7 @@
 import type { BranchState } from './branch.ts'
 import type { SimChain } from './chain.ts'
-import { contradicts, isDearer, type SimBlock, type SimTransaction } from './transactions.ts'
+import { descendantsIn } from './packages.ts'
+import { contradicts, isDearer, isForeign, makerOf, type SimBlock, type SimTransaction } from './transactions.ts'
 
 /** From when to when a transaction waited; null: it does. */
 interface Stay {
@@ -63,17 +64,14 @@ export class SimNode {
     return this.#chain.branches.stateOf(this.head)
   }
 
-  /** Of a transaction of ours: its coins are in the chain or wait; its number is not used up. */
+  /** Its coins are in the chain or wait, as far as anybody can know; of an account of ours, its number is not used up. */
   #isKnown({ own, spends }: SimTransaction): boolean {
-    if (!own) return true
-    const { coins, nonces } = this.state
-    if (own.from !== null) return own.nonce >= (nonces.get(own.from) ?? 0)
-    const waiting = (coin: string) => this.mempool.has(coin.split(':')[0] ?? '')
-    return spends.every((coin) => coins.has(coin) || waiting(coin))
+    if (own && own.from !== null) return own.nonce >= (this.state.nonces.get(own.from) ?? 0)
+    return spends.every((coin) => isForeign(coin) || this.state.coins.has(coin) || this.mempool.has(makerOf(coin)))
   }
 
   accept(transaction: SimTransaction): void {
-    if (transaction.own && this.judge(transaction) !== 'taken') return
+    if (transaction.own ? this.judge(transaction) !== 'taken' : !this.#isKnown(transaction)) return
     if (!this.isUp || !this.#chain.pool.has(transaction.txid) || this.#chain.isSpentIn(this.head, transaction)) return
     for (const other of this.mempool.values()) if (contradicts(transaction, other)) this.drop(other.txid)
     if (this.mempool.has(transaction.txid)) return
@@ -82,7 +80,13 @@ export class SimNode {
     this.#stays.set(transaction.txid, [...(this.#stays.get(transaction.txid) ?? []), stay])
   }
 
+  /** With all that hangs on it. */
   drop(txid: string): void {
+    for (const other of descendantsIn(this.mempool, txid)) this.#leave(other.txid)
+    this.#leave(txid)
+  }
+
+  #leave(txid: string): void {
     if (!this.#mempool.delete(txid)) return
     const last = this.#stays.get(txid)?.at(-1)
     if (last) last.toMs = this.#clock()
@@ -91,9 +95,12 @@ export class SimNode {
   follow(head: SimBlock): void {
     if (!this.isUp) return
     this.head = this.isLiar ? this.#chain.invent(head) : head
-    for (const transaction of this.mempool.values())
-      if (!this.#chain.pool.has(transaction.txid) || this.#chain.isSpentIn(head, transaction) || !this.#isKnown(transaction))
-        this.drop(transaction.txid)
+    for (const transaction of this.mempool.values()) {
+      const { txid } = transaction
+      if (this.#chain.pool.has(txid) && !this.#chain.isSpentIn(head, transaction) && this.#isKnown(transaction)) continue
+      if (this.find(txid)) this.#leave(txid)
+      else this.drop(txid)
+    }
     for (const transaction of this.#chain.pool.values()) if (!this.mempool.has(transaction.txid)) this.accept(transaction)
   }
 

@@ -7,6 +7,7 @@ import { EDGES } from '../../src/wallet/transfers/edges.ts'
 import type { TransferRecord } from '../../src/wallet/transfers/record.ts'
 import type { Transfer, TransferStatus } from '../../src/wallet/transfers/types.ts'
 import { insist } from './auditor.ts'
+import { checkChild, checkChildren } from './child-auditor.ts'
 import type { SimObject } from './objects.ts'
 import { readOwn } from './own.ts'
 import type { Plot } from './plot.ts'
@@ -74,6 +75,7 @@ export class OutAuditor {
       if (before?.body === body) continue
       const record = decodeJson<TransferRecord>(body)
       if (before) checkStep(before.record, record)
+      checkChild(this.#plot, before?.record ?? null, record, [...rows.values()])
       this.#checkRecord(record)
       if (record.transfer.kind === 'sweep') this.#checkSweep(disk, before?.record ?? null, record)
       rows.set(id, { body, record })
@@ -84,7 +86,10 @@ export class OutAuditor {
       insist(record.transfer.version === 1, `${id} was at version ${record.transfer.version}, and is gone`)
       rows.delete(id)
     }
-    if (isChanged) checkClaims([...rows.values()].map(({ record }) => record))
+    if (!isChanged) return
+    const records = [...rows.values()].map(({ record }) => record)
+    checkClaims(records)
+    checkChildren(records)
   }
 
   #checkRecord(record: TransferRecord): void {
@@ -207,7 +212,8 @@ export function isStuck(plot: Plot, record: TransferRecord): boolean {
   const { transfer, signedPlans } = record
   const [plan] = signedPlans
   const chain = plot.world.chain(transfer.chainId)
-  if (!plan || isOver(transfer) || transfer.signed.some(({ txid }) => chain.placeOf(txid))) return false
+  // A person who knows that its parent never comes ends it.
+  if (!plan || transfer.parentTxid || isOver(transfer) || transfer.signed.some(({ txid }) => chain.placeOf(txid))) return false
   const { coins, nonces } = chain.branches.stateOf(chain.best)
   if (plan.kind === 'coins') return signedPlans.every((one) => !spendsOf(one).every((coin) => coins.has(coin)))
   return transfer.custody === 'self' && plan.nonce > (nonces.get(record.payer?.address.slice(2).toLowerCase() ?? '') ?? 0)

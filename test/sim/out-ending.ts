@@ -3,6 +3,7 @@ import type { TransferRecord } from '../../src/wallet/transfers/record.ts'
 import { keyOfAddress } from './addresses.ts'
 import { type Auditor, add, insist } from './auditor.ts'
 import type { SimChain } from './chain.ts'
+import { hasLostParent } from './child-auditor.ts'
 import { seedOf } from './hot.ts'
 import { isOver, isSettled, isStuck, refundStatus } from './out-auditor.ts'
 import type { Plot } from './plot.ts'
@@ -78,7 +79,9 @@ export class OutEnding {
       at('available', asset, -units)
       at(`wallet:${walletId}`, asset, units)
     }
-    at(asset === native && kind !== 'sweep' ? 'available' : 'treasury', native, -cost)
+    // What brings deposits in costs the house, what hurries a transaction the merchant who asked for it.
+    const isHouses = kind === 'sweep' && !transfer.parentTxid
+    at(asset === native && !isHouses ? 'available' : 'treasury', native, -cost)
     at(`wallet:${walletId}`, native, cost)
   }
 
@@ -93,7 +96,8 @@ export class OutEnding {
       )
     else if (status === 'confirmed' && !block) this.#checkTakenBack(record)
     else if (isUndone) insist(isOver(transfer), `${said} is over by no block`)
-    else if (status === 'failed') insist(signed.length === 0, `${said} is signed, and nothing of it is in the chain`)
+    else if (status === 'failed')
+      insist(signed.length === 0 || hasLostParent(this.#plot, record), `${said} is signed, and nothing of it is in the chain`)
     else insist(isStuck(this.#plot, record), `${said} has not ended`)
     if (!isOver(transfer)) return
     insist(isSettled(record), `${said} is over, and not everybody has heard it`)

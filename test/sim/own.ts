@@ -41,7 +41,7 @@ function readCoins(chain: SimChain, raw: string, bornAtMs: number): SimTransacti
   const fee = sum(spends.map((coin) => chain.worthOf(coin))) - sum(paid.map(({ units }) => units))
   const vsize = Math.ceil((stripped.length * (WITNESS_SCALE - 1) + bytes.length) / WITNESS_SCALE)
   const own = { from: null, nonce: 0, fee, price: (fee * 1_000n) / BigInt(vsize), gas: 0n, call: null }
-  return { txid, spends, outputs: paid, bornAtMs, own }
+  return { txid, spends, outputs: paid, bornAtMs, cost: { fee, vsize }, own }
 }
 
 function readAccount({ config }: SimChain, raw: string, bornAtMs: number): SimTransaction {

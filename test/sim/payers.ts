@@ -5,14 +5,14 @@ import type { RequestRefund } from '../../src/invoice/refund-rpc.ts'
 import type { StoreTerms } from '../../src/invoice/types.ts'
 import type { AssetPolicy, Policy } from '../../src/signer/policy.ts'
 import type { CreateTransfer } from '../../src/wallet/transfers/rpc.ts'
-import type { Transfer } from '../../src/wallet/transfers/types.ts'
 import { BITCOIN_ACCOUNTS, EVM_ACCOUNTS } from './accounts.ts'
 import { approveAll } from './approvers.ts'
+import { isOrphan } from './child-auditor.ts'
 import { type SeededWallet, seedOf } from './hot.ts'
 import { insist } from './insist.ts'
 import { passkeys } from './passkeys.ts'
 import { hex64, type Plot } from './plot.ts'
-import { recordsOf } from './records.ts'
+import { transfersOf } from './records.ts'
 
 /** Addresses of people who are paid. */
 const STRANGERS = 6
@@ -242,17 +242,14 @@ export async function allowAll(plot: Plot, stores: readonly StoreTerms[]): Promi
 export async function endWaiting(plot: Plot): Promise<void> {
   for (const transfer of transfersOf(plot)) {
     const { walletId, id, status, custody, signed } = transfer
+    if (isOrphan(plot.world.chain(transfer.chainId), transfer) && status !== 'failed')
+      await plot.env.WALLETS.getByName(walletId).settleTransfer(id, WORD)
     if (signed.length > 0 || status === 'failed') continue
     if (custody === 'self' && status === 'signing' && plot.world.random.chance(0.5)) await signAsMerchant(plot, walletId, id)
     else if (status === 'needs_approval' && plot.world.random.chance(0.5)) await approveAll(plot, transfer)
     else await plot.env.WALLETS.getByName(walletId).cancelTransfer(id, 'somebody')
   }
   for (const [invoiceId, id] of plot.refunds) await plot.env.INVOICES.getByName(invoiceId).cancelRefund(id, 'a merchant')
-}
-
-/** What the wallets' rows say, for people who look at the panel. */
-export function transfersOf(plot: Plot): Transfer[] {
-  return plot.world.host.ofKind('wallet').flatMap(({ disk }) => recordsOf(disk).map(({ transfer }) => transfer))
 }
 
 async function availableTo(plot: Plot, store: StoreTerms, asset: string): Promise<bigint> {

@@ -20,6 +20,9 @@ const FEES: readonly FeePlan['default'][] = [
   { model: 'margin', bps: 200 },
 ]
 
+/** What a shopper has got: enough for any price. */
+const FUNDS = 100_000_000n
+
 /** Merchants, their stores and wallets, as they are before anything goes wrong. */
 export async function openStores(plot: Plot): Promise<StoreTerms[]> {
   const { world } = plot
@@ -32,7 +35,7 @@ export async function openStores(plot: Plot): Promise<StoreTerms[]> {
     const merchantId = `mer_${merchant}`
     const partner = random.chance(0.4) ? { id: 'acme', shareBps: 2_500 } : null
     const plan: FeePlan = { currency: 'EUR', default: random.pick(FEES), methods: {}, partner }
-    const isShared = random.chance(0.3)
+    const isShared = random.chance(world.hasMoneyOut ? 0.6 : 0.3)
     let methods: StoreTerms['methods'] = []
     let newWallets: SeededWallet[] = []
     for (let store = 0; store < random.between(1, 2); store++) {
@@ -154,7 +157,7 @@ async function pay(plot: Plot, chain: SimChain, key: Uint8Array, asset: string, 
   const paid = isEvm && random.chance(0.1) ? random.pick(['ETH', 'USDC']) : asset
   const spends = isEvm
     ? [`0xpayer${plot.next()}:1`]
-    : [`coin-${plot.next()}:0`, ...(random.chance(0.2) ? [`coin-${plot.next()}:1`] : [])]
+    : [paidWith(plot, chain), ...(random.chance(0.2) ? [`coin-${plot.next()}:1`] : [])]
   const outputs: SimOutput[] = isEvm
     ? [{ index: paid === 'ETH' ? 'native' : `${LOCAL_USDC}:0`, key, asset: paid, units }]
     : outputsOf(plot, key, units)
@@ -174,10 +177,27 @@ async function pay(plot: Plot, chain: SimChain, key: Uint8Array, asset: string, 
   }
 }
 
+/** A coin of a shopper; where money goes out, now and then one that waits for its own block, and may be taken back. */
+function paidWith(plot: Plot, chain: SimChain): string {
+  const coin = `coin-${plot.next()}:0`
+  if (!plot.world.hasMoneyOut || !plot.world.random.chance(0.25)) return coin
+  const came = plot.transaction(chain, [coin], [{ index: '0', key: random32(plot), asset: 'BTC', units: FUNDS }])
+  if (!plot.isOver) chain.broadcast(came)
+  if (plot.world.random.chance(0.2)) void replaceLater(plot, chain, coin).catch(plot.failed)
+  return `${came.txid}:0`
+}
+
+/** Whoever paid the shopper pays somebody else with it instead. */
+async function replaceLater(plot: Plot, chain: SimChain, coin: string): Promise<void> {
+  await plot.world.scheduler.sleep(plot.world.random.between(2_000, 20_000))
+  if (!plot.isOver)
+    chain.broadcast(plot.transaction(chain, [coin], [{ index: '0', key: random32(plot), asset: 'BTC', units: FUNDS }]))
+}
+
 /** Change, and now and then the price in two outputs of one transaction, or a gift to an earlier shopper's address. */
 function outputsOf(plot: Plot, key: Uint8Array, units: bigint): SimOutput[] {
   const { random } = plot.world
-  const paying = random.chance(0.15) && units > 1_000n ? [units / 2n, units - units / 2n] : [units]
+  const paying = random.chance(plot.world.hasMoneyOut ? 0.4 : 0.15) && units > 1_000n ? [units / 2n, units - units / 2n] : [units]
   const to = (output: bigint) => ({ key, units: output })
   const others = [
     { key: random32(plot), units: 777n },

@@ -3,8 +3,15 @@ import { toHex } from '../../src/lib/bytes.ts'
 import type { CoreEnv } from '../../workers/core/env.ts'
 import type { SignerEnv } from '../../workers/signer/env.ts'
 import type { SimChain } from './chain.ts'
-import type { SimOutput, SimTransaction } from './transactions.ts'
+import type { SimOutput, SimTransaction, TransactionCost } from './transactions.ts'
 import type { World } from './world.ts'
+
+/** Satoshi for 1,000 virtual bytes. */
+const RATES: readonly bigint[] = [1_000n, 1_000n, 1_000n, 2_000n, 5_000n, 30_000n]
+/** Of a transaction that pays by one key for each input. */
+const BASE_VSIZE = 11
+const INPUT_VSIZE = 68
+const OUTPUT_VSIZE = 31
 
 /** What is known from outside: whoever audits compares the system with this, and never asks the system itself. */
 export class Plot {
@@ -62,7 +69,14 @@ export class Plot {
       const key = `${chain.config.id}/${txid}/${output.index}`
       this.outputs.set(key, output)
     }
-    return { txid, spends, outputs, bornAtMs: this.world.nowMs }
+    const cost = this.world.hasMoneyOut && chain.config.gateway === 'bitcoin' ? this.#costOf(spends, outputs) : null
+    return { txid, spends, outputs, bornAtMs: this.world.nowMs, ...(cost && { cost }) }
+  }
+
+  /** What somebody's wallet thinks right, which may be too little. */
+  #costOf(spends: readonly string[], outputs: readonly SimOutput[]): TransactionCost {
+    const vsize = BASE_VSIZE + INPUT_VSIZE * spends.length + OUTPUT_VSIZE * outputs.length
+    return { fee: (this.world.random.pick(RATES) * BigInt(vsize)) / 1_000n, vsize }
   }
 
   /** A shopper sees the address now. */

@@ -95,14 +95,15 @@ function readNode(chain: SimChain, node: SimNode, ports: NodePorts): NodeReader 
       }),
     mempool: () =>
       ask('mempool', () => {
-        seen = new Set([...seen].filter((txid) => node.mempool.has(txid)))
+        const waiting = new Set(node.mempool.keys())
+        seen = new Set([...seen].filter((txid) => waiting.has(txid)))
         const shown = chain.hasMempool ? [...node.mempool.values()] : []
         const unseen = shown.filter(({ txid }) => !seen.has(txid))
         const fresh = unseen.slice(0, MEMPOOL_MAX)
         return ok({
           ...scanOf(fresh),
           more: fresh.length < unseen.length,
-          missing: (txids: readonly string[]) => ask('missing', () => ok(txids.filter((txid) => !node.mempool.has(txid)))),
+          missing: (txids: readonly string[]) => ask('missing', () => ok(txids.filter((txid) => !waiting.has(txid)))),
           seen: () => {
             for (const { txid } of fresh) seen.add(txid)
           },

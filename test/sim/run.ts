@@ -1,6 +1,5 @@
 import { ratesSnapshot } from '../../src/exchange/cache.ts'
 import { rememberAddresses } from './addresses.ts'
-import { approveSomething } from './approvers.ts'
 import { Auditor, Violation } from './auditor.ts'
 import { Ending } from './ending.ts'
 import { surroundWith, takeOverGlobals } from './globals.ts'
@@ -8,10 +7,11 @@ import { makeSeededWallets } from './hot.ts'
 import { SLOW_MS_MAX } from './network.ts'
 import type { SimObject } from './objects.ts'
 import { OutAuditor } from './out-auditor.ts'
-import { allowAll, endWaiting, meddle, payOut, refundSomething, sendGas, stopSomething } from './payers.ts'
-import { moveOut, openStores, resolveSomething, shopAndPay } from './people.ts'
+import { allowAll, endWaiting } from './payers.ts'
+import { openStores } from './people.ts'
 import { Plot } from './plot.ts'
 import { Trace } from './scheduler.ts'
+import { planTrouble } from './trouble.ts'
 import { World } from './world.ts'
 
 export interface Told {
@@ -33,12 +33,9 @@ const TROUBLE_LOOKS_OUT = [8, 16] as const
 const TAIL_MS = 4 * 3_600_000
 const BLOCKS_TO_FINAL = 5
 const QUIET = 0.08
-/** Where hardly any block comes: one of so many. */
-const STILL_BLOCKS = 8
 /** What could not be told for long is told again a minute later at most; a look that hangs is given up before. */
 const ROUNDS_MAX = 8
 const ROUND_MS = 12_000
-const INVOICES_MAX = 8
 /** With money out: blocks come so often while transfers are waited for, at most so many, and people end what waits after so many. */
 const OUT_BLOCK_MS = 15_000
 const OUT_BLOCKS_MAX = 40
@@ -87,7 +84,6 @@ export async function runSeed(seed: number, options: { trace: boolean }): Promis
 }
 
 type Stores = Awaited<ReturnType<typeof openStores>>
-type Often = (times: number, label: string, act: () => void) => void
 
 class History {
   readonly world: World
@@ -127,7 +123,7 @@ class History {
     const { pollMs } = world
     const [least, most] = world.hasMoneyOut ? TROUBLE_LOOKS_OUT : TROUBLE_LOOKS
     const troubleMs = world.random.between(least, most) * pollMs + world.random.between(0, 20_000)
-    this.#plan(troubleMs, stores)
+    planTrouble(plot, stores, troubleMs)
     await this.#go(troubleMs)
     if (world.hasMoneyOut && world.random.chance(QUIET) && this.outAuditor.open <= QUIET_OPEN_MAX) await this.#waitQuietly()
     world.heal()
@@ -180,72 +176,6 @@ class History {
     this.#look()
     await this.#go(world.pollMs)
     for (let n = 0; n < ROUNDS_MAX && this.#isBehind(); n++) await this.#go(ROUND_MS)
-  }
-
-  /** Everything that people, miners and misfortune will do, spread over the time of trouble. */
-  #plan(troubleMs: number, stores: Stores): void {
-    const { world, plot } = this
-    const { random, scheduler } = world
-    const often: Often = (times, label, act) => {
-      for (let n = 0; n < times; n++) scheduler.after(random.between(0, troubleMs), label, act)
-    }
-    const start = (promise: Promise<void>): void => void promise.catch(plot.failed)
-    const invoices = random.between(2, world.hasMoneyOut ? INVOICES_MAX / 2 : INVOICES_MAX)
-    for (let n = 0; n < invoices; n++) {
-      const store = random.pick(stores)
-      scheduler.after(random.between(0, troubleMs * (world.hasMoneyOut ? 0.25 : 0.5)), `shop of ${store.storeId}`, () =>
-        start(shopAndPay(plot, store, n)),
-      )
-    }
-    often(random.between(0, 3), 'a person resolves', () => start(resolveSomething(plot)))
-    if (world.hasMoneyOut) this.#planOut(often, start, stores)
-    else often(random.between(0, 5), 'money out', () => start(moveOut(plot, random.pick(stores))))
-    often(1 + Math.floor(troubleMs / 60_000), 'cron', () => world.wakeFollowers())
-    often(random.between(0, 2), 'rates move', () => world.moveRates())
-    for (const chain of world.chains) {
-      const looksToBlock = world.hasMoneyOut ? 0.3 + 0.9 * random.fraction() : 0.5 + 1.5 * random.fraction()
-      const blocks = Math.floor(troubleMs / (world.pollMs * looksToBlock))
-      often(world.isStill ? blocks / STILL_BLOCKS : blocks, `${chain.config.native.code} block`, () => chain.mine(0.7))
-      if (world.isStill) often(3 * blocks, 'a look comes again', () => world.lookAgain(chain))
-      often(random.chance(0.6) ? random.between(1, 3) : 0, `${chain.config.native.code} fork`, () => chain.fork())
-      const node = () => random.pick(chain.nodes)
-      often(random.chance(0.4) ? random.between(1, 3) : 0, 'node down', () => {
-        node().isUp = false
-      })
-      often(random.chance(0.6) ? random.between(1, 4) : 0, 'node restarts', () => node().restart())
-      often(random.chance(0.4) ? random.between(1, 2) : 0, 'node lags', () => {
-        node().lagMs = random.pick([0, 1_000, 8_000, 30_000])
-      })
-    }
-    const kills = random.chance(0.6) ? random.between(1, 12) : 0
-    often(kills, 'kill', () => {
-      const awake = [...world.host.objects.values()].filter(({ isAwake }) => isAwake)
-      if (awake.length > 0) random.pick(awake).kill()
-    })
-    often(random.chance(0.4) ? random.between(1, 4) : 0, 'gateway ends', () => world.endGateway())
-    often(random.chance(0.3) ? 1 : 0, 'deploy', () => {
-      for (const object of world.host.objects.values()) object.kill()
-      world.endGateway()
-    })
-  }
-
-  #planOut(often: Often, start: (promise: Promise<void>) => void, stores: Stores): void {
-    const { world, plot } = this
-    const { random } = world
-    often(random.between(1, 7), 'a payout', () => start(payOut(plot, random.pick(stores))))
-    often(random.between(1, 3), 'a refund', () => start(refundSomething(plot)))
-    often(random.chance(0.8) ? random.between(6, 20) : 0, 'somebody approves', () => start(approveSomething(plot)))
-    often(random.between(0, 6), 'somebody meddles', () => start(meddle(plot)))
-    often(random.chance(0.4) ? random.between(1, 2) : 0, 'something is stopped', () => start(stopSomething(plot, stores)))
-    if (world.chains.some(({ config }) => config.gateway === 'evm'))
-      often(random.chance(0.5) ? random.between(1, 3) : 0, 'gas is sent', () => sendGas(plot, stores))
-    for (const chain of world.chains) {
-      often(random.between(0, 3), 'the market moves', () => chain.moveMarket())
-      often(random.chance(0.4) ? random.between(1, 3) : 0, 'a transfer is evicted', () => {
-        const own = [...chain.pool.values()].filter((transaction) => transaction.own)
-        if (own.length > 0) chain.evict(random.pick(own).txid)
-      })
-    }
   }
 
   /** A follower is not at the best block, has not read up to the last deadline, or has something to tell. */

@@ -1,14 +1,17 @@
+import { mergeParents } from '../../src/gateways/bitcoin/sender-parent.ts'
 import { ownDelegate } from '../../src/gateways/evm/delegate.ts'
 import type { AddressBalance, BalanceReader, NodeError } from '../../src/gateways/gateway.ts'
-import type { BroadcastAnswer, LookQuestion, Sender, Sighting, SpendFacts } from '../../src/gateways/send.ts'
-import { mergeSights, type Sight } from '../../src/gateways/sightings.ts'
+import type { BroadcastAnswer, FactsQuestion, ParentFacts, Sender, SpendFacts } from '../../src/gateways/send.ts'
+import { mergeSights } from '../../src/gateways/sightings.ts'
 import { toHex } from '../../src/lib/bytes.ts'
 import { err, ok, type Result } from '../../src/lib/result.ts'
 import { addressKey } from './addresses.ts'
 import type { SimChain } from './chain.ts'
 import type { SimNode } from './node.ts'
 import { gasOf, readOwn } from './own.ts'
+import { misled, parentAt } from './parents.ts'
 import { askNode, type NodePorts } from './reader.ts'
+import { lookAt } from './sight.ts'
 import type { SimBlock, SimTransaction } from './transactions.ts'
 
 const KEYS_MAX = 100_000
@@ -33,14 +36,22 @@ export function createSimSender(chain: SimChain, ports: NodePorts): Sender {
       return ok(answer === 'taken' ? { answer } : { answer: 'refused', why: answer, detail: `${node.label} has it so` })
     })
 
+  const parentBy = (node: SimNode, question: NonNullable<FactsQuestion['parent']>) =>
+    askNode(node, ports, 'parent', (): Result<ParentFacts, NodeError> => {
+      const facts = parentAt(node, question)
+      return ok(isLie() ? misled(facts, random) : facts)
+    })
+
   return {
-    async facts({ payer }) {
+    async facts({ payer, parent: question }) {
       let last: Result<SpendFacts, NodeError> = err({ reason: 'protocol', detail: 'no node' })
       for (const node of honest(chain)) {
         last = await askNode(node, ports, 'facts', () => ok(factsOf(chain, node, payer)))
         if (last.ok) break
       }
-      return last
+      if (!last.ok || !question) return last
+      const parent = mergeParents(await Promise.all(chain.nodes.map((node) => parentBy(node, question))))
+      return parent.ok ? ok({ ...last.value, parent: parent.value }) : parent
     },
     async broadcast(raw) {
       const transaction = readOwn(chain, raw, ports.scheduler.nowMs)
@@ -125,48 +136,6 @@ function factsOf(chain: SimChain, node: SimNode, payer: Payer): SpendFacts {
     height,
     payer: { nonce, pendingNonce: nonce + waiting, units: has(payer.asset), native: has(native), gas },
   }
-}
-
-/** What one node knows of the transactions of an intent, by the rules that the gateways' own look has. */
-function lookAt(chain: SimChain, node: SimNode, question: LookQuestion, isBehind: boolean): Sight {
-  const head = isBehind ? (node.head.parent ?? node.head) : node.head
-  return { headHeight: head.ref.height, sighting: sightingAt(chain, node, head, question) }
-}
-
-function sightingAt(chain: SimChain, node: SimNode, head: SimBlock, { txids, plan, payer }: LookQuestion): Sighting {
-  const searchedHeight = head.ref.height
-  const depthOf = (block: SimBlock) => head.ref.height - block.ref.height + 1
-  const first = plan.kind === 'coins' ? plan.inputs[0] : null
-  const spends =
-    plan.kind === 'coins'
-      ? plan.inputs.map(({ txid, vout }) => `${txid}:${vout}`)
-      : [`${payer.slice(2).toLowerCase()}:${plan.nonce}`]
-  let spender: { block: SimBlock; transaction: SimTransaction } | null = null
-  for (let block: SimBlock | null = head; block; block = block.parent) {
-    const ours = block.transactions.find(({ txid }) => txids.includes(txid))
-    if (ours) {
-      const { height, hash } = block.ref
-      const final = depthOf(block) >= chain.config.confirmations
-      const fee = block.fees.get(ours.txid) ?? 0n
-      const reverted = block.failed.has(ours.txid)
-      return { status: 'included', txid: ours.txid, height, blockHash: hash, confirmations: depthOf(block), final, reverted, fee }
-    }
-    const other = block.transactions.find((one) => one.spends.some((coin) => spends.includes(coin)))
-    if (other) spender = { block, transaction: other }
-  }
-  const waiting = txids.findLast((txid) => node.mempool.has(txid))
-  if (waiting !== undefined) return { status: 'waiting', txid: waiting }
-  if (spender) {
-    const isCertain = !first || spender.transaction.spends.includes(`${first.txid}:${first.vout}`)
-    const final = isCertain && depthOf(spender.block) >= chain.config.confirmations
-    return { status: 'conflict', byTxid: spender.transaction.txid, final, searchedHeight }
-  }
-  const { coins } = chain.branches.stateOf(head)
-  const others = [...node.mempool.values()]
-  const isThere = (coin: string) => plan.kind === 'account' || coins.has(coin) || node.mempool.has(coin.split(':')[0] ?? '')
-  const isTaken = others.some((one) => one.spends.some((coin) => spends.includes(coin)))
-  if (isTaken || !spends.every(isThere)) return { status: 'conflict', byTxid: null, final: false, searchedHeight }
-  return { status: 'absent', searchedHeight }
 }
 
 function honest(chain: SimChain): SimNode[] {

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { availableParallelism } from 'node:os'
+import { availableParallelism, constants, setPriority } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Told } from './run.ts'
@@ -22,6 +22,8 @@ const NOTHING: Task = { seeds: null, from: 1, to: 0, step: 1, mutant: null, trac
 export async function simulate(task: Partial<Task>, heard: (told: Told) => void = () => undefined): Promise<Told[]> {
   const args = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=64', join(import.meta.dirname, 'process.ts')]
   const child = spawn(process.execPath, [...args, JSON.stringify({ ...NOTHING, ...task })], { stdio: ['ignore', 'pipe', 'pipe'] })
+  // Nobody waits for a history: it takes what time of a processor others leave.
+  if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_LOW)
   const said: Buffer[] = []
   child.stderr.on('data', (chunk: Buffer) => said.push(chunk))
   const ended = new Promise<number | null>((resolve, reject) => child.on('error', reject).on('close', resolve))

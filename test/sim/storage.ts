@@ -30,6 +30,7 @@ export interface StorageOwner {
 export class Disk {
   readonly database = new DatabaseSync(':memory:')
   readonly #statements = new Map<string, Statement>()
+  readonly #tables = new Set<string>()
   alarmAtMs: number | null = null
 
   statement(text: string): Statement {
@@ -46,8 +47,11 @@ export class Disk {
     return this.statement(text).statement.all(...values) as Row[]
   }
 
+  /** A table that is there stays. */
   has(table: string): boolean {
-    return this.rows('SELECT 1 FROM sqlite_master WHERE name = ?', table).length > 0
+    if (!this.#tables.has(table) && this.rows('SELECT 1 FROM sqlite_master WHERE name = ?', table).length > 0)
+      this.#tables.add(table)
+    return this.#tables.has(table)
   }
 }
 

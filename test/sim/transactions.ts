@@ -16,8 +16,16 @@ export interface SimTransaction {
   readonly spends: readonly string[]
   readonly outputs: readonly SimOutput[]
   readonly bornAtMs: number
+  /** On chains of coins, where money goes out: what decides how soon it is in a block. Of others any block may have it. */
+  readonly cost?: TransactionCost
   /** Of one that a wallet of ours has signed. Who pays shoppers' transactions, and with what, is nobody's business. */
   readonly own?: OwnTransaction
+}
+
+export interface TransactionCost {
+  readonly fee: bigint
+  /** Virtual bytes. */
+  readonly vsize: number
 }
 
 export interface OwnTransaction {
@@ -64,6 +72,17 @@ export function isDearer(one: OwnTransaction, other: OwnTransaction): boolean {
 export function contradicts(one: SimTransaction, other: SimTransaction): boolean {
   return one.txid !== other.txid && one.spends.some((coin) => other.spends.includes(coin))
 }
+
+/** Nobody here knows what made it. Of other coins the maker is in a block, waits, or is gone. */
+export function isForeign(coin: string): boolean {
+  return coin.indexOf(':') !== TXID_DIGITS
+}
+
+export function makerOf(coin: string): string {
+  return coin.slice(0, coin.indexOf(':'))
+}
+
+const TXID_DIGITS = 64
 
 /** What a block carried out. */
 export function effective({ transactions, failed }: SimBlock): SimTransaction[] {

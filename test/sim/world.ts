@@ -126,7 +126,7 @@ export class World {
       return { ...chain, ...(hasDelegates && delegateFactory && { delegateFactory }), pollMs: this.pollMs }
     })
     this.#chainsText = JSON.stringify(configs)
-    this.chains = configs.map((config) => new SimChain(config, this.scheduler, this.random, this.network))
+    this.chains = configs.map((config) => new SimChain(config, this.scheduler, this.random, this.network, this.hasMoneyOut))
     this.#isGuarded = this.random.chance(0.5) && !this.isStill
     this.host = new Host({
       scheduler: this.scheduler,
@@ -169,6 +169,11 @@ export class World {
 
   get nowMs(): number {
     return this.scheduler.nowMs
+  }
+
+  /** Whether a node may have told of fees that are not so. */
+  get mayBeMisled(): boolean {
+    return this.faults.nodeLies > 0
   }
 
   /** The bindings of every Worker at once, as one party has them. */

@@ -11,11 +11,15 @@ const NOT_FOUND = -5
 const INVALID_PARAMETER = -8
 const DECODE_FAILED = -22
 const MISSING_INPUTS = -25
+const FEE_TOO_HIGH = -25
 const REJECTED = -26
 const ALREADY_IN_CHAIN = -27
 
 /** Blocks mined in one call: more would hold up every other call. */
 const MINE_MAX = 1_000
+
+/** What a transaction may cost where the call does not say, in bitcoin for 1,000 virtual bytes. */
+const MAX_FEE_RATE = 0.1
 
 /** sat/vB that a replacement must pay above what it replaces (BIP 125 rule 4). */
 const INCREMENTAL_RATE = 1
@@ -31,7 +35,9 @@ function addCoreRpc(node, { recordInvalid, recordValid }) {
   }
   let estimate = null
   const calls = {
-    sendrawtransaction: inTurn(async ([hex]) => acceptTransaction(node, decodeTransaction(hex))),
+    sendrawtransaction: inTurn(async ([hex, maxFeeRate = MAX_FEE_RATE]) =>
+      acceptTransaction(node, decodeTransaction(hex), maxFeeRate),
+    ),
 
     generatetodescriptor: inTurn(async ([count, descriptor]) => {
       if (!Number.isInteger(count) || count < 0 || count > MINE_MAX)
@@ -112,16 +118,22 @@ function addCoreRpc(node, { recordInvalid, recordValid }) {
   Object.assign(rpc.calls, calls)
 }
 
-/** Takes a transaction into the mempool as Core does: fully checked, replacing what it conflicts with when it pays more. */
-async function acceptTransaction(node, tx) {
+/**
+ * Takes a transaction into the mempool as Core does: fully checked, replacing what it conflicts with when it pays more.
+ * `maxFeeRate`: bitcoin for 1,000 virtual bytes; 0 for any.
+ */
+async function acceptTransaction(node, tx, maxFeeRate) {
   const { chain, mempool } = node
   if (mempool.hasEntry(tx.hash('hex'))) return tx.txid()
   if (await chain.hasCoins(tx)) throw rpcError(ALREADY_IN_CHAIN, 'Transaction outputs already in utxo set')
 
+  const fee = tx.getFee(await mempool.getCoinView(tx))
+  const size = tx.getVirtualSize()
+  if (maxFeeRate > 0 && fee / size > maxFeeRate * 1e5) {
+    throw rpcError(FEE_TOO_HIGH, 'Fee exceeds maximum configured by user (e.g. -maxtxfee, maxfeerate)')
+  }
   const replaced = replacedBy(mempool, tx)
   if (replaced.length > 0) {
-    const fee = tx.getFee(await mempool.getCoinView(tx))
-    const size = tx.getVirtualSize()
     const replacedFee = replaced.reduce((sum, entry) => sum + entry.fee, 0)
     const bestRate = Math.max(...replaced.map((entry) => entry.fee / entry.tx.getVirtualSize()))
     if (fee < replacedFee + size * INCREMENTAL_RATE || fee / size <= bestRate) {

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { ask, createBitcoinRpc } from '../../../src/gateways/bitcoin/rpc.ts'
+import { ask, type BitcoinRpc, createBitcoinRpc } from '../../../src/gateways/bitcoin/rpc.ts'
 import { freePort, isPortFree, whoListens } from '../ports.ts'
 import { commandOf, endProcess, makeFolder, readJson, writePrivate } from '../processes.ts'
 import type { NodeAccess } from './rpc.ts'
@@ -89,7 +89,7 @@ export async function startBitcoinNode(options: BitcoinNodeOptions): Promise<Bit
 
   const rpc = createBitcoinRpc([{ url: access.rpcUrl, ...access }], fetch)
   const deadline = Date.now() + START_MS_MAX
-  while (!(await ask(rpc, 'getblockcount')).ok) {
+  while (!(await isReady(rpc))) {
     if (ended || Date.now() > deadline) {
       await stop()
       const why = ended ? 'ended while starting' : `did not answer within ${START_MS_MAX / 1000} s`
@@ -101,6 +101,12 @@ export async function startBitcoinNode(options: BitcoinNodeOptions): Promise<Bit
     await Promise.race([exited, new Promise((resolve) => setTimeout(resolve, POLL_MS))])
   }
   return { kind: bitcoind ? 'bitcoind' : 'bcoin', ...access, pid, exited, stop }
+}
+
+/** With its chain and with what waited. */
+async function isReady(rpc: BitcoinRpc): Promise<boolean> {
+  const info = await ask(rpc, 'getmempoolinfo')
+  return info.ok && (info.value as { loaded?: boolean }).loaded !== false
 }
 
 /** bcoin, with the Node.js that runs us. Its end comes with the end of our side of the IPC channel. */
@@ -121,7 +127,8 @@ function spawnBitcoind(program: string, stateDir: string, rpcPort: number, passw
     config,
     `regtest=1\n[regtest]\nrpcuser=${RPC_USER}\nrpcpassword=${password}\nrpcport=${rpcPort}\nrpcbind=127.0.0.1\n`,
   )
-  const options = ['-server', '-rest', '-txindex=1', '-listen=0', '-dnsseed=0', '-connect=0', '-disablewallet', '-printtoconsole=0']
+  // No index and no wallet of it is needed, so it has none.
+  const options = ['-server', '-rest', '-listen=0', '-dnsseed=0', '-connect=0', '-disablewallet', '-printtoconsole=0']
   const args = [program, `-datadir=${dataDir}`, `-conf=${config}`, `-pid=${pidFile(stateDir)}`, '-rpcallowip=127.0.0.1', ...options]
   return spawn(process.execPath, [join(import.meta.dirname, 'guard.cjs'), ...args], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
 }

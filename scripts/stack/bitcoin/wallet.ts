@@ -6,6 +6,7 @@ import { ask, BATCH_MAX, createBitcoinRpc, type RpcCall } from '../../../src/gat
 import { equalBytes, fromHex, toHex } from '../../../src/lib/bytes.ts'
 import { assert } from '../../../src/lib/result.ts'
 import { parseDecimal } from '../../../src/money/amount.ts'
+import { evictByAge } from './evict.ts'
 import { withLock } from './lock.ts'
 import type { NodeAccess } from './rpc.ts'
 
@@ -31,8 +32,8 @@ export interface DemoWallet {
   fund(): Promise<void>
   /** Pays; the node's mempool has the transaction when this returns. */
   send(request: SendRequest): Promise<SentTransaction>
-  /** Pays many in one transaction, at the default fee rate. */
-  sendMany(payments: readonly Pick<SendRequest, 'address' | 'units'>[]): Promise<SentTransaction>
+  /** Pays many in one transaction. */
+  sendMany(payments: readonly Pick<SendRequest, 'address' | 'units'>[], feeRate?: bigint): Promise<SentTransaction>
   /** Replaces an unconfirmed transaction of this wallet: same inputs and outputs, higher fee taken from the change. */
   bumpFee(txid: string): Promise<SentTransaction>
   /** Replaces an unconfirmed transaction of this wallet by one that pays its inputs back to this wallet. */
@@ -44,16 +45,26 @@ export interface DemoWallet {
   invalidate(blockHash: string): Promise<void>
   /** Undoes `invalidate`; the branch with more work wins. */
   reconsider(blockHash: string): Promise<void>
-  /** Removes a transaction and its descendants from the mempool. bcoin only: throws on bitcoind, which has no such call. */
+  /**
+   * Removes a transaction and its descendants from the mempool. bitcoind has no such call and drops only what is two weeks
+   * old: its clock is put ahead for that, a payment of this wallet to itself stays behind, and all others are sent again.
+   */
   evict(txid: string): Promise<void>
 }
 
 /** bcoin's regtest activates segwit by BIP 9 after three windows of 144 blocks. */
 const SEGWIT_HEIGHT = 432
 const COINBASE_MATURITY = 100
-/** Blocks in one call: a node must answer within the client's time-out. */
-const MINE_AT_ONCE = 50
+/** A node of our own may be as slow as the machine is busy with something else. */
+const ANSWER_MS_MAX = 60_000
+const patient: typeof fetch = (input, init) => fetch(input, { ...init, signal: AbortSignal.timeout(ANSWER_MS_MAX) })
+/** Blocks in one call: more would hold up every other call. */
+const MINE_AT_ONCE = 10
+/** Blocks until the wallet looks again whether it can pay. */
+const FUND_BLOCKS = 50
 const FEE_RATE = 2n
+/** Signals BIP 125. */
+const SEQUENCE = 0xfffffffd
 /** Coins below this are left alone, and change below it goes to the fee. */
 const DUST = 1_000n
 /** Coins whose state is asked in one request; the largest come first. */
@@ -75,7 +86,7 @@ interface Output {
 
 /** `stateDir` is the node's folder; the lock that keeps two processes from spending one coin is there. */
 export function createDemoWallet(node: NodeAccess, stateDir: string): DemoWallet {
-  const rpc = createBitcoinRpc([{ url: node.rpcUrl, user: node.user, password: node.password }], fetch)
+  const rpc = createBitcoinRpc([{ url: node.rpcUrl, user: node.user, password: node.password }], patient)
   const network = { ...TEST_NETWORK, bech32: 'bcrt' }
   const key = sha256(new TextEncoder().encode('paytomat demo wallet, worth nothing'))
   const own = p2wpkh(secp256k1.getPublicKey(key), network)
@@ -100,11 +111,23 @@ export function createDemoWallet(node: NodeAccess, stateDir: string): DemoWallet
 
   const height = async () => (await call('getblockcount')) as number
 
+  /**
+   * bitcoind makes the same block of the same transactions, and refuses it when it was told that it is invalid. One that pays
+   * nobody is another.
+   */
+  async function generate(count: number): Promise<string[]> {
+    const answer = await ask(rpc, 'generatetodescriptor', count, ownDescriptor)
+    if (answer.ok) return answer.value as string[]
+    if (!answer.error.detail.includes('block not accepted'))
+      throw new Error(`The Bitcoin node mines nothing: ${answer.error.detail}`)
+    return (await call('generatetodescriptor', 1, `raw(6a10${toHex(crypto.getRandomValues(new Uint8Array(16)))})`)) as string[]
+  }
+
   async function mine(count: number): Promise<string[]> {
     const hashes: string[] = []
     while (hashes.length < count) {
       const some = Math.min(count - hashes.length, MINE_AT_ONCE)
-      hashes.push(...((await call('generatetodescriptor', some, ownDescriptor)) as string[]))
+      hashes.push(...(await generate(some)))
     }
     // A scan makes bitcoind write its chain state to disk; else a kill -9 would cost the blocks of the last hour.
     await scanUnspent()
@@ -128,10 +151,10 @@ export function createDemoWallet(node: NodeAccess, stateDir: string): DemoWallet
   /** bitcoind scans for one caller at a time and refuses the others with -8. */
   async function scanUnspent(): Promise<unknown> {
     for (let attempt = 0; ; attempt++) {
-      const answer = await rpc.call('scantxoutset', 'start', [ownDescriptor])
-      if (answer.ok && answer.value.ok) return answer.value.value
-      const detail = answer.ok ? (answer.value.ok ? '' : answer.value.error.message) : answer.error.detail
-      if (attempt === 50 || !detail.includes('in progress')) throw new Error(`The Bitcoin node cannot list coins: ${detail}`)
+      const answer = await ask(rpc, 'scantxoutset', 'start', [ownDescriptor])
+      if (answer.ok) return answer.value
+      if (attempt === 50 || !answer.error.detail.includes('in progress'))
+        throw new Error(`The Bitcoin node cannot list coins: ${answer.error.detail}`)
       await new Promise((resolve) => setTimeout(resolve, 50))
     }
   }
@@ -192,20 +215,18 @@ export function createDemoWallet(node: NodeAccess, stateDir: string): DemoWallet
     return { txid: tx.id, hex: tx.hex }
   }
 
-  function sendAll(payments: readonly Pick<SendRequest, 'address' | 'units'>[], feeRate: bigint, sequence: number) {
+  async function sendAll(payments: readonly Pick<SendRequest, 'address' | 'units'>[], feeRate: bigint, sequence: number) {
     const paid = payments.map(({ address, units }) => ({
       script: OutScript.encode(Address(network).decode(address)),
       amount: units,
     }))
     const wanted = total(paid.map(({ amount }) => amount))
     const toSelf = { script: own.script, amount: 0n }
-    return locked(async () => {
-      const feeEach = feeRate * (sizeOf(1, []) - sizeOf(0, []))
-      const feeRest = feeRate * sizeOf(0, [...paid, toSelf])
-      const coins = await select(wanted + feeRest, feeEach)
-      const change = total(coins.map((coin) => coin.units)) - wanted - feeRest - feeEach * BigInt(coins.length)
-      return signAndSend(coins, change >= DUST ? [...paid, { ...toSelf, amount: change }] : paid, sequence)
-    })
+    const feeEach = feeRate * (sizeOf(1, []) - sizeOf(0, []))
+    const feeRest = feeRate * sizeOf(0, [...paid, toSelf])
+    const coins = await select(wanted + feeRest, feeEach)
+    const change = total(coins.map((coin) => coin.units)) - wanted - feeRest - feeEach * BigInt(coins.length)
+    return signAndSend(coins, change >= DUST ? [...paid, { ...toSelf, amount: change }] : paid, sequence)
   }
 
   /** A waiting transaction of ours, its coins with their amounts, and its fee. */
@@ -213,9 +234,13 @@ export function createDemoWallet(node: NodeAccess, stateDir: string): DemoWallet
     const hex = await call('getrawtransaction', txid)
     const raw = fromHex(String(hex))
     const { inputs, outputs } = RawTx.decode(raw)
+    // A node without an index of transactions knows those that wait; of the others, outputs that nothing in a block spends.
     const parents = await callAll(inputs.map((input): RpcCall => ['getrawtransaction', toHex(input.txid)]))
+    const confirmed = await callAll(inputs.map((input): RpcCall => ['gettxout', toHex(input.txid), input.index, false]))
     const coins = inputs.map((input, i) => {
-      const spent = typeof parents[i] === 'string' ? RawTx.decode(fromHex(parents[i])).outputs[input.index] : undefined
+      const parent = parents[i]
+      const waiting = typeof parent === 'string' ? RawTx.decode(fromHex(parent)).outputs[input.index] : undefined
+      const spent = waiting ?? outputOf(confirmed[i])
       if (!spent || !equalBytes(spent.script, own.script)) throw new Error(`${txid} does not spend coins of the demo wallet`)
       return { txid: toHex(input.txid), index: input.index, units: spent.amount }
     })
@@ -232,13 +257,13 @@ export function createDemoWallet(node: NodeAccess, stateDir: string): DemoWallet
     height,
 
     async fund() {
-      while ((await height()) <= SEGWIT_HEIGHT || (await confirmedCoins()).length === 0) await mine(MINE_AT_ONCE)
+      while ((await height()) <= SEGWIT_HEIGHT || (await confirmedCoins()).length === 0) await mine(FUND_BLOCKS)
     },
 
     send: ({ address, units, feeRate = FEE_RATE, replaceable = true }) =>
-      sendAll([{ address, units }], feeRate, replaceable ? 0xfffffffd : 0xffffffff),
+      locked(() => sendAll([{ address, units }], feeRate, replaceable ? SEQUENCE : 0xffffffff)),
 
-    sendMany: (payments) => sendAll(payments, FEE_RATE, 0xfffffffd),
+    sendMany: (payments, feeRate = FEE_RATE) => locked(() => sendAll(payments, feeRate, SEQUENCE)),
 
     bumpFee: (txid) =>
       locked(async () => {
@@ -247,14 +272,14 @@ export function createDemoWallet(node: NodeAccess, stateDir: string): DemoWallet
         const extra = fee + size
         const bumped = outputs.map((output, i) => (i === change ? { ...output, amount: output.amount - extra } : output))
         if ((bumped[change]?.amount ?? 0n) < DUST) throw new Error(`${txid} has no change to take a higher fee from`)
-        return signAndSend(coins, bumped, 0xfffffffd)
+        return signAndSend(coins, bumped, SEQUENCE)
       }),
 
     doubleSpend: (txid) =>
       locked(async () => {
         const { coins, fee, size } = await unconfirmed(txid)
         const amount = total(coins.map((coin) => coin.units)) - 3n * fee - size
-        return signAndSend(coins, [{ script: own.script, amount }], 0xfffffffd)
+        return signAndSend(coins, [{ script: own.script, amount }], SEQUENCE)
       }),
 
     mine,
@@ -267,9 +292,12 @@ export function createDemoWallet(node: NodeAccess, stateDir: string): DemoWallet
       await call('reconsiderblock', blockHash)
     },
 
-    async evict(txid) {
-      await call('evicttransaction', txid)
-    },
+    evict: (txid) =>
+      locked(async () => {
+        const answer = await ask(rpc, 'evicttransaction', txid)
+        if (!answer.ok)
+          await evictByAge({ call, callAll }, txid, () => sendAll([{ address: own.address, units: DUST }], FEE_RATE, SEQUENCE))
+      }),
   }
 
   function locked<T>(work: () => Promise<T>): Promise<T> {
@@ -280,6 +308,12 @@ export function createDemoWallet(node: NodeAccess, stateDir: string): DemoWallet
 /** Virtual bytes of a transaction of p2wpkh inputs, rounded up (BIP 141): 10.5 around, 68 an input, 9 and its script an output. */
 function sizeOf(inputs: number, outputs: readonly { script: Uint8Array }[]): bigint {
   return BigInt(outputs.reduce((sum, output) => sum + 9 + output.script.length, 11 + 68 * inputs))
+}
+
+/** What `gettxout` says of one; nothing where it has none. */
+function outputOf(told: unknown): Output | undefined {
+  const { value, scriptPubKey } = (told ?? {}) as { value?: number; scriptPubKey?: { hex: string } }
+  return value !== undefined && scriptPubKey ? { script: fromHex(scriptPubKey.hex), amount: satoshi(value) } : undefined
 }
 
 function total(amounts: readonly bigint[]): bigint {

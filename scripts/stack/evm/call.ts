@@ -1,4 +1,5 @@
-const TIMEOUT_MS = 10_000
+/** A node of our own may be as slow as the machine is busy with something else. */
+const TIMEOUT_MS = 60_000
 
 /** One JSON-RPC call of the development node. Throws with the node's words when it refuses. */
 export async function call<T>(rpcUrl: string, method: string, params: readonly unknown[] = []): Promise<T> {

@@ -15,7 +15,7 @@ import {
   timeOrNull,
   wish,
 } from './json-schema.ts'
-import { BODY, CURSOR, ID, IDEMPOTENCY_KEY_NEEDED, LIMIT, MONEY, type Operations, QUERY } from './operation.ts'
+import { BODY, CURSOR, ID, IDEMPOTENCY_KEY_NEEDED, LIMIT, MONEY, NO_BODY, type Operations, QUERY } from './operation.ts'
 import { TRANSFER_SCHEMAS } from './transfers.ts'
 
 const day: Schema = { type: 'string', format: 'date' }
@@ -205,7 +205,7 @@ export const BANK_OPERATIONS: Operations<keyof typeof BANK_SCHEMAS> = {
       parameters: [ID],
       status: 200,
       answer: 'BankDifference',
-      refuses: ['malformed_json', 'body_too_large', 'difference_not_found'],
+      refuses: [...NO_BODY, 'difference_not_found'],
     },
   },
   '/v1/bank/transfers': {
@@ -236,7 +236,7 @@ export const BANK_OPERATIONS: Operations<keyof typeof BANK_SCHEMAS> = {
       parameters: [ID],
       status: 200,
       answer: 'BankTransfer',
-      refuses: ['malformed_json', 'body_too_large', 'transfer_not_found', 'wrong_status'],
+      refuses: [...NO_BODY, 'transfer_not_found', 'wrong_status'],
     },
   },
   '/v1/bank/payment_files': {
@@ -245,7 +245,7 @@ export const BANK_OPERATIONS: Operations<keyof typeof BANK_SCHEMAS> = {
       summary: 'Put all transfers that wait, at most 1,000, into one file for the bank',
       status: 201,
       answer: 'PaymentFile',
-      refuses: ['malformed_json', 'body_too_large', 'account_not_found', 'nothing_to_send', 'sending_frozen'],
+      refuses: [...NO_BODY, 'account_not_found', 'nothing_to_send', 'sending_frozen'],
     },
     get: {
       id: 'listPaymentFiles',
@@ -272,7 +272,7 @@ export const BANK_OPERATIONS: Operations<keyof typeof BANK_SCHEMAS> = {
       parameters: [ID],
       status: 200,
       answer: 'PaymentFile',
-      refuses: ['malformed_json', 'body_too_large', 'account_not_found', 'payment_file_not_found', 'payment_file_taken'],
+      refuses: [...NO_BODY, 'account_not_found', 'payment_file_not_found', 'payment_file_taken'],
     },
   },
   '/v1/bank/status_reports': {

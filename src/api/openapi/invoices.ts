@@ -16,7 +16,7 @@ import {
   timeOrNull,
   wish,
 } from './json-schema.ts'
-import { BODY, CURSOR, ID, IDEMPOTENCY_KEY, KEYED, LIMIT, type Operations, QUERY } from './operation.ts'
+import { BODY, CURSOR, ID, IDEMPOTENCY_KEY, KEYED, LIMIT, NO_BODY, type Operations, QUERY } from './operation.ts'
 
 const latePolicy: Schema = {
   enum: ['accept_locked_rate', 'accept_current_rate', 'hold'],
@@ -270,15 +270,7 @@ export const INVOICE_OPERATIONS: Operations<keyof typeof INVOICE_SCHEMAS> = {
       parameters: [ID, ASSET],
       status: 200,
       answer: 'Invoice',
-      refuses: [
-        'malformed_json',
-        'body_too_large',
-        'invoice_not_found',
-        'asset_not_offered',
-        'invoice_closed',
-        'not_configured',
-        'method_unavailable',
-      ],
+      refuses: [...NO_BODY, 'invoice_not_found', 'asset_not_offered', 'invoice_closed', 'not_configured', 'method_unavailable'],
     },
   },
   '/v1/invoices/{id}/resolution': {

@@ -27,6 +27,8 @@ export const BODY: readonly Reason[] = [
   'body_too_large',
   'unsupported_media_type',
 ]
+/** Of actions that take none. */
+export const NO_BODY: readonly Reason[] = ['malformed_json', 'body_too_large']
 export const QUERY: readonly Reason[] = ['invalid_field', 'unknown_field']
 export const KEYED: readonly Reason[] = ['idempotency_key_malformed', 'idempotency_key_reused']
 
@@ -41,6 +43,16 @@ export const LIMIT: Schema = { name: 'limit', in: 'query', schema: { type: 'inte
 
 /** With `IDEMPOTENCY_KEY_NEEDED`. */
 export const MONEY: readonly Reason[] = [...KEYED, 'idempotency_key_missing']
+
+/** Of calls that make a transfer in a wallet. */
+export const NEW_TRANSFER: readonly Reason[] = [
+  ...BODY,
+  ...MONEY,
+  'wallet_not_configured',
+  'bad_transfer',
+  'too_many_transfers',
+  'sending_frozen',
+]
 
 export const IDEMPOTENCY_KEY: Schema = {
   name: 'Idempotency-Key',

@@ -5,6 +5,7 @@ import { INVOICE_OPERATIONS } from './invoices.ts'
 import type { Schema } from './json-schema.ts'
 import { LEDGER_OPERATIONS } from './ledger.ts'
 import type { Operation, Operations } from './operation.ts'
+import { PAYOUT_OPERATIONS } from './payouts.ts'
 import { REFUND_OPERATIONS } from './refunds.ts'
 import { ref, type SchemaName } from './schemas.ts'
 import { TRANSFER_OPERATIONS } from './transfers.ts'
@@ -18,6 +19,7 @@ const OPERATIONS: Operations<SchemaName> = {
   ...LEDGER_OPERATIONS,
   ...WALLET_OPERATIONS,
   ...TRANSFER_OPERATIONS,
+  ...PAYOUT_OPERATIONS,
   ...BANK_OPERATIONS,
   ...ASSET_OPERATIONS,
 }

@@ -13,7 +13,7 @@ import {
   time,
   wish,
 } from './json-schema.ts'
-import { BODY, ID, IDEMPOTENCY_KEY, type Operations } from './operation.ts'
+import { BODY, ID, IDEMPOTENCY_KEY, MONEY, NO_BODY, type Operations } from './operation.ts'
 
 const type: Schema = {
   enum: ['full', 'part', 'over'],
@@ -79,9 +79,7 @@ export const REFUND_OPERATIONS: Operations<keyof typeof REFUND_SCHEMAS> = {
       answer: 'Refund',
       refuses: [
         ...BODY,
-        'idempotency_key_missing',
-        'idempotency_key_malformed',
-        'idempotency_key_reused',
+        ...MONEY,
         'invoice_not_found',
         'nothing_to_refund',
         'refund_asset_needed',
@@ -120,7 +118,7 @@ export const REFUND_OPERATIONS: Operations<keyof typeof REFUND_SCHEMAS> = {
       parameters: [ID, REFUND_ID],
       status: 200,
       answer: 'Refund',
-      refuses: ['malformed_json', 'body_too_large', 'invoice_not_found', 'refund_not_found', 'refund_closed'],
+      refuses: [...NO_BODY, 'invoice_not_found', 'refund_not_found', 'refund_closed'],
     },
   },
 }

@@ -4,6 +4,7 @@ import { BANK_SCHEMAS } from './bank.ts'
 import { INVOICE_SCHEMAS } from './invoices.ts'
 import { list, record, type Schema, text, textOrNull } from './json-schema.ts'
 import { LEDGER_SCHEMAS } from './ledger.ts'
+import { PAYOUT_SCHEMAS } from './payouts.ts'
 import { REFUND_SCHEMAS } from './refunds.ts'
 import { TRANSFER_SCHEMAS } from './transfers.ts'
 import { WALLET_SCHEMAS } from './wallets.ts'
@@ -33,6 +34,7 @@ export const SCHEMAS = {
   ...LEDGER_SCHEMAS,
   ...WALLET_SCHEMAS,
   ...TRANSFER_SCHEMAS,
+  ...PAYOUT_SCHEMAS,
   ...BANK_SCHEMAS,
   ...ASSET_SCHEMAS,
   Problem: problem,

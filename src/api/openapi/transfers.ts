@@ -15,14 +15,13 @@ import {
   timeOrNull,
   wish,
 } from './json-schema.ts'
-import { BODY, CURSOR, ID, IDEMPOTENCY_KEY_NEEDED, LIMIT, MONEY, type Operations, QUERY } from './operation.ts'
+import { BODY, CURSOR, ID, IDEMPOTENCY_KEY_NEEDED, LIMIT, NEW_TRANSFER, NO_BODY, type Operations, QUERY } from './operation.ts'
 
 const status: Schema = { enum: TRANSFER_STATUSES }
 const kind: Schema = { enum: TRANSFER_KINDS }
 const fee = record({ asset: { ...assetCode, description: 'The chain’s own.' }, amount: decimal })
 const targetBlocks: Schema = { type: 'integer', minimum: 1, maximum: 144, description: 'How soon it should be in a block.' }
 const base64url: Schema = { type: 'string', pattern: '^[A-Za-z0-9_-]+$', description: 'base64url, without padding' }
-const line: Schema = { type: 'integer', minimum: 1, description: 'Of the file, its header included; of JSON the row’s place.' }
 const transfer: Schema = { $ref: '#/components/schemas/Transfer' }
 
 const resource = {
@@ -103,7 +102,7 @@ const detail = {
   },
 }
 
-const output = { address: text, amount: { ...decimal, description: 'Over zero.' } }
+export const output = { address: text, amount: { ...decimal, description: 'Over zero.' } }
 
 export const TRANSFER_SCHEMAS = {
   Transfer: record(resource),
@@ -130,52 +129,7 @@ export const TRANSFER_SCHEMAS = {
   }),
   SignedTransfer: record({ signed: { ...text, description: 'A PSBT (base64, v0 or v2) or a raw transaction (hexadecimal).' } }),
   TransferBump: wish({ targetBlocks: { ...targetBlocks, type: ['integer', 'null'], default: 1 } }, []),
-  CreatePayout: record({
-    rows: {
-      type: 'array',
-      minItems: 1,
-      maxItems: 1_000,
-      items: wish(
-        {
-          ...output,
-          asset: assetCode,
-          reference: { ...textOrNull, maxLength: 100 },
-          walletId: textOrNull,
-        },
-        ['address', 'amount', 'asset'],
-      ),
-    },
-  }),
-  PayoutCreated: record({
-    id: text,
-    object: { const: 'payout' },
-    rows: {
-      ...list(record({ line, transferId: text, output: { ...count, description: 'Which output of the transfer.' } })),
-      description: 'Which transfer pays which row.',
-    },
-    data: list(transfer),
-    refused: {
-      ...list(record({ line, detail: text })),
-      description: 'Rows whose transfer could not be made. Sent again under the same key they are tried again.',
-    },
-    warnings: list(record({ line, sameAs: line, detail: text })),
-  }),
-  Payout: record({
-    id: text,
-    object: { const: 'payout' },
-    transfers: { ...count, description: 'How many it has in all.' },
-    statuses: {
-      type: 'object',
-      propertyNames: { pattern: `^(${TRANSFER_STATUSES.join('|')})$` },
-      additionalProperties: count,
-      description: 'How many are in which status.',
-    },
-    data: list(transfer),
-    nextCursor: textOrNull,
-  }),
 } as const satisfies Record<string, Schema>
-
-const CREATE = ['wallet_not_configured', 'insufficient_funds', 'bad_transfer', 'too_many_transfers', 'sending_frozen'] as const
 
 export const TRANSFER_OPERATIONS: Operations<keyof typeof TRANSFER_SCHEMAS | 'DeliveryList'> = {
   '/v1/transfers': {
@@ -186,7 +140,7 @@ export const TRANSFER_OPERATIONS: Operations<keyof typeof TRANSFER_SCHEMAS | 'De
       body: 'CreateTransfer',
       status: 201,
       answer: 'TransferDetail',
-      refuses: [...BODY, ...MONEY, ...CREATE, 'wallet_not_found'],
+      refuses: [...NEW_TRANSFER, 'insufficient_funds', 'wallet_not_found'],
     },
     get: {
       id: 'listTransfers',
@@ -272,29 +226,7 @@ export const TRANSFER_OPERATIONS: Operations<keyof typeof TRANSFER_SCHEMAS | 'De
       parameters: [ID],
       status: 200,
       answer: 'TransferDetail',
-      refuses: ['malformed_json', 'body_too_large', 'transfer_not_found', 'wrong_status'],
-    },
-  },
-  '/v1/payouts': {
-    post: {
-      id: 'createPayout',
-      summary: 'Send many payments at once, as JSON or as CSV (address,amount,asset,reference)',
-      parameters: [IDEMPOTENCY_KEY_NEEDED],
-      body: 'CreatePayout',
-      bodyType: 'text/csv',
-      status: 201,
-      answer: 'PayoutCreated',
-      refuses: [...BODY, ...MONEY, ...CREATE, 'bad_rows'],
-    },
-  },
-  '/v1/payouts/{id}': {
-    get: {
-      id: 'readPayout',
-      summary: 'A batch of payouts and its transfers',
-      parameters: [ID, LIMIT, CURSOR],
-      status: 200,
-      answer: 'Payout',
-      refuses: [...QUERY, 'payout_not_found'],
+      refuses: [...NO_BODY, 'transfer_not_found', 'wrong_status'],
     },
   },
 }

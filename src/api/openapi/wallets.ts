@@ -15,7 +15,7 @@ import {
   timeOrNull,
   wish,
 } from './json-schema.ts'
-import { BODY, CURSOR, ID, IDEMPOTENCY_KEY_NEEDED, LIMIT, MONEY, type Operations, QUERY } from './operation.ts'
+import { CURSOR, ID, IDEMPOTENCY_KEY_NEEDED, LIMIT, NEW_TRANSFER, type Operations, QUERY } from './operation.ts'
 
 const custody: Schema = { enum: ['self', 'platform'], description: 'Who holds the key: you, or the platform.' }
 const chain: Schema = { ...text, description: 'CAIP-2' }
@@ -175,15 +175,7 @@ export const WALLET_OPERATIONS: Operations<keyof typeof WALLET_SCHEMAS | 'Transf
       body: 'CreateSweep',
       status: 201,
       answer: 'TransferDetail',
-      refuses: [
-        ...BODY,
-        ...MONEY,
-        'wallet_not_found',
-        'wallet_not_configured',
-        'bad_transfer',
-        'too_many_transfers',
-        'sending_frozen',
-      ],
+      refuses: [...NEW_TRANSFER, 'wallet_not_found'],
     },
   },
   '/v1/wallets/{id}/accelerations': {
@@ -194,17 +186,7 @@ export const WALLET_OPERATIONS: Operations<keyof typeof WALLET_SCHEMAS | 'Transf
       body: 'CreateAcceleration',
       status: 201,
       answer: 'TransferDetail',
-      refuses: [
-        ...BODY,
-        ...MONEY,
-        'wallet_not_found',
-        'wallet_not_configured',
-        'bad_transfer',
-        'already_accelerated',
-        'already_in_block',
-        'too_many_transfers',
-        'sending_frozen',
-      ],
+      refuses: [...NEW_TRANSFER, 'wallet_not_found', 'already_accelerated', 'already_in_block'],
     },
   },
   '/v1/wallets/{id}/addresses': {

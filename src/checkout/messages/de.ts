@@ -155,5 +155,6 @@ export const de: CheckoutMessages = {
 
   developmentOnly: 'Nur zur Entwicklung',
   demoPay: 'Aus der Demo-Wallet zahlen',
+  demoPayLightning: 'Per Lightning zahlen, sofort',
   demoFailed: 'Die Demo-Wallet konnte nicht zahlen.',
 }

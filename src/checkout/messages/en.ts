@@ -151,5 +151,6 @@ export const en = {
 
   developmentOnly: 'Development only',
   demoPay: 'Pay from the demo wallet',
+  demoPayLightning: 'Pay by Lightning, at once',
   demoFailed: 'The demo wallet could not pay.',
 }

@@ -149,5 +149,6 @@ export const uk: CheckoutMessages = {
 
   developmentOnly: 'Лише для розробки',
   demoPay: 'Сплатити з демонстраційного гаманця',
+  demoPayLightning: 'Сплатити через Lightning, одразу',
   demoFailed: 'Демонстраційний гаманець не зміг сплатити.',
 }

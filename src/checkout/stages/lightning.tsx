@@ -1,6 +1,7 @@
 import { lightningPaymentUri } from '../../gateways/lightning/uri.ts'
 import type { View } from '../view.ts'
 import { PayByCode } from './code.tsx'
+import { DemoWallet } from './demo.tsx'
 import type { PayStage } from './paying.tsx'
 
 /** A Lightning invoice: one code that says everything, to be scanned, opened or pasted. */
@@ -23,5 +24,9 @@ export function PayByLightning({ view, stage }: { view: View; stage: PayStage })
       {address}
     </code>
   )
-  return <PayByCode view={view} stage={stage} request={request} address={whole} />
+  return (
+    <PayByCode view={view} stage={stage} request={request} address={whole}>
+      <DemoWallet view={view} asset={stage.method.asset} />
+    </PayByCode>
+  )
 }

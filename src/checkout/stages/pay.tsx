@@ -1,9 +1,10 @@
 import { paymentUri } from '../../gateways/registry.ts'
-import { paymentRequestOf } from '../../invoice/lightning.ts'
+import { lightningBeside, paymentRequestOf } from '../../invoice/lightning.ts'
 import { isAlive } from '../../invoice/view.ts'
 import { Address } from '../../page/parts.tsx'
-import { assetOf, linkTo, railOf, type View } from '../view.ts'
+import { assetOf, railOf, type View } from '../view.ts'
 import { PayByCode } from './code.tsx'
+import { DemoWallet } from './demo.tsx'
 import type { PayStage } from './paying.tsx'
 
 /** Where to send how much, on a chain. */
@@ -14,6 +15,7 @@ export function Pay({ view, stage }: { view: View; stage: PayStage }) {
   const rail = railOf(view, method.chainId)
   const request = paymentRequestOf(invoice, method, activation, due, view.registry)
   const uri = paymentUri(rail, request)
+  const beside = request.lightning ? lightningBeside(invoice.terms, method.asset, view.registry) : null
   // To the same address: said only where the part came in the same asset.
   const isPartPaid =
     view.figures.facts.short && invoice.payments.some((payment) => payment.asset === method.asset && isAlive(payment))
@@ -29,19 +31,7 @@ export function Pay({ view, stage }: { view: View; stage: PayStage }) {
   }
   return (
     <PayByCode view={view} stage={stage} request={shown} address={<Address address={activation.address} />}>
-      {view.demoWallet && <DemoWallet view={view} asset={method.asset} />}
+      <DemoWallet view={view} asset={method.asset} lightning={beside?.asset} />
     </PayByCode>
-  )
-}
-
-/** Development only: sends a real transaction on the local chain. */
-function DemoWallet({ view, asset }: { view: View; asset: string }) {
-  return (
-    <form class="demo" method="post" action={linkTo(view, '/demo-pay')}>
-      <p>{view.t.developmentOnly}</p>
-      <button type="submit" name="asset" value={asset} id="demo" class="button">
-        {view.t.demoPay}
-      </button>
-    </form>
   )
 }

@@ -84,10 +84,13 @@ export function Waiting({ view, children }: { view: View; children: Child }) {
   )
 }
 
+/** Modules across, quiet zone included: a code with a Lightning invoice has more. */
+const FINE_SIZE = 60
+
 export function Qr({ text, label }: { text: string; label: string }) {
   const { size, path } = qrPath(text)
   return (
-    <svg class="qr" viewBox={`0 0 ${size} ${size}`} role="img" aria-label={label}>
+    <svg class={size > FINE_SIZE ? 'qr fine' : 'qr'} viewBox={`0 0 ${size} ${size}`} role="img" aria-label={label}>
       <path fill-rule="evenodd" d={path} />
     </svg>
   )

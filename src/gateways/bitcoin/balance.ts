@@ -1,17 +1,10 @@
 import { toHex } from '../../lib/bytes.ts'
-import { err, ok, type Result } from '../../lib/result.ts'
-import type {
-  AddressBalance,
-  BalanceReaderFactory,
-  BalanceSight,
-  BlockStamp,
-  NodeEndpoint,
-  NodeError,
-  UnspentOutput,
-} from '../gateway.ts'
+import { assert, err, ok, type Result } from '../../lib/result.ts'
+import type { AddressBalance, BalanceReaderFactory, BalanceSight, NodeEndpoint, NodeError, UnspentOutput } from '../gateway.ts'
 import { unitsOf } from './amounts.ts'
-import { readHeader } from './block.ts'
-import { ask, BATCH_MAX, type BitcoinRpc, createBitcoinRpc, decodeHex, isHash, refusalError, toNodeError } from './rpc.ts'
+import { askHash, readRef } from './chain-reads.ts'
+import { askAll, type BitcoinRpc, createBitcoinRpc, isHash, type RpcCall, refusalError, toNodeError } from './rpc.ts'
+import { MEMPOOL_INFO, mempoolFault } from './whereabouts.ts'
 
 /** A scan looks at every coin there is, whatever it is asked for: all keys in one, and minutes on mainnet. */
 const KEYS_MAX = 100_000
@@ -52,26 +45,22 @@ async function readFrom(
   const positions = new Map(keys.map((key, position) => [toHex(key), position]))
   const set = keys.length === 0 ? await emptySet(rpc) : await scanFor(rpc, positions, native.decimals)
   if (!set.ok) return set
+  const { hash, coins } = set.value
+  const ref = await readRef(rpc, hash)
+  if (!ref.ok) return ref
+  const { height, timeMs } = ref.value
   // What the others know of may not have come to this node yet.
-  if (set.value.height < heightMin)
-    return err({ reason: 'node_refused', detail: `the node is at block ${set.value.height}, and ${heightMin} is known` })
-  const block = await stampOf(rpc, set.value)
-  if (!block.ok) return block
-  const leaving = await lookAtMempool(rpc, set.value.coins)
+  if (height < heightMin)
+    return err({ reason: 'node_refused', detail: `the node is at block ${height}, and ${heightMin} is known` })
+  const leaving = await lookAtMempool(rpc, coins)
   if (!leaving.ok) return leaving
-  return ok({ block: block.value, balances: balancesOf(set.value.coins, leaving.value, native.code) })
+  return ok({ block: { height, hash, timeMs }, balances: balancesOf(coins, leaving.value, native.code) })
 }
 
 /** Of no keys nothing is found: that needs no scan, only the newest block. */
 async function emptySet(rpc: BitcoinRpc): Promise<Result<CoinSet, NodeError>> {
-  const hash = await ask(rpc, 'getbestblockhash')
-  if (!hash.ok) return hash
-  if (!isHash(hash.value)) return err({ reason: 'protocol', detail: 'getbestblockhash gave no hash' })
-  const header = await ask(rpc, 'getblockheader', hash.value, true)
-  if (!header.ok) return header
-  const height = (header.value as { height?: unknown } | null)?.height
-  if (typeof height !== 'number') return err({ reason: 'protocol', detail: 'getblockheader gave no height' })
-  return ok({ height, hash: hash.value, coins: [] })
+  const hash = await askHash(rpc, 'getbestblockhash')
+  return hash.ok ? ok({ hash: hash.value, coins: [] }) : hash
 }
 
 async function scanFor(
@@ -85,22 +74,18 @@ async function scanFor(
 
 async function scan(rpc: BitcoinRpc, scripts: readonly string[]): Promise<Result<unknown, NodeError>> {
   for (let attempt = 1; ; attempt++) {
-    const answer = await rpc.slow(
-      SCAN_MS_MAX,
-      'scantxoutset',
-      'start',
-      scripts.map((script) => `raw(${script})`),
-    )
-    if (!answer.ok) return err(toNodeError(answer.error))
-    if (answer.value.ok) return answer.value
-    const isBusy = answer.value.error.message.includes('in progress')
-    if (!isBusy || attempt === BUSY_TRIES) return err(refusalError('scantxoutset', answer.value.error))
+    const answers = await rpc.exact([['scantxoutset', 'start', scripts.map((script) => `raw(${script})`)]], SCAN_MS_MAX)
+    if (!answers.ok) return err(toNodeError(answers.error))
+    const [answer] = answers.value
+    assert(answer, 'each call has its answer')
+    if (answer.ok) return answer
+    const isBusy = answer.error.message.includes('in progress')
+    if (!isBusy || attempt === BUSY_TRIES) return err(refusalError('scantxoutset', answer.error))
     await new Promise((resolve) => setTimeout(resolve, BUSY_WAIT_MS))
   }
 }
 
 interface CoinSet {
-  readonly height: number
   readonly hash: string
   readonly coins: readonly Placed[]
 }
@@ -111,9 +96,9 @@ type Placed = Omit<UnspentOutput, 'leaving'> & { readonly position: number }
 function readSet(answer: unknown, positions: ReadonlyMap<string, number>, decimals: number): Result<CoinSet, NodeError> {
   const malformed = err({ reason: 'protocol', detail: 'scantxoutset gave no set of coins' } as const)
   if (answer === null || typeof answer !== 'object') return malformed
-  const { success, height, bestblock, unspents } = answer as Record<string, unknown>
+  const { success, bestblock, unspents } = answer as Record<string, unknown>
   if (success !== true) return err({ reason: 'node_refused', detail: 'scantxoutset was stopped' })
-  if (!isNumeral(height) || !isHash(bestblock) || !Array.isArray(unspents)) return malformed
+  if (!isHash(bestblock) || !Array.isArray(unspents)) return malformed
   const seen = new Set<string>()
   const coins: Placed[] = []
   for (const one of unspents as Record<string, unknown>[]) {
@@ -131,33 +116,23 @@ function readSet(answer: unknown, positions: ReadonlyMap<string, number>, decima
     const isCoinbase = typeof coinbase === 'boolean' ? coinbase : null
     coins.push({ position, txid, vout: Number(vout), units, height: Number(one.height), coinbase: isCoinbase })
   }
-  return ok({ height: Number(height), hash: bestblock, coins })
-}
-
-/** Height and time of the block that the set is of; the time is proven by the hash. */
-async function stampOf(rpc: BitcoinRpc, { height, hash }: CoinSet): Promise<Result<BlockStamp, NodeError>> {
-  const answer = await ask(rpc, 'getblockheader', hash, false)
-  if (!answer.ok) return answer
-  const bytes = decodeHex(answer.value)
-  const header = bytes && readHeader(bytes)
-  if (!header?.ok) return err({ reason: 'protocol', detail: 'getblockheader gave no header' })
-  if (header.value.hash !== hash) return err({ reason: 'node_lied', detail: `the header of ${hash} has another hash` })
-  return ok({ height, hash, timeMs: header.value.timeMs })
+  return ok({ hash: bestblock, coins })
 }
 
 /** Outpoints that a waiting transaction spends, of the largest coins; for the others nobody has looked. */
 async function lookAtMempool(rpc: BitcoinRpc, coins: readonly Placed[]): Promise<Result<ReadonlyMap<Placed, boolean>, NodeError>> {
   const largest = [...coins].sort((one, other) => (one.units < other.units ? 1 : -1)).slice(0, LOOKED_AT_MAX)
+  // An output that is unspent in the best chain and null here is spent by what waits (or by a block since the scan).
+  const calls = largest.map(({ txid, vout }): RpcCall => ['gettxout', txid, vout, true])
+  const answers = await askAll(rpc, [MEMPOOL_INFO, ...calls])
+  if (!answers.ok) return answers
+  const [info, ...outputs] = answers.value
+  const fault = mempoolFault(info)
+  if (fault) return err(fault)
   const found = new Map<Placed, boolean>()
-  for (let at = 0; at < largest.length; at += BATCH_MAX) {
-    const some = largest.slice(at, at + BATCH_MAX)
-    // An output that is unspent in the best chain and null here is spent by what waits (or by a block since the scan).
-    const answers = await rpc.batch(some.map(({ txid, vout }) => ['gettxout', txid, vout, true] as const))
-    if (!answers.ok) return err(toNodeError(answers.error))
-    for (const [i, coin] of some.entries()) {
-      const answer = answers.value[i]
-      if (answer?.ok) found.set(coin, answer.value === null)
-    }
+  for (const [i, coin] of largest.entries()) {
+    const output = outputs[i]
+    if (output?.ok) found.set(coin, output.value === null)
   }
   return ok(found)
 }

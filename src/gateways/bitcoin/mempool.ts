@@ -3,8 +3,9 @@ import type { ChainConfig } from '../../money/chain.ts'
 import type { MempoolScan, NodeError } from '../gateway.ts'
 import { concat } from './cursor.ts'
 import { canonicalPart } from './mweb.ts'
-import { ask, BATCH_MAX, type BitcoinRpc, decodeHex, isHash, NOT_FOUND, type RpcCall, refusalError, toNodeError } from './rpc.ts'
+import { BATCH_MAX, type BitcoinRpc, decodeHex, isHash, NOT_FOUND, type RpcCall, refusalError, toNodeError } from './rpc.ts'
 import { conflictsIn, scanTransactions, transfersAt } from './scan.ts'
+import { MEMPOOL_INFO, mempoolFault } from './whereabouts.ts'
 
 /** New transactions fetched in one look; what is over waits for the next. */
 const TRANSACTIONS_MAX = 2_000
@@ -21,12 +22,15 @@ function shortId(txid: string): number {
 
 /** What waits in the node's mempool and has not been marked as seen by an earlier scan. */
 export async function readMempool(rpc: BitcoinRpc, chain: ChainConfig): Promise<Result<MempoolScan, NodeError>> {
-  const listed = await ask(rpc, 'getrawmempool')
-  if (!listed.ok) return listed
-  if (!Array.isArray(listed.value) || !listed.value.every(isHash)) {
-    return err({ reason: 'protocol', detail: 'getrawmempool gave no list of ids' })
-  }
-  const txids: string[] = listed.value
+  const answers = await rpc.batch([MEMPOOL_INFO, ['getrawmempool']])
+  if (!answers.ok) return err(toNodeError(answers.error))
+  const [info, listed] = answers.value
+  const fault = mempoolFault(info)
+  if (fault) return err(fault)
+  if (listed?.ok === false) return err(refusalError('getrawmempool', listed.error))
+  const ids: unknown = listed?.value
+  if (!Array.isArray(ids) || !ids.every(isHash)) return err({ reason: 'protocol', detail: 'getrawmempool gave no list of ids' })
+  const txids: string[] = ids
 
   const before = seenByChain.get(chain.id)
   const still = new Set<number>()

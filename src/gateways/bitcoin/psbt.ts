@@ -1,4 +1,5 @@
 import { Transaction } from '@scure/btc-signer'
+import { toBase64 } from '../../lib/base64.ts'
 import { assert } from '../../lib/result.ts'
 import type { ChainConfig } from '../../money/chain.ts'
 import type { AccountKey } from '../gateway.ts'
@@ -41,10 +42,4 @@ function keyFields(account: AccountKey, key: OwnKey, index: number) {
   const internal = key.publicKey.subarray(1)
   const taproot: [Uint8Array, { hashes: Uint8Array[]; der: typeof der }] = [internal, { hashes: [], der }]
   return { tapInternalKey: internal, tapBip32Derivation: [taproot] }
-}
-
-function toBase64(bytes: Uint8Array): string {
-  let text = ''
-  for (const byte of bytes) text += String.fromCharCode(byte)
-  return btoa(text)
 }

@@ -4,21 +4,11 @@ import type { Block, BlockRef, ChainReader, NodeEndpoint, NodeError, ReaderFacto
 import { hostOf } from '../nodes.ts'
 import { createQuorumReader } from '../quorum-reader.ts'
 import type { NodeReader } from '../quorum-survey.ts'
-import { merkleFault, readHeader, scanBlock } from './block.ts'
+import { merkleFault, readHeader, type ScannedBlock } from './block.ts'
+import { askHash, readBlock, readRef } from './chain-reads.ts'
 import { readMempool } from './mempool.ts'
 import { pegOutConflicts, withPegOuts } from './mweb.ts'
-import {
-  ask,
-  BATCH_MAX,
-  type BitcoinRpc,
-  createBitcoinRpc,
-  decodeHex,
-  isHash,
-  type RpcCall,
-  type RpcRefusal,
-  refusalError,
-  toNodeError,
-} from './rpc.ts'
+import { BATCH_MAX, createBitcoinRpc, decodeHex, isHash, type RpcCall, refusalError, toNodeError } from './rpc.ts'
 import { conflictsIn, transfersAt } from './scan.ts'
 import { workOf } from './work.ts'
 
@@ -71,9 +61,8 @@ function readNode(chain: ChainConfig, node: NodeEndpoint, fetcher: typeof fetch)
     hashesAt,
 
     async head() {
-      const hash = await ask(rpc, 'getbestblockhash')
-      if (!hash.ok) return hash
-      return isHash(hash.value) ? refOf(hash.value) : err({ reason: 'protocol', detail: 'getbestblockhash gave no hash' })
+      const hash = await askHash(rpc, 'getbestblockhash')
+      return hash.ok ? refOf(hash.value) : hash
     },
 
     async hashAt(height) {
@@ -82,11 +71,9 @@ function readNode(chain: ChainConfig, node: NodeEndpoint, fetcher: typeof fetch)
     },
 
     async block(hash) {
-      const [ref, answer] = await Promise.all([refOf(hash), rpc.block(hash)])
+      const [ref, block] = await Promise.all([refOf(hash), readBlock(rpc, hash)])
       if (!ref.ok) return ref
-      if (!answer.ok) return err(toNodeError(answer.error))
-      if (!answer.value.ok) return err(refusalError('getblock', answer.value.error))
-      return toBlock(chain, ref.value, answer.value.value)
+      return block.ok ? ok(toBlock(chain, ref.value, block.value)) : block
     },
 
     mempool: () => readMempool(rpc, chain),
@@ -99,7 +86,10 @@ function readNode(chain: ChainConfig, node: NodeEndpoint, fetcher: typeof fetch)
       for (let at = 0; at < hashes.length; at += BATCH_MAX) {
         const answers = await rpc.batch(hashes.slice(at, at + BATCH_MAX).map((hash): RpcCall => ['getblockheader', hash, false]))
         if (!answers.ok) return err(toNodeError(answers.error))
-        for (const answer of answers.value) headers.push((answer.ok && decodeHex(answer.value)) || new Uint8Array())
+        for (const answer of answers.value) {
+          if (!answer.ok) return err(refusalError('getblockheader', answer.error))
+          headers.push(decodeHex(answer.value) ?? new Uint8Array())
+        }
       }
       const [first, last] = [headers[0], headers.at(-1)].map((raw) => readHeader(raw as Uint8Array))
       const isAsked = first?.ok && last?.ok && first.value.hash === base.hash && last.value.hash === head.hash
@@ -109,42 +99,16 @@ function readNode(chain: ChainConfig, node: NodeEndpoint, fetcher: typeof fetch)
   }
 }
 
-/** Height, parent and time of a block. All but the height is proven by the hash: it commits to the header's bytes. */
-async function readRef(rpc: BitcoinRpc, hash: string): Promise<Result<BlockRef, NodeError>> {
-  const calls: RpcCall[] = [
-    ['getblockheader', hash, false],
-    ['getblockheader', hash, true],
-  ]
-  const answers = await rpc.batch(calls)
-  if (!answers.ok) return err(toNodeError(answers.error))
-  const [raw, verbose] = answers.value as [Result<unknown, RpcRefusal>, Result<unknown, RpcRefusal>]
-  if (!raw.ok) return err(refusalError('getblockheader', raw.error))
-  if (!verbose.ok) return err(refusalError('getblockheader', verbose.error))
-  const bytes = decodeHex(raw.value)
-  const header = bytes && readHeader(bytes)
-  const height = (verbose.value as { height?: unknown } | null)?.height
-  if (!header?.ok || typeof height !== 'number' || !Number.isInteger(height) || height < 0) {
-    return err({ reason: 'protocol', detail: 'getblockheader gave no header' })
-  }
-  if (header.value.hash !== hash) return err({ reason: 'node_lied', detail: `the header of ${hash} has another hash` })
-  return ok({ height, hash, parentHash: header.value.parentHash, timeMs: header.value.timeMs })
-}
-
-function toBlock(chain: ChainConfig, ref: BlockRef, raw: Uint8Array): Result<Block, NodeError> {
-  const scanned = scanBlock(raw)
-  if (!scanned.ok) return err({ reason: 'node_lied', detail: `block ${ref.hash} is malformed: ${scanned.error}` })
-  if (scanned.value.header.hash !== ref.hash) {
-    return err({ reason: 'node_lied', detail: `instead of block ${ref.hash} came ${scanned.value.header.hash}` })
-  }
-  const { transactions } = scanned.value
+function toBlock(chain: ChainConfig, ref: BlockRef, scanned: ScannedBlock): Block {
+  const { transactions } = scanned
   const hasPegOuts = chain.coin === 'litecoin'
   // The header is proven, its transactions are not yet: the merkle root is computed when there is something to credit.
   let fault: string | null | undefined
   const proven = (): Result<void, NodeError> => {
-    if (fault === undefined) fault = merkleFault(scanned.value)
+    if (fault === undefined) fault = merkleFault(scanned)
     return fault === null ? ok(undefined) : err({ reason: 'node_lied', detail: `block ${ref.hash}: ${fault}` })
   }
-  return ok({
+  return {
     ...ref,
     fingerprints: transactions.fingerprints,
     async resolve(positions) {
@@ -158,5 +122,5 @@ function toBlock(chain: ChainConfig, ref: BlockRef, raw: Uint8Array): Result<Blo
       const found = [...conflictsIn(transactions, tracked), ...(hasPegOuts ? pegOutConflicts(transactions, tracked) : [])]
       return found.length > 0 && proven().ok ? found : []
     },
-  })
+  }
 }

@@ -32,8 +32,8 @@ export interface BitcoinRpc {
   call(...call: RpcCall): Promise<Result<Result<unknown, RpcRefusal>, RpcError>>
   /** Up to `BATCH_MAX` calls in one request; the answers stand in the order of the calls. */
   batch(calls: readonly RpcCall[]): Promise<Result<Result<unknown, RpcRefusal>[], RpcError>>
-  /** One call that may take so long. The numbers in its result are texts, digit for digit as the node wrote them. */
-  slow(timeoutMs: number, ...call: RpcCall): Promise<Result<Result<unknown, RpcRefusal>, RpcError>>
+  /** A batch whose results have texts for numbers, digit for digit as the node wrote them. `timeoutMs`: where it may take long. */
+  exact(calls: readonly RpcCall[], timeoutMs?: number): Promise<Result<Result<unknown, RpcRefusal>[], RpcError>>
   /** A serialized block, by REST where the node has it. */
   block(hash: string): Promise<BlockAnswer>
 }
@@ -50,11 +50,8 @@ export function createBitcoinRpc(nodes: readonly NodeEndpoint[], fetcher: typeof
       const answers = await firstOf(nodes, (node) => callAll(node, [call], fetcher))
       return answers.ok ? ok(answers.value[0] as Result<unknown, RpcRefusal>) : answers
     },
-    async slow(timeoutMs, ...call) {
-      const answers = await firstOf(nodes, (node) => callAll(node, [call], fetcher, { timeoutMs, isExact: true }))
-      return answers.ok ? ok(answers.value[0] as Result<unknown, RpcRefusal>) : answers
-    },
     batch: (calls) => firstOf(nodes, (node) => callAll(node, calls, fetcher)),
+    exact: (calls, timeoutMs) => firstOf(nodes, (node) => callAll(node, calls, fetcher, { timeoutMs, isExact: true })),
     block: (hash) => firstOf(nodes, (node) => (node.rest ? blockByRest(node, hash, fetcher) : blockByRpc(node, hash, fetcher))),
   }
 }
@@ -172,7 +169,8 @@ async function blockByRest(node: NodeEndpoint, hash: string, fetcher: typeof fet
   if (!response.ok) return response
   const { status, body } = response.value
   if (status === 200) return ok(ok(body))
-  if (status === 404) return ok(err({ code: -5, message: 'block not found' }))
+  // "<hash> not found", or "<hash> not available (pruned data)".
+  if (status === 404) return ok(err({ code: -5, message: new TextDecoder().decode(body.subarray(0, 200)).trim() }))
   return err(statusError(node, status))
 }
 

@@ -1,28 +1,25 @@
 import { toHex } from '../../lib/bytes.ts'
 import { assert, err, ok, type Result } from '../../lib/result.ts'
 import type { ChainConfig } from '../../money/chain.ts'
-import type { NodeError, Transfer } from '../gateway.ts'
+import type { BlockRef, NodeError, Transfer } from '../gateway.ts'
 import type { LookQuestion, Sighting } from '../send.ts'
 import type { Sight } from '../sightings.ts'
 import type { CoinPlan } from '../spend.ts'
-import { merkleFault, scanBlock } from './block.ts'
+import { merkleFault } from './block.ts'
+import { askHash, readBlock, readRef } from './chain-reads.ts'
 import { recipientScript } from './recipient.ts'
-import { ask, askAll, type BitcoinRpc, isHash, type RpcCall, refusalError, toNodeError } from './rpc.ts'
+import type { BitcoinRpc } from './rpc.ts'
 import { conflictsIn, type Transactions, transactionId, transfersAt } from './scan.ts'
 import { lostAncestors, NONE_LOST } from './sender-ancestors.ts'
-import { areUnspent, waitingOf } from './whereabouts.ts'
+import { areUnspent, depthOf, waitingOf } from './whereabouts.ts'
 
 /** Blocks read in one look; what is above them waits for the next. */
 const BLOCKS_MAX = 20
 /** How often a look starts again because a block came in the middle of it. */
 const TRIES = 3
-/** Outputs of a transaction that are asked for, its change among them: one that nobody spent shows its block at once. */
-const OUTPUTS_ASKED = 20
+
 /** The newest block, as of which all is told. */
-interface Tip {
-  readonly height: number
-  readonly hash: string
-}
+type Tip = Pick<BlockRef, 'height'>
 
 /** What a transaction of ours cost, by its block and its id: both name their content, so it is read once. */
 const fees = new Map<string, bigint>()
@@ -41,29 +38,20 @@ export async function lookFrom(rpc: BitcoinRpc, chain: ChainConfig, question: Lo
   const { plan } = question
   assert(plan.kind === 'coins', 'a plan of coins')
   for (let attempt = 0; attempt < TRIES; attempt++) {
-    const tip = await readTip(rpc)
+    const best = await askHash(rpc, 'getbestblockhash')
+    if (!best.ok) return best
+    const tip = await readRef(rpc, best.value)
     if (!tip.ok) return tip
     const sighting = await sightAt(rpc, chain, { ...question, plan }, tip.value)
     if (!sighting.ok) return sighting
-    const after = await ask(rpc, 'getbestblockhash')
+    const after = await askHash(rpc, 'getbestblockhash')
     if (!after.ok) return after
-    if (after.value === tip.value.hash) return ok({ headHeight: tip.value.height, sighting: sighting.value })
+    if (after.value === best.value) return ok({ headHeight: tip.value.height, sighting: sighting.value })
   }
   return err({ reason: 'node_refused', detail: 'new blocks came faster than they could be looked at' })
 }
 
 type CoinQuestion = LookQuestion & { readonly plan: CoinPlan }
-
-async function readTip(rpc: BitcoinRpc): Promise<Result<Tip, NodeError>> {
-  const hash = await ask(rpc, 'getbestblockhash')
-  if (!hash.ok) return hash
-  if (!isHash(hash.value)) return err({ reason: 'protocol', detail: 'getbestblockhash gave no hash' })
-  const header = await ask(rpc, 'getblockheader', hash.value, true)
-  if (!header.ok) return header
-  const height = (header.value as { height?: unknown } | null)?.height
-  if (typeof height !== 'number') return err({ reason: 'protocol', detail: 'getblockheader gave no height' })
-  return ok({ height, hash: hash.value })
-}
 
 async function sightAt(
   rpc: BitcoinRpc,
@@ -125,18 +113,10 @@ async function findSpender(
 
 /** The height of a transaction of ours that has an output nobody spent. */
 async function heightOfOurs(rpc: BitcoinRpc, { plan, txids }: CoinQuestion, tip: Tip): Promise<Result<number | null, NodeError>> {
-  const first = Array.from({ length: Math.min(plan.outputs.length, OUTPUTS_ASKED) }, (_, vout) => vout)
-  const asked = new Set(plan.change ? [plan.change.position, ...first] : first)
   for (const txid of txids.toReversed()) {
-    const answers = await askAll(
-      rpc,
-      Array.from(asked, (vout): RpcCall => ['gettxout', txid, vout, false]),
-    )
-    if (!answers.ok) return answers
-    for (const answer of answers.value) {
-      const { confirmations } = ((answer.ok && answer.value) || {}) as { confirmations?: unknown }
-      if (typeof confirmations === 'number' && confirmations > 0) return ok(tip.height - confirmations + 1)
-    }
+    const depth = await depthOf(rpc, txid, plan.change ? [plan.change.position] : [])
+    if (!depth.ok) return depth
+    if (depth.value !== null) return ok(tip.height - depth.value + 1)
   }
   return ok(null)
 }
@@ -149,9 +129,8 @@ async function sightInBlock(
   height: number,
   tip: Tip,
 ): Promise<Result<Exclude<Sighting, { status: 'waiting' | 'absent' }> | null, NodeError>> {
-  const hash = await ask(rpc, 'getblockhash', height)
+  const hash = await askHash(rpc, 'getblockhash', height)
   if (!hash.ok) return hash
-  if (!isHash(hash.value)) return err({ reason: 'protocol', detail: 'getblockhash gave no hash' })
   const blockHash = hash.value
   const confirmations = tip.height - height + 1
   const isDeep = confirmations >= chain.confirmations
@@ -188,14 +167,10 @@ async function sightInBlock(
 
 /** A block's transactions, which its header's hash proves. */
 async function readTransactions(rpc: BitcoinRpc, hash: string): Promise<Result<Transactions, NodeError>> {
-  const answer = await rpc.block(hash)
-  if (!answer.ok) return err(toNodeError(answer.error))
-  if (!answer.value.ok) return err(refusalError('getblock', answer.value.error))
-  const scanned = scanBlock(answer.value.value)
-  const fault = scanned.ok ? merkleFault(scanned.value) : scanned.error
-  if (!scanned.ok || fault !== null) return err({ reason: 'node_lied', detail: `block ${hash}: ${fault}` })
-  if (scanned.value.header.hash !== hash) return err({ reason: 'node_lied', detail: `instead of block ${hash} came another` })
-  return ok(scanned.value.transactions)
+  const block = await readBlock(rpc, hash)
+  if (!block.ok) return block
+  const fault = merkleFault(block.value)
+  return fault === null ? ok(block.value.transactions) : err({ reason: 'node_lied', detail: `block ${hash}: ${fault}` })
 }
 
 /** Whether it has every output of the plan but its change. */

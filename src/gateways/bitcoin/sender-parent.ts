@@ -7,18 +7,26 @@ import type { ParentFacts, ParentOutput } from '../send.ts'
 import type { WaitingTransaction } from '../spend.ts'
 import { unitsOf } from './amounts.ts'
 import { canonicalPart } from './mweb.ts'
-import { ask, askAll, type BitcoinRpc, decodeHex, isHash, NOT_FOUND, type RpcCall, refusalError, toNodeError } from './rpc.ts'
+import {
+  askAll,
+  type BitcoinRpc,
+  decodeHex,
+  isHash,
+  NOT_FOUND,
+  type RpcCall,
+  type RpcRefusal,
+  refusalError,
+  toNodeError,
+} from './rpc.ts'
 import { bodyOf, scanTransactions } from './scan.ts'
+import { areUnspent, depthOf, MEMPOOL_INFO, mempoolFault } from './whereabouts.ts'
 
-/** More than nodes keep waiting in a row (Bitcoin Core: 25 ancestors, from version 31 on 64 in a cluster). */
+/** More than nodes keep waiting in a row (Bitcoin Core: 25 ancestors, from version 31 on 64 in a cluster), in one batch. */
 const ANCESTORS_MAX = 99
 /** Over what the ancestors that nodes keep, 101,000 virtual bytes, can spend. */
 const SPENDS_MAX = 4_000
-/** Outputs of the parent that are asked for, to tell that it is in a block. */
-const OUTPUTS_ASKED = 20
 /** The weight that nodes pass on (`MAX_STANDARD_TX_WEIGHT`), in virtual bytes. */
 const VSIZE_MAX = 100_000
-const ANSWER_MS_MAX = 5_000
 
 type Waiting = Extract<ParentFacts, { status: 'waiting' }>
 
@@ -31,33 +39,34 @@ export async function parentFrom(
   chain: ChainConfig,
   { txid, vouts }: { readonly txid: string; readonly vouts: readonly number[] },
 ): Promise<Result<ParentFacts, NodeError>> {
-  const entry = await entryOf(rpc, chain, txid)
-  if (!entry.ok) return entry
-  if (entry.value === null) return whereIs(rpc, txid, vouts)
-  const others = entry.value.isFirst ? ok([]) : await ancestorsOf(rpc, txid)
-  if (!others.ok) return others
-  const entries = [{ txid, ...entry.value }]
-  for (const other of others.value) {
-    const found = await entryOf(rpc, chain, other)
-    if (!found.ok) return found
-    // What is in a block by now asks nothing of a child.
-    if (found.value) entries.push({ txid: other, ...found.value })
+  const entries = await entriesOf(rpc, chain, txid)
+  if (!entries.ok) return entries
+  if (entries.value === null) {
+    // It does not wait. In the chain it is when a coin that it made is there.
+    const depth = await depthOf(rpc, txid, vouts)
+    return depth.ok ? ok({ status: depth.value === null ? 'unknown' : 'in_block' }) : depth
   }
   const bodies = await readBodies(
     rpc,
-    entries.map((one) => one.txid),
+    entries.value.map((one) => one.txid),
   )
   if (!bodies.ok) return bodies
   const ancestors = parentsFirst(
-    entries.map(({ txid: name, fee, vsize }, at) => ({ txid: name, spends: bodies.value[at]?.spends ?? [], fee, vsize })),
+    entries.value.map(({ txid: name, fee, vsize }, at) => ({ txid: name, spends: bodies.value[at]?.spends ?? [], fee, vsize })),
     txid,
   )
   if (ancestors.reduce((sum, { spends }) => sum + spends.length, 0) > SPENDS_MAX)
     return err({ reason: 'protocol', detail: `${txid} hangs on more than nodes keep` })
   const [body] = bodies.value
   assert(body, 'of every id that was asked for there is a body')
-  const outputs = await withSpent(rpc, txid, body.outputs)
-  return outputs.ok ? ok({ status: 'waiting', version: body.version, outputs: outputs.value, ancestors }) : outputs
+  const unspent = await areUnspent(
+    rpc,
+    body.outputs.map(({ vout }) => ({ txid, vout })),
+    true,
+  )
+  if (!unspent.ok) return unspent
+  const outputs = body.outputs.map((output, at) => ({ ...output, spent: !unspent.value[at] }))
+  return ok({ status: 'waiting', version: body.version, outputs, ancestors })
 }
 
 /**
@@ -88,36 +97,51 @@ export function mergeParents(answers: readonly Result<ParentFacts, NodeError>[])
   return answers.find((answer) => !answer.ok) ?? err({ reason: 'protocol', detail: 'no node is configured for this chain' })
 }
 
-interface Entry {
-  readonly fee: bigint
-  readonly vsize: number
-  /** It hangs on nothing that waits. */
-  readonly isFirst: boolean
+type Entry = Pick<WaitingTransaction, 'txid' | 'fee' | 'vsize'>
+
+/** What nodes keep of it and of all that it hangs on, itself first; null when it does not wait. */
+async function entriesOf(rpc: BitcoinRpc, chain: ChainConfig, txid: string): Promise<Result<Entry[] | null, NodeError>> {
+  const answers = await rpc.exact([MEMPOOL_INFO, ['getmempoolentry', txid], ['getmempoolancestors', txid]])
+  if (!answers.ok) return err(toNodeError(answers.error))
+  const [info, own, listed] = answers.value
+  assert(own && listed, 'each call has its answer')
+  const fault = mempoolFault(info)
+  if (fault) return err(fault)
+  const entry = readEntry(chain, txid, own)
+  if (!entry.ok) return entry
+  if (entry.value === null || isGone(listed)) return ok(null)
+  if (!listed.ok) return err(refusalError('getmempoolancestors', listed.error))
+  const others: unknown = listed.value
+  if (!Array.isArray(others) || !others.every(isHash) || others.length > ANCESTORS_MAX)
+    return err({ reason: 'protocol', detail: 'getmempoolancestors gave no list of ids' })
+
+  const told = await rpc.exact(others.map((one): RpcCall => ['getmempoolentry', one]))
+  if (!told.ok) return err(toNodeError(told.error))
+  const entries = [entry.value]
+  for (const [at, answer] of told.value.entries()) {
+    const other = readEntry(chain, others[at] as string, answer)
+    if (!other.ok) return other
+    // What is in a block by now asks nothing of a child.
+    if (other.value) entries.push(other.value)
+  }
+  return ok(entries)
 }
 
 /** Null when it does not wait. Fees are digits as the node wrote them. */
-async function entryOf(rpc: BitcoinRpc, chain: ChainConfig, txid: string): Promise<Result<Entry | null, NodeError>> {
-  const answer = await rpc.slow(ANSWER_MS_MAX, 'getmempoolentry', txid)
-  if (!answer.ok) return err(toNodeError(answer.error))
-  if (!answer.value.ok) {
-    const { error } = answer.value
-    return NOT_FOUND.includes(error.code) ? ok(null) : err(refusalError('getmempoolentry', error))
-  }
-  const { fees, fee, vsize, size, depends } = (answer.value.value ?? {}) as Record<string, unknown>
+function readEntry(chain: ChainConfig, txid: string, answer: Result<unknown, RpcRefusal>): Result<Entry | null, NodeError> {
+  if (isGone(answer)) return ok(null)
+  if (!answer.ok) return err(refusalError('getmempoolentry', answer.error))
+  const { fees, fee, vsize, size } = (answer.value ?? {}) as Record<string, unknown>
   // Core has `fees.base` and `vsize`; bcoin, and Core before 0.19, `fee` and, virtual all the same, `size`.
   const units = unitsOf((fees as { base?: unknown } | undefined)?.base ?? fee, chain.native.decimals)
   const bytes = Number(vsize ?? size)
-  if (units === null || !Number.isInteger(bytes) || bytes < 1 || bytes > VSIZE_MAX || !Array.isArray(depends))
+  if (units === null || !Number.isInteger(bytes) || bytes < 1 || bytes > VSIZE_MAX)
     return err({ reason: 'protocol', detail: 'getmempoolentry gave no fee or no size' })
-  return ok({ fee: units, vsize: bytes, isFirst: depends.length === 0 })
+  return ok({ txid, fee: units, vsize: bytes })
 }
 
-async function ancestorsOf(rpc: BitcoinRpc, txid: string): Promise<Result<string[], NodeError>> {
-  const listed = await ask(rpc, 'getmempoolancestors', txid)
-  if (!listed.ok) return listed
-  if (!Array.isArray(listed.value) || !listed.value.every(isHash) || listed.value.length > ANCESTORS_MAX)
-    return err({ reason: 'protocol', detail: 'getmempoolancestors gave no list of ids' })
-  return ok(listed.value)
+function isGone(answer: Result<unknown, RpcRefusal>): boolean {
+  return !answer.ok && NOT_FOUND.includes(answer.error.code)
 }
 
 interface Body {
@@ -146,32 +170,6 @@ async function readBodies(rpc: BitcoinRpc, txids: readonly string[]): Promise<Re
     bodies.push({ version, spends, outputs: outputs.map(({ units, script }, vout) => ({ vout, units, script: toHex(script) })) })
   }
   return ok(bodies)
-}
-
-/** Every output that a waiting transaction spends is null to `gettxout`. */
-async function withSpent(rpc: BitcoinRpc, txid: string, outputs: Body['outputs']): Promise<Result<ParentOutput[], NodeError>> {
-  const answers = await askAll(
-    rpc,
-    outputs.map(({ vout }): RpcCall => ['gettxout', txid, vout, true]),
-  )
-  if (!answers.ok) return answers
-  return ok(
-    outputs.map((output, at) => {
-      const answer = answers.value[at]
-      return { ...output, spent: answer?.ok === true && answer.value === null }
-    }),
-  )
-}
-
-/** It does not wait. In the chain it is when a coin that it made is there. */
-async function whereIs(rpc: BitcoinRpc, txid: string, vouts: readonly number[]): Promise<Result<ParentFacts, NodeError>> {
-  const asked = new Set([...vouts, ...Array.from({ length: OUTPUTS_ASKED }, (_, vout) => vout)])
-  const answers = await askAll(
-    rpc,
-    Array.from(asked, (vout): RpcCall => ['gettxout', txid, vout, false]),
-  )
-  if (!answers.ok) return answers
-  return ok({ status: answers.value.some((answer) => answer.ok && answer.value !== null) ? 'in_block' : 'unknown' })
 }
 
 /** The last one after all that it hangs on, each after what it spends of itself; what else a node lists is left out. */

@@ -1,5 +1,6 @@
 import { schnorr, secp256k1 } from '@noble/curves/secp256k1.js'
 import { RawTx, Transaction } from '@scure/btc-signer'
+import { fromBase64 } from '../../lib/base64.ts'
 import { equalBytes, fromHex } from '../../lib/bytes.ts'
 import { assert, err, ok, type Result } from '../../lib/result.ts'
 import type { ChainConfig } from '../../money/chain.ts'
@@ -73,7 +74,7 @@ function bytesOf(text: string): Uint8Array | null {
   const bare = text.trim()
   if (bare.length === 0 || bare.length > TEXT_MAX) return null
   try {
-    return /^[0-9a-fA-F]+$/.test(bare) ? fromHex(bare) : Uint8Array.from(atob(bare), (character) => character.charCodeAt(0))
+    return /^[0-9a-fA-F]+$/.test(bare) ? fromHex(bare) : fromBase64(bare)
   } catch {
     return null
   }

@@ -41,6 +41,8 @@ export function agreedFacts(
   const payers = told.flatMap(({ payer }) => payer ?? [])
   if (payers.length < told.length) return ok({ fees, height, payer: null })
   const estimates = payers.flatMap(({ gas }) => gas ?? [])
+  const refusing = payers.flatMap((one) => one.refusing ?? [])
+  const refused = refusing.find((at) => refusing.filter((other) => other === at).length >= needed)
   const payer = {
     nonce: has(payers.map((one) => one.nonce)),
     pendingNonce: has(payers.map((one) => one.pendingNonce)),
@@ -48,6 +50,7 @@ export function agreedFacts(
     native: has(payers.map((one) => one.native)),
     // What fails for so many that the others are too few fails.
     gas: estimates.length < needed ? null : takes(estimates),
+    ...(refused !== undefined && { refusing: refused }),
   }
   const deposits = first.deposits?.map((_one, at): Omit<Deposit, 'index'> => {
     const same = told.flatMap((one) => one.deposits?.[at] ?? [])

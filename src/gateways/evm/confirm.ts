@@ -3,6 +3,7 @@ import { err, ok, type Result } from '../../lib/result.ts'
 import type { ChainConfig } from '../../money/chain.ts'
 import type { NodeError, Transfer } from '../gateway.ts'
 import { TRANSFER_TOPIC } from './erc20.ts'
+import { askReceipts, askTransactions } from './receipts.ts'
 import { isRecord, type RpcNode } from './rpc.ts'
 import { nativeCandidates, tokenCandidates, tokenCodes } from './scan.ts'
 import { malformed, readLogs, readReceipt, readTransaction, type WireTransaction } from './wire.ts'
@@ -19,15 +20,12 @@ export async function confirm(
   transfers: readonly Transfer[],
 ): Promise<Result<null, NodeError>> {
   const txids = [...new Set(transfers.map(({ txid }) => txid))]
-  const answer = await node.call(
-    txids.flatMap((txid) => [
-      { method: 'eth_getTransactionByHash', params: [txid] },
-      { method: 'eth_getTransactionReceipt', params: [txid] },
-    ]),
-  )
-  if (!answer.ok) return answer
+  const [transactions, receipts] = await Promise.all([askTransactions(node, hash, txids), askReceipts(node, hash, txids)])
+  if (!transactions.ok) return transactions
+  if (!receipts.ok) return receipts
+  const byTxid = Map.groupBy(transfers, (transfer) => transfer.txid)
   for (const [at, txid] of txids.entries()) {
-    const [transactionJson, receiptJson] = [answer.value[2 * at], answer.value[2 * at + 1]]
+    const [transactionJson, receiptJson] = [transactions.value[at], receipts.value[at]]
     const transaction = readTransaction(transactionJson)
     const receipt = readReceipt(receiptJson)
     const logs = isRecord(receiptJson) ? readLogs(receiptJson.logs) : null
@@ -35,8 +33,7 @@ export async function confirm(
     if ((receipt === null || logs === null) && receiptJson !== null) return err(malformed(`receipt of ${txid}`))
     const isThere = transaction?.txid === txid && receipt?.txid === txid && receipt.blockHash === hash && receipt.succeeded
     const found = isThere && logs ? transfersOf(chain, transaction, logs) : []
-    const missing = transfers.find((transfer) => {
-      if (transfer.txid !== txid) return false
+    const missing = byTxid.get(txid)?.find((transfer) => {
       return transfer.index.startsWith('internal:') ? !isThere : !found.some((other) => isSame(transfer, other))
     })
     if (missing)

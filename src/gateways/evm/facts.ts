@@ -9,7 +9,8 @@ import { ownDelegate } from './delegate.ts'
 import { readDeposits } from './deposits.ts'
 import { BALANCE_OF } from './erc20.ts'
 import { FEE_CALLS, readFees } from './fees.ts'
-import { delegatedTo, estimate, l1FeeCall, readL1Fee } from './gas.ts'
+import { delegatedTo, estimate, l1FeeCall, operatorFeeCall, readL1Fee } from './gas.ts'
+import { AUTHORIZATION_GAS, withMargin } from './pricing.ts'
 import type { RpcCall, RpcNode } from './rpc.ts'
 import { malformed, readNumber, readQuantity, readRef, readWord } from './wire.ts'
 
@@ -33,9 +34,11 @@ export async function readFacts(node: RpcNode, chain: ChainConfig, question: Fac
   const fees = readFees(rest, targetBlocks)
   if (fees === null) return err(malformed('the fees of the last blocks'))
   const dataFee = readL1Fee(l1Fee)
-  const facts = { fees: { kind: 'account' as const, ...fees, ...(dataFee > 0n ? { dataFee } : {}) }, height: head.height }
+  const factsWith = (aside: bigint) => {
+    return { fees: { kind: 'account' as const, ...fees, ...(aside > 0n ? { dataFee: aside } : {}) }, height: head.height }
+  }
   const headTimeMs = head.timeMs
-  if (payer === null) return ok({ facts: { ...facts, payer: null }, headTimeMs })
+  if (payer === null) return ok({ facts: { ...factsWith(dataFee), payer: null }, headTimeMs })
 
   const isToken = assetOf(chain, payer.asset).contract !== null
   const read = {
@@ -49,16 +52,55 @@ export async function readFacts(node: RpcNode, chain: ChainConfig, question: Fac
   }
   const gas = asked === null ? ok(null) : await estimateAsked(node, chain, payer.address, asked)
   if (!gas.ok) return gas
-  const known = { nonce: read.nonce, pendingNonce: read.pendingNonce, units: read.units, native: read.native, gas: gas.value }
+  const operatorFee = await askOperatorFee(node, dataFee > 0n ? gas.value : null, asked?.delegating.length ?? 0)
+  if (!operatorFee.ok) return operatorFee
+  const facts = factsWith(dataFee + operatorFee.value)
+  const refusing = gas.value === null ? await refusingOutput(node, chain, payer) : null
+  const known = {
+    nonce: read.nonce,
+    pendingNonce: read.pendingNonce,
+    units: read.units,
+    native: read.native,
+    gas: gas.value,
+    ...(refusing !== null && { refusing }),
+  }
   if (payer.deposits === undefined) return ok({ facts: { ...facts, payer: known }, headTimeMs })
   const deposits = await readDeposits(node, chain, payer.address, payer.asset, payer.deposits)
   return deposits.ok ? ok({ facts: { ...facts, payer: known, deposits: deposits.value }, headTimeMs }) : deposits
+}
+
+/** What the operator of an OP-stack chain takes besides; zero elsewhere, and for what has no estimate. */
+async function askOperatorFee(node: RpcNode, gas: bigint | null, delegating: number): Promise<Result<bigint, NodeError>> {
+  if (gas === null) return ok(0n)
+  const limit = withMargin(gas) + BigInt(delegating) * AUTHORIZATION_GAS
+  const answer = await node.call([operatorFeeCall(limit, 'latest')])
+  return answer.ok ? ok(readWord(answer.value[0]) ?? 0n) : answer
 }
 
 /** What the payer will call, and which addresses will delegate with it, or have. */
 interface Asked {
   readonly call: Call
   readonly delegating: readonly string[]
+}
+
+/**
+ * The first of several outputs that would fail by itself: tokens have lists of those whom they pay nothing (USDC, USDT), and
+ * contracts may take no ether. Null where none would, or all: then it is something else.
+ */
+async function refusingOutput(node: RpcNode, chain: ChainConfig, { address, asset, outputs }: Payer): Promise<number | null> {
+  if (outputs.length < 2) return null
+  const calls = outputs.flatMap((output): RpcCall[] => {
+    const call = paymentCall(chain, address.toLowerCase(), asset, [output])
+    if (!call.ok) return []
+    const { to, value, data } = call.value
+    const params = [{ from: address, to, value: `0x${value.toString(16)}`, data }, 'latest']
+    return [{ method: 'eth_call', params, optional: true }]
+  })
+  const answer = await node.call(calls)
+  if (!answer.ok || calls.length < outputs.length) return null
+  // Refused, or a token that answers `false`.
+  const refused = answer.value.map((result) => result === null || readWord(result) === 0n)
+  return refused.includes(true) && refused.includes(false) ? refused.indexOf(true) : null
 }
 
 /** Null for what no plan would be made of: the plan says why. */

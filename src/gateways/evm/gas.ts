@@ -8,6 +8,8 @@ import { malformed, readQuantity, readWord } from './wire.ts'
 /** Of the OP stack: getL1FeeUpperBound(uint256) of the predeployed GasPriceOracle (Fjord). Elsewhere there is no code at it. */
 const GAS_PRICE_ORACLE = '0x420000000000000000000000000000000000000f'
 const L1_FEE_UPPER_BOUND = '0xf1c7a58b'
+/** Of the same: getOperatorFee(uint256), what a transaction of so much gas pays the chain's operator (Isthmus; most ask for nothing). */
+const OPERATOR_FEE = '0x275aedd2'
 /** What the price on Ethereum may do before the transaction is in a block. */
 const L1_FEE_MARGIN = 2n
 /** Bytes of a transaction beside its data, and of each authorization in it. */
@@ -48,6 +50,11 @@ export function l1FeeCall(dataBytes: number, authorizations: number): RpcCall {
 /** Wei; zero where there is no such oracle. */
 export function readL1Fee(json: unknown): bigint {
   return L1_FEE_MARGIN * (readWord(json) ?? 0n)
+}
+
+/** Asks what the OP stack's operator takes for so much gas at a block; the formula is another in each of its versions. */
+export function operatorFeeCall(gas: bigint, block: string | { readonly blockHash: string }): RpcCall {
+  return { method: 'eth_call', params: [{ to: GAS_PRICE_ORACLE, data: OPERATOR_FEE + encodeNumber(gas) }, block], optional: true }
 }
 
 /** The state in which an account has delegated. */

@@ -3,6 +3,7 @@ import { err, ok, type Result } from '../../lib/result.ts'
 import type { NodeError } from '../gateway.ts'
 import { explains, mayContain } from './bloom.ts'
 import { TRANSFER_TOPIC } from './erc20.ts'
+import { askAllReceipts } from './receipts.ts'
 import type { RpcNode } from './rpc.ts'
 import { lie, malformed, readReceiptLogs, type WireBlock, type WireLog } from './wire.ts'
 
@@ -20,9 +21,13 @@ export async function checkLogs(
   const isOurs = (log: WireLog) => contracts.includes(log.contract) && log.topics[0] === TRANSFER_TOPIC
   let logs = found
   if (isSuspicious(block, contracts, found)) {
-    const answer = await node.call([{ method: 'eth_getBlockReceipts', params: [hash] }])
-    if (!answer.ok) return answer
-    const all = readReceiptLogs(answer.value[0])
+    const receipts = await askAllReceipts(
+      node,
+      hash,
+      block.transactions.map(({ txid }) => txid),
+    )
+    if (!receipts.ok) return receipts
+    const all = readReceiptLogs(receipts.value.filter((receipt) => receipt !== null))
     if (all === null) return err(malformed(`receipts of block ${hash}`))
     if (!explains(all, fromHex(block.bloom))) return err(lie(`logs of block ${hash} are kept back`))
     logs = all.filter(isOurs)

@@ -6,6 +6,7 @@ import type { Sight } from '../sightings.ts'
 import type { AccountPlan } from '../spend.ts'
 import { meaningOf, PAID_MANY_TOPIC } from './calls.ts'
 import { readTransferLog } from './erc20.ts'
+import { operatorFeeCall } from './gas.ts'
 import { isRecord, type RpcNode } from './rpc.ts'
 import {
   lie,
@@ -17,6 +18,7 @@ import {
   readReceipt,
   readRef,
   readTransaction,
+  readWord,
   type WireLog,
 } from './wire.ts'
 
@@ -117,7 +119,9 @@ interface Included {
   readonly height: number
   readonly blockHash: string
   readonly succeeded: boolean
+  /** Without what the operator of an OP-stack chain took, if it took anything. */
   readonly fee: bigint
+  readonly operatorGas: bigint | null
   readonly logs: readonly WireLog[]
 }
 
@@ -136,7 +140,9 @@ function readIncluded(receipts: readonly unknown[], txids: readonly string[]): R
     if (receipt.txid !== txid) return err(lie(`asked for the receipt of ${txid}, got ${receipt.txid}`))
     // The OP stack takes the data's part beside the gas, and says so in the receipt.
     const fee = used * price + (readQuantity(rest.l1Fee) ?? 0n)
-    return ok({ txid, height, blockHash: receipt.blockHash, succeeded: receipt.succeeded, fee, logs })
+    const takes = (readQuantity(rest.operatorFeeScalar) ?? 0n) + (readQuantity(rest.operatorFeeConstant) ?? 0n) > 0n
+    const { blockHash, succeeded } = receipt
+    return ok({ txid, height, blockHash, succeeded, fee, operatorGas: takes ? used : null, logs })
   }
   return ok(null)
 }
@@ -145,13 +151,19 @@ function readIncluded(receipts: readonly unknown[], txids: readonly string[]): R
 async function confirm(
   node: RpcNode,
   of: { chain: ChainConfig; plan: AccountPlan; payer: string; headHeight: number; finalHeight: number },
-  { txid, height, blockHash, succeeded, fee, logs }: Included,
+  { txid, height, blockHash, succeeded, fee, operatorGas, logs }: Included,
 ): Promise<Result<Sighting, NodeError>> {
-  const answer = await node.call([{ method: 'eth_getBlockByNumber', params: [`0x${height.toString(16)}`, false] }])
+  const answer = await node.call([
+    { method: 'eth_getBlockByNumber', params: [`0x${height.toString(16)}`, false] },
+    // A node that no longer has the state of that block tells by what is asked now, which hardly ever changes.
+    ...(operatorGas === null ? [] : [operatorFeeCall(operatorGas, { blockHash }), operatorFeeCall(operatorGas, 'latest')]),
+  ])
   if (!answer.ok) return answer
   if (readRef(answer.value[0])?.hash !== blockHash) {
     return err({ reason: 'node_refused', detail: `${txid} is no longer in block ${blockHash}` })
   }
+  const operatorFee = operatorGas === null ? 0n : (readWord(answer.value[1]) ?? readWord(answer.value[2]))
+  if (operatorFee === null) return err({ reason: 'node_refused', detail: `what the operator took for ${txid} is not told` })
   return ok({
     status: 'included',
     txid,
@@ -160,7 +172,7 @@ async function confirm(
     confirmations: Math.max(1, of.headHeight - height + 1),
     final: height <= of.finalHeight,
     reverted: !succeeded || movedNothing(of.chain, of.plan, of.payer, logs),
-    fee,
+    fee: fee + operatorFee,
   })
 }
 

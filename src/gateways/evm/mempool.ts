@@ -3,9 +3,9 @@ import type { ChainConfig } from '../../money/chain.ts'
 import type { MempoolScan, NodeError } from '../gateway.ts'
 import type { RpcNode, RpcNodes } from './rpc.ts'
 import { findConflicts, fingerprintsOf, nativeCandidates, pick, waitingTokenCandidates } from './scan.ts'
-import { lie, malformed, readNumber, readPending, readTransaction } from './wire.ts'
+import { lie, malformed, readPending, readTransaction } from './wire.ts'
 
-/** A transaction in a block this deep below the head has been looked at, or is about to be in the same look. */
+/** A transaction in a block this deep below the head that was taken in has been looked at, reorganised a little or not. */
 const SETTLED_DEPTH = 2
 
 /** What the node's `pending` block holds and `seen` does not. What contracts will move is not seen before it is in a block. */
@@ -20,16 +20,16 @@ export async function readMempool(
   if (!answer.ok) return answer
   const pending = readPending(answer.value[0])
   if (pending === null) return err(malformed('the pending block'))
-  const waiting = new Set(pending.transactions.map((transaction) => transaction.txid))
-  const fresh = pending.transactions.filter((transaction) => !seen.has(transaction.txid))
+  const waiting = new Set(pending.map((transaction) => transaction.txid))
+  const fresh = pending.filter((transaction) => !seen.has(transaction.txid))
   const candidates = [...nativeCandidates(chain, fresh), ...waitingTokenCandidates(chain, fresh)]
   return ok({
     fingerprints: fingerprintsOf(candidates),
     resolve: async (positions) => ok(pick(candidates, positions).map(({ transfer }) => transfer)),
-    conflicts: (tracked) => findConflicts(pending.transactions, tracked),
-    missing: async (txids) => {
+    conflicts: (tracked) => findConflicts(pending, tracked),
+    missing: async (txids, height) => {
       const absent = txids.filter((txid) => !waiting.has(txid))
-      return await nodes.first((other) => readMissing(other, absent, pending.height - 1 - SETTLED_DEPTH))
+      return await nodes.first((other) => readMissing(other, absent, height))
     },
     // Only what waits now: the set stays as small as a block, and what comes back after an absence is told again.
     seen: () => remember(waiting),
@@ -45,39 +45,27 @@ export function unseenMempool(nodes: RpcNodes): MempoolScan {
     fingerprints: new Uint8Array(0),
     resolve: async () => ok([]),
     conflicts: () => [],
-    missing: (txids) => nodes.first((node) => readMissing(node, txids, null)),
+    missing: (txids, height) => nodes.first((node) => readMissing(node, txids, height)),
     seen: () => {},
   }
 }
 
 /**
- * Those the node does not know, and those in a block so deep that a transfer in it would have been found:
- * their transaction failed. One in a newer block is not missing, since that block is read next.
+ * Those the node does not know, and those in a block so deep below the head that was taken in that a transfer in it would have
+ * been found: their transaction failed. One in a newer block is not missing, since that block is read next.
  */
-async function readMissing(
-  node: RpcNode,
-  txids: readonly string[],
-  /** Null: by this node's own head. */
-  knownHeight: number | null,
-): Promise<Result<string[], NodeError>> {
+async function readMissing(node: RpcNode, txids: readonly string[], headHeight: number): Promise<Result<string[], NodeError>> {
   if (txids.length === 0) return ok([])
-  const asked = txids.map((txid) => ({ method: 'eth_getTransactionByHash', params: [txid] }))
-  const answer = await node.call([...asked, ...(knownHeight === null ? [{ method: 'eth_blockNumber', params: [] }] : [])])
+  const answer = await node.call(txids.map((txid) => ({ method: 'eth_getTransactionByHash', params: [txid] })))
   if (!answer.ok) return answer
-  const settledHeight = knownHeight ?? settledBelow(answer.value.at(-1))
-  if (settledHeight === null) return err(malformed('the number of the newest block'))
   const missing: string[] = []
   for (const [at, txid] of txids.entries()) {
     const json = answer.value[at]
     const transaction = readTransaction(json)
     if (transaction === null && json !== null) return err(malformed(`transaction ${txid}`))
     if (transaction !== null && transaction.txid !== txid) return err(lie(`asked for ${txid}, got ${transaction.txid}`))
-    if (transaction === null || (transaction.height !== null && transaction.height <= settledHeight)) missing.push(txid)
+    if (transaction === null || (transaction.height !== null && transaction.height <= headHeight - SETTLED_DEPTH))
+      missing.push(txid)
   }
   return ok(missing)
-}
-
-function settledBelow(json: unknown): number | null {
-  const height = readNumber(json)
-  return height === null ? null : height - SETTLED_DEPTH
 }

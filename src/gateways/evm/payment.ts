@@ -25,8 +25,10 @@ export function planPayment(
   // What one call pays to many is not its value, but the payer must have it beside the fee all the same.
   const inside = isMany && assetOf(chain, request.asset).contract === null ? total : 0n
   if (funds.gas === null) {
-    const why = isMany ? 'a recipient refuses it, or the delegate is not made yet' : 'the token or the recipient refuses it'
-    return err({ reason: 'bad_output', position: 0, detail: `a node says that this payment would fail: ${why}` })
+    const isKnown = !isMany || funds.refusing !== undefined
+    const why = isKnown ? 'the token or the recipient refuses it' : 'a recipient refuses it, or the delegate is not made yet'
+    const detail = `a node says that this payment would fail: ${why}`
+    return err({ reason: 'bad_output', position: funds.refusing ?? 0, detail })
   }
   const gasLimit = withMargin(funds.gas) + (isMany ? AUTHORIZATION_GAS : 0n)
   return priced(

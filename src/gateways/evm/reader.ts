@@ -23,8 +23,12 @@ export const createEvmReader: ReaderFactory = (chain, endpoints, fetcher): Chain
   const readers = endpoints.map((endpoint) => {
     return readNode(chain, endpoint, [endpoint, ...endpoints.filter((other) => other !== endpoint)], fetcher)
   })
-  return readers.length === 1 ? (readers[0] as NodeReader) : createQuorumReader(readers, chain)
+  const reader = readers.length === 1 ? (readers[0] as NodeReader) : createQuorumReader(readers, chain)
+  return { ...reader, ahead: AHEAD }
 }
+
+/** Arbitrum One makes four blocks a second, and each takes three answers of a node, one after the other. */
+const AHEAD = 4
 
 /** One node; for the traces of a block, and for a second opinion on a token, the others are asked after it. */
 function readNode(

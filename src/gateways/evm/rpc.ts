@@ -3,15 +3,23 @@ import type { NodeEndpoint, NodeError } from '../gateway.ts'
 import { hostOf } from '../nodes.ts'
 import { requestNode, withoutSecrets } from '../nodes-request.ts'
 
-/** Calls in one HTTP request: hosted nodes refuse long batches. */
+/** Calls in one HTTP request. A node that finds that too many gets so many times fewer from then on, one by one at last. */
 const BATCH_MAX = 100
+const SHORTER_TIMES = 3
+/** In words of geth, reth, Infura, dRPC and proxyd (`maximum 10 calls in 1 batch`). */
+const TOO_LONG =
+  /batch.{0,40}(too|limit|exceed|more than|large|not (supported|allowed))|(max|too many|more than|exceed|limit).{0,40}batch/i
+/** A node that is asked too often says so in its answer as often as by HTTP 429. -32005: limit exceeded (EIP-1474). */
+const BUSY_CODES: readonly unknown[] = [429, -32005]
+const BUSY =
+  /rate.?limit|too many requests|requests? (limit|rate|count)|per (second|minute|day)|limit (reached|exceeded)|throttl|time[sd]?.?out|busy/i
 /** The largest blocks in use are a few megabytes with their transactions. */
 const ANSWER_BYTES_MAX = 32 * 1024 * 1024
 
 export interface RpcCall {
   readonly method: string
   readonly params: readonly unknown[]
-  /** What the node refuses to answer is null, and the other calls stand. */
+  /** What the node refuses to answer is null, and the other calls stand; but not because it is asked too often. */
   readonly optional?: true
 }
 
@@ -52,37 +60,49 @@ export function connectNodes(endpoints: readonly NodeEndpoint[], fetcher: typeof
 
 function connect(endpoint: NodeEndpoint, fetcher: typeof fetch): RpcNode {
   const host = hostOf(endpoint)
+  let batchMax = BATCH_MAX
 
-  async function post(calls: readonly RpcCall[]): Promise<Result<unknown[], NodeError>> {
+  async function post(calls: readonly RpcCall[]): Promise<Result<unknown[], PostError>> {
     const json = JSON.stringify(calls.map((call, id) => ({ jsonrpc: '2.0', id, method: call.method, params: call.params })))
     const response = await requestNode(endpoint, { json, bytesMax: ANSWER_BYTES_MAX }, fetcher)
     if (!response.ok) {
       const { reason, detail } = response.error
-      return err({ reason: reason === 'too_large' ? 'protocol' : reason, detail })
+      if (reason !== 'too_large') return err({ reason, detail })
+      return err({ reason: calls.length > 1 ? 'too_long' : 'protocol', detail })
     }
     const { status, body } = response.value
-    if (status === 200) return readAnswers(endpoint, calls, new TextDecoder().decode(body))
-    return err({ reason: status === 429 || status >= 500 ? 'node_unreachable' : 'protocol', detail: `${host}: HTTP ${status}` })
+    const text = new TextDecoder().decode(body)
+    if (status === 200) return readAnswers(endpoint, calls, text)
+    const detail = `${host}: HTTP ${status}`
+    if (status === 413 || (status !== 429 && TOO_LONG.test(text))) return err({ reason: 'too_long', detail })
+    return err({ reason: status === 429 || status >= 500 ? 'node_unreachable' : 'protocol', detail })
   }
 
   return {
     async call(calls) {
       const answers: unknown[] = []
-      for (let at = 0; at < calls.length; at += BATCH_MAX) {
-        const part = await post(calls.slice(at, at + BATCH_MAX))
-        if (!part.ok) return part
-        answers.push(...part.value)
+      // Each turn has more answers than the one before, or a shorter batch.
+      while (answers.length < calls.length) {
+        const asked = calls.slice(answers.length, answers.length + batchMax)
+        const part = await post(asked)
+        if (part.ok) answers.push(...part.value)
+        else if (part.error.reason !== 'too_long') return err(part.error)
+        else if (asked.length === 1) return err({ reason: 'protocol', detail: part.error.detail })
+        else batchMax = Math.min(batchMax, Math.ceil(asked.length / SHORTER_TIMES))
       }
       return ok(answers)
     },
   }
 }
 
+/** `too_long`: fewer calls in a batch may be answered. */
+type PostError = NodeError | { readonly reason: 'too_long'; readonly detail: string }
+
 function ofChain(node: RpcNode, chainId: string): RpcNode {
   let known = false
   return {
     async call(calls) {
-      if (known) return await node.call(calls)
+      if (known || calls.length === 0) return await node.call(calls)
       const answer = await node.call([{ method: 'eth_chainId', params: [] }, ...calls])
       if (!answer.ok) return answer
       const [number, ...answers] = answer.value
@@ -95,7 +115,7 @@ function ofChain(node: RpcNode, chainId: string): RpcNode {
 }
 
 /** JSON-RPC 2.0, section 6: answers of a batch come in any order; a refused batch is one error object. */
-function readAnswers(endpoint: NodeEndpoint, calls: readonly RpcCall[], text: string): Result<unknown[], NodeError> {
+function readAnswers(endpoint: NodeEndpoint, calls: readonly RpcCall[], text: string): Result<unknown[], PostError> {
   const host = hostOf(endpoint)
   let json: unknown
   try {
@@ -103,6 +123,10 @@ function readAnswers(endpoint: NodeEndpoint, calls: readonly RpcCall[], text: st
   } catch {
     return protocol(host, 'the answer is not JSON')
   }
+  const [first] = Array.isArray(json) ? json : [json]
+  // geth answers with one error in the name of the first call.
+  if (calls.length > 1 && isRecord(first) && isRecord(first.error) && TOO_LONG.test(String(first.error.message)))
+    return err({ reason: 'too_long', detail: `${host}: ${withoutSecrets(endpoint, String(first.error.message)).slice(0, 200)}` })
   if (!Array.isArray(json))
     return isRecord(json) && isRecord(json.error) ? refusal(endpoint, 'batch', json.error) : protocol(host, 'not a batch')
   const byId = new Map<unknown, unknown>(json.map((answer) => [isRecord(answer) ? answer.id : null, answer]))
@@ -111,7 +135,7 @@ function readAnswers(endpoint: NodeEndpoint, calls: readonly RpcCall[], text: st
     const answer = byId.get(id)
     if (!isRecord(answer)) return protocol(host, `no answer to ${call.method}`)
     if (isRecord(answer.error)) {
-      if (!call.optional) return refusal(endpoint, call.method, answer.error)
+      if (!call.optional || isBusy(answer.error)) return refusal(endpoint, call.method, answer.error)
       answers.push(null)
       continue
     }
@@ -119,6 +143,11 @@ function readAnswers(endpoint: NodeEndpoint, calls: readonly RpcCall[], text: st
     answers.push(answer.result)
   }
   return ok(answers)
+}
+
+/** A contract's own words for why it fails say nothing of the node. */
+function isBusy({ code, message }: Record<string, unknown>): boolean {
+  return BUSY_CODES.includes(code) || (BUSY.test(String(message)) && !/revert/i.test(String(message)))
 }
 
 /** A method the node does not have stays missing until a person acts; anything else may pass. */

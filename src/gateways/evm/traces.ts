@@ -17,6 +17,7 @@ export interface InternalMove {
 const PLAIN_GAS = 21_000n
 /** Looks that fail for the traces of one block before it is taken without them: other payments must not wait for ever. */
 const TRIES = 3
+const FAILED_MAX = 100
 /** A node that serves no traces is asked again so many blocks later: it may have lacked only the state of old ones. */
 const BLOCKS_UNASKED = 10
 
@@ -44,7 +45,8 @@ export function createTracer(chain: ChainConfig, endpoints: readonly NodeEndpoin
   const serving = new WeakSet<RpcNode>()
   const unasked = new WeakMap<RpcNode, number>()
   let saidBlind = false
-  let failed = { hash: '', times: 0 }
+  /** Of blocks that were not taken in, how often. */
+  const failed = new Map<string, number>()
 
   async function ask(node: RpcNode, block: WireBlock): Promise<Result<readonly InternalMove[], Failure>> {
     const left = unasked.get(node) ?? 0
@@ -76,12 +78,16 @@ export function createTracer(chain: ChainConfig, endpoints: readonly NodeEndpoin
   return async (block) => {
     if (!block.transactions.some(mayRunCode)) return ok([])
     const failures: Failure[] = []
+    const stumbled: RpcNode[] = []
     const traced = await nodes.first(async (node) => {
       const answer = await ask(node, block)
-      if (!answer.ok) failures.push(answer.error)
+      if (answer.ok) return answer
+      failures.push(answer.error)
+      stumbled.push(node)
       return answer
     })
     if (traced.ok) {
+      failed.delete(block.ref.hash)
       saidBlind = false
       return traced
     }
@@ -92,9 +98,15 @@ export function createTracer(chain: ChainConfig, endpoints: readonly NodeEndpoin
       saidBlind = true
       return ok(failures.find(({ part }) => part)?.part ?? [])
     }
-    failed = { hash, times: failed.hash === hash ? failed.times + 1 : 1 }
-    if (failed.times < TRIES) return err({ reason: first.reason, detail: first.detail })
+    const times = (failed.get(hash) ?? 0) + 1
+    // Those of other branches are never asked for again.
+    if (failed.size >= FAILED_MAX) failed.clear()
+    failed.set(hash, times)
+    if (times < TRIES) return err({ reason: first.reason, detail: first.detail })
+    failed.delete(hash)
     logEvent('error', 'traces_given_up', { chainId: chain.id, height, hash, detail: first.detail })
+    // Of one that has never served them this is no bad moment: it must not hold up each block there is.
+    for (const node of stumbled) if (!serving.has(node)) unasked.set(node, BLOCKS_UNASKED)
     return ok([])
   }
 }

@@ -4,6 +4,7 @@ import { err, ok, type Result } from '../../lib/result.ts'
 import type { ChainConfig } from '../../money/chain.ts'
 import type { NodeError, Transfer } from '../gateway.ts'
 import { BALANCE_OF, readTransferLog } from './erc20.ts'
+import { askReceipts } from './receipts.ts'
 import type { RpcCall, RpcNode } from './rpc.ts'
 import type { Candidate } from './scan.ts'
 import { lie, malformed, readReceipt, readWord, type WireBlock, type WireLog } from './wire.ts'
@@ -30,22 +31,23 @@ export async function verify(node: RpcNode, found: Found, last: boolean): Promis
   const txids = [...new Set(picked.filter(({ contract }) => contract === null).map(({ transfer }) => transfer.txid))]
   const compared = comparedOf(picked)
   if (txids.length + compared.length === 0) return ok([])
-  const answer = await node.call([
-    ...txids.map((txid) => ({ method: 'eth_getTransactionReceipt', params: [txid] })),
-    ...compared.flatMap((holder) => [balanceCall(holder, block.ref.parentHash), balanceCall(holder, block.ref.hash)]),
+  const { hash, parentHash } = block.ref
+  const [receipts, balances] = await Promise.all([
+    askReceipts(node, hash, txids),
+    node.call(compared.flatMap((holder) => [balanceCall(holder, parentHash), balanceCall(holder, hash)])),
   ])
-  if (!answer.ok) return answer
-  const succeeded = readReceipts(answer.value.slice(0, txids.length), txids, block.ref.hash)
+  if (!receipts.ok) return receipts
+  if (!balances.ok) return balances
+  const succeeded = readReceipts(receipts.value, txids, hash)
   if (!succeeded.ok) return succeeded
-  const balances = answer.value.slice(txids.length)
   const short = new Set<string>()
   for (const [at, holder] of compared.entries()) {
-    const [before, after] = [readWord(balances[2 * at]), readWord(balances[2 * at + 1])]
+    const [before, after] = [readWord(balances.value[2 * at]), readWord(balances.value[2 * at + 1])]
     if (before === null || after === null || after - before === saidOf(found.logs, holder)) continue
     const detail = `${holder.contract} said ${saidOf(found.logs, holder)}, ${after - before} arrived`
-    if (!last) return err(lie(`block ${block.ref.hash}: ${detail}`))
+    if (!last) return err(lie(`block ${hash}: ${detail}`))
     short.add(holder.contract)
-    logEvent('error', 'token_moves_other_than_it_says', { chainId: chain.id, block: block.ref.hash, detail })
+    logEvent('error', 'token_moves_other_than_it_says', { chainId: chain.id, block: hash, detail })
   }
   return ok(
     picked

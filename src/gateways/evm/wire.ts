@@ -61,12 +61,9 @@ export function readBlock(json: unknown): WireBlock | null {
   return bloom === null || transactions === null ? null : { ref, bloom, transactions }
 }
 
-/** A `pending` block: it has a number and transactions; its hash is null or means nothing. */
-export function readPending(json: unknown): { height: number; transactions: WireTransaction[] } | null {
-  if (!isRecord(json)) return null
-  const height = readNumber(json.number)
-  const transactions = readList(json.transactions, readTransaction)
-  return height === null || transactions === null ? null : { height, transactions }
+/** The transactions of a `pending` block; its hash is null or means nothing. */
+export function readPending(json: unknown): WireTransaction[] | null {
+  return isRecord(json) ? readList(json.transactions, readTransaction) : null
 }
 
 export function readTransaction(json: unknown): WireTransaction | null {

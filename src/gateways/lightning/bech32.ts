@@ -6,9 +6,10 @@ export interface Bech32 {
   readonly words: readonly number[]
 }
 
-const ALPHABET = 'qpzry9x8gf2tvdw0s3jn54khce6mua7l'
+/** Five bits each. */
+export const CHARSET = 'qpzry9x8gf2tvdw0s3jn54khce6mua7l'
 const GENERATOR = [0x3b6a57b2, 0x26508e6d, 0x1ea119fa, 0x3d4233dd, 0x2a1462b3]
-const CHECKSUM_LENGTH = 6
+export const CHECKSUM_LENGTH = 6
 
 /** Null for anything that is not bech32: mixed case, foreign characters, a wrong checksum. */
 export function decodeBech32(text: string): Bech32 | null {
@@ -18,16 +19,9 @@ export function decodeBech32(text: string): Bech32 | null {
   if (at < 1 || lower.length - at - 1 < CHECKSUM_LENGTH) return null
   const prefix = lower.slice(0, at)
   if (!/^[\x21-\x7e]+$/.test(prefix)) return null
-  const words = Array.from(lower.slice(at + 1), (character) => ALPHABET.indexOf(character))
+  const words = Array.from(lower.slice(at + 1), (character) => CHARSET.indexOf(character))
   if (words.includes(-1) || remainderOf(prefix, words) !== 1) return null
   return { prefix, words: words.slice(0, -CHECKSUM_LENGTH) }
-}
-
-/** The way back. */
-export function encodeBech32({ prefix, words }: Bech32): string {
-  const remainder = remainderOf(prefix, [...words, 0, 0, 0, 0, 0, 0]) ^ 1
-  const checksum = Array.from({ length: CHECKSUM_LENGTH }, (_, at) => (remainder >> (5 * (CHECKSUM_LENGTH - 1 - at))) & 31)
-  return `${prefix}1${[...words, ...checksum].map((word) => ALPHABET[word]).join('')}`
 }
 
 /** Eight-bit bytes of five-bit words; bits that fill no byte are dropped, or with `pad` filled up with zeros. */
@@ -47,7 +41,7 @@ export function bytesOfWords(words: readonly number[], pad: boolean): Uint8Array
 }
 
 /** BIP 173's polymod over the expanded prefix and the words: 1 when they end in their checksum. */
-function remainderOf(prefix: string, words: readonly number[]): number {
+export function remainderOf(prefix: string, words: readonly number[]): number {
   const codes = Array.from(prefix, (character) => character.charCodeAt(0))
   let remainder = 1
   for (const word of [...codes.map((code) => code >> 5), 0, ...codes.map((code) => code & 31), ...words]) {

@@ -7,6 +7,8 @@ import type { LightningEndpoint, LightningNode, PaidAnswer, PaidQuestion, Settle
 const PAYMENTS_MAX = 100
 /** Beyond the time that the node itself waits. */
 const SLACK_MS = 5_000
+/** Channels that pay; the second while their size is being changed. */
+const USABLE: readonly unknown[] = ['CHANNELD_NORMAL', 'CHANNELD_AWAITING_SPLICE']
 /** Codes of lightningd, which clnrest answers with status 500. */
 const CODE = { duplicateLabel: 900, timedOut: 904, unknownLabel: 905, otherStatus: 906 } as const
 
@@ -89,8 +91,11 @@ export function createCln(endpoint: LightningEndpoint, fetcher: typeof fetch): L
       if (!answer.ok) return answer
       const channels = fieldOf(answer.value.body, 'channels')
       if (!isOk(answer.value) || !Array.isArray(channels)) return err(refusalOf(endpoint, answer.value))
-      const own = channels.filter((channel) => fieldOf(channel, 'state') === 'CHANNELD_NORMAL')
-      return ok(own.reduce((sum: bigint, channel) => sum + (wholeIn(channel, 'our_amount_msat') ?? 0n), 0n) / 1_000n)
+      const amounts = channels
+        .filter((channel) => USABLE.includes(fieldOf(channel, 'state')))
+        .map((channel) => wholeIn(channel, 'our_amount_msat'))
+      if (!amounts.every((msat) => msat !== null)) return err(refusalOf(endpoint, { status: 200, body: null }))
+      return ok(amounts.reduce((sum, msat) => sum + msat, 0n) / 1_000n)
     },
   }
 }

@@ -1,4 +1,4 @@
-import { fromBase64Url } from '../../lib/base64.ts'
+import { fromBase64Url, toBase64 } from '../../lib/base64.ts'
 import { fromHex, toHex } from '../../lib/bytes.ts'
 import { hmacSha256 } from '../../lib/ids.ts'
 import { err, ok, type Result } from '../../lib/result.ts'
@@ -184,10 +184,6 @@ function hexIn(value: unknown, name: string): string | null {
   const bytes = fromBase64Url(textIn(value, name) ?? '')
   const hex = bytes && toHex(bytes)
   return isHash(hex) ? hex : null
-}
-
-function toBase64(bytes: Uint8Array): string {
-  return btoa(String.fromCharCode(...bytes))
 }
 
 function readLine(line: string): unknown {

@@ -60,7 +60,7 @@ export interface PaidQuestion {
   readonly sinceMs: number
   /** While nothing is there the answer may be waited for so long. */
   readonly waitMs: number
-  /** Some of those that may be paid, for nodes that cannot tell of a first payment by number. */
+  /** Without a cursor some of those that may be paid, for nodes that cannot tell of a first payment by number; else none. */
   readonly open: readonly MadeInvoice[]
 }
 

@@ -17,8 +17,8 @@ export interface PaymentOrder {
 
 /** What a node says of a payment. unknown: that it has never heard of its hash, by its own explicit word. */
 export type PaymentSight =
-  /** `fee` in whole satoshi, rounded up. */
-  | { readonly status: 'succeeded'; readonly preimage: string; readonly fee: bigint }
+  /** `fee` in whole satoshi, rounded up; null where the node does not say what the way cost. */
+  | { readonly status: 'succeeded'; readonly preimage: string; readonly fee: bigint | null }
   | { readonly status: 'failed'; readonly detail: string }
   | { readonly status: 'in_flight' }
   | { readonly status: 'unknown' }
@@ -40,12 +40,15 @@ export interface LightningPayer {
 
 export type PayerFactory = (endpoint: NodeEndpoint, fetcher: typeof fetch) => LightningPayer
 
-/** Nodes look for a way so long, and begin no new attempt after it. */
+/** Nodes look for a way so long. */
 export const TRY_S = 45
-/** Beyond it an answer is not waited for. Whatever is under way by then is looked for. */
-export const PAY_MAX_MS = 60_000
+/**
+ * Beyond it an answer is not waited for: parts of the last try may wait a minute for each other at the payee (BOLT 4). Whatever is
+ * under way by then is looked for.
+ */
+export const PAY_MAX_MS = 120_000
 
-/** Base units of the asset, rounded up: no fee is counted for less than it was. */
-export function satsUp(msat: bigint): bigint {
-  return (msat + 999n) / 1_000n
+/** Base units of the asset, rounded up: no fee is counted for less than it was, and one that was not told is none that is known. */
+export function satsUp(msat: bigint | null): bigint | null {
+  return msat === null ? null : (msat + 999n) / 1_000n
 }

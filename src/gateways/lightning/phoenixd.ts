@@ -102,6 +102,7 @@ export function createPhoenixd(endpoint: LightningEndpoint, fetcher: typeof fetc
 function readPayment(row: unknown): SettledPayment | null {
   const [paymentHash, receivedSat, feesMsat] = [fieldOf(row, 'paymentHash'), wholeIn(row, 'receivedSat'), wholeIn(row, 'fees')]
   const atMs = wholeIn(row, 'completedAt')
-  if (fieldOf(row, 'isPaid') !== true || !isHash(paymentHash) || receivedSat === null || atMs === null) return null
-  return { paymentHash, msat: receivedSat * 1_000n + (feesMsat ?? 0n), atMs: Number(atMs) }
+  if (fieldOf(row, 'isPaid') !== true || !isHash(paymentHash)) return null
+  if (receivedSat === null || feesMsat === null || atMs === null) return null
+  return { paymentHash, msat: receivedSat * 1_000n + feesMsat, atMs: Number(atMs) }
 }

@@ -1,5 +1,5 @@
 import { err, ok, type Result } from '../../lib/result.ts'
-import { MAX_UNITS, parseDecimal } from '../../money/amount.ts'
+import { parseDecimal } from '../../money/amount.ts'
 import { readIban } from './iban.ts'
 import { findReference, readReference } from './reference.ts'
 import { childAt, readXml, textAt, textsAt, type XmlElement, type XmlRefusal } from './xml.ts'
@@ -78,6 +78,8 @@ export type CamtRefusal =
 const STATEMENTS_MAX = 100
 export const MOVEMENTS_MAX = 10_000
 const TEXT_MAX = 500
+/** ISO 20022: an amount has 18 digits at most. */
+const CENTS_MAX = 10n ** 18n - 1n
 const NAME_MAX = 140
 const REFERENCE_MAX = 35
 
@@ -266,7 +268,7 @@ function readAmount(element: XmlElement | null): Result<bigint, CamtRefusal> {
   if (currency !== 'EUR') return err({ reason: 'other_currency', detail: `an amount in ${currency.slice(0, 10) || 'no currency'}` })
   const written = /^\+?(\d*)(?:\.(\d*))?$/.exec(text)
   const cents = parseDecimal(`${written?.[1] || '0'}.${written?.[2] || '0'}`, 2)
-  const isAmount = written !== null && /\d/.test(text) && cents.ok && cents.value <= MAX_UNITS
+  const isAmount = written !== null && /\d/.test(text) && cents.ok && cents.value <= CENTS_MAX
   return isAmount && cents.ok ? ok(cents.value) : err({ reason: 'not_a_statement', detail: `the amount ${text.slice(0, 30)}` })
 }
 

@@ -1,5 +1,6 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 import type { PaymentSight } from '../../gateways/lightning/payer.ts'
+import { limitFault, MAY_NOT_SEND } from '../../gateways/lightning/sending.ts'
 import { fromHex, toHex } from '../../lib/bytes.ts'
 import type { TransferStatus } from '../../wallet/transfers/types.ts'
 import type { LightningTransfer, Payer } from './types.ts'
@@ -27,18 +28,28 @@ export interface Facts {
   readonly wasUnknown: boolean
   /** When its books were looked at since the last order, and what they said. Before the first they must know nothing of it. */
   readonly sight: { readonly status: PaymentSight['status']; readonly atMs: number } | null
-  readonly paid: { readonly preimage: string; readonly fee: bigint; readonly atMs: number } | null
+  readonly paid: Paid | null
   /** Why no money moved, nor ever will. */
   readonly failed: string | null
   /** Why it waits, in words. */
   readonly waits: string | null
+  /** When its books first knew of it, after it was told. Absent: they have not yet. */
+  readonly knownAtMs?: number
   /** The node has said that it is under way. Absent: it has not. */
   readonly underWay?: boolean
   /**
    * open: an order may still be on its way to the node. lied: the node called it paid without a proof. forgotten: it had it
-   * under way, and its books know nothing of it. The last two only a person ends, or the node by another word.
+   * under way, and its books know nothing of it. stuck: they show it under way for longer than any payment is. The last three
+   * only a person ends, or the node by another word.
    */
-  readonly doubt: 'open' | 'lied' | 'forgotten' | null
+  readonly doubt: 'open' | 'lied' | 'forgotten' | 'stuck' | null
+}
+
+/** `fee`: what the way cost; null where the node did not say. */
+interface Paid {
+  readonly preimage: string
+  readonly fee: bigint | null
+  readonly atMs: number
 }
 
 export const NO_FACTS: Facts = {
@@ -54,11 +65,21 @@ export const NO_FACTS: Facts = {
 }
 
 /** An answer to a telling is waited for so long: longer than whoever asks the node waits (`PAY_MAX_MS`). */
-export const LEASE_MS = 90_000
+export const LEASE_MS = 150_000
+/**
+ * A node that has not answered may begin new tries for so long: Core Lightning's `pay` splits, and tries again, what waited for
+ * a minute at the payee, whatever it was told, until its parts are of 10,000 satoshi. Each time they are half as large.
+ */
+const TRIES_MS = 15 * 60_000
 /** What the books said before a telling is old after this. */
 const FRESH_MS = 30_000
 /** A payment is told so often at most. More would do nothing that these did not. */
 const TELLINGS_MAX = 5
+/**
+ * A payment hangs on its way for two weeks at most (2,016 blocks, `max_cltv` of nodes). Core Lightning 24.08 shows one as pending
+ * for good when it was killed before the payment was in its channel.
+ */
+const STUCK_MS = 21 * 86_400_000
 /** The node's clock is not ours: beyond this nobody pays an expired invoice any more. */
 const EXPIRED_MARGIN_MS = 10 * 60_000
 /** The outflow of any time so long is within the day's limit. */
@@ -105,12 +126,12 @@ function decideFirst(wish: Wish, facts: Facts, { atMs, payer, used }: Now): { re
   const end = (failed: string) => ({ facts: { ...facts, failed, waits: null }, step: 'nothing' as const })
   const wait = (waits: string) => ({ facts: { ...facts, waits }, step: 'nothing' as const })
   if (wish.expiresAtMs <= atMs) return end('the invoice expired before the node was told to pay it')
-  if (payer === null) return wait('the configuration of the Lightning node does not let it send')
+  if (payer === null) return wait(MAY_NOT_SEND)
   const { policy, ownFee } = payer
   if (ownFee !== null && ownFee > wish.feeMax) return end(`the node takes ${ownFee} satoshi for it, more than its fee limit`)
   const most = wish.units + wish.feeMax
-  if (most > BigInt(policy.paymentMaxSats)) return end('it is over the limit of one payment of this node')
-  if (most > BigInt(policy.dayMaxSats)) return end('it is over the limit that this node has for a day')
+  const fault = limitFault(policy, most)
+  if (fault !== null) return end(fault)
   if (used + most > BigInt(policy.dayMaxSats)) return wait('the node’s limit for 24 hours is used up; it is tried again by itself')
   const { sight } = facts
   if (sight === null || atMs - sight.atMs > FRESH_MS) return { facts, step: 'find' }
@@ -132,27 +153,32 @@ export function answered({ wish, facts }: KeptTransfer, telling: number, sight: 
 /** What the node's books say. `tellings`: how many there were when they were asked: what is older says nothing. */
 export function sighted({ wish, facts }: KeptTransfer, tellings: number, sight: PaymentSight, nowMs: number): Facts {
   if (tellings !== facts.toldAtMs.length) return facts
-  const seen: Facts = { ...facts, sight: { status: sight.status, atMs: nowMs } }
+  const looked: Facts = { ...facts, sight: { status: sight.status, atMs: nowMs } }
   if (facts.paid !== null || facts.failed !== null) return facts
   // Before it was told whatever the books know is not of this transfer.
-  if (facts.toldAtMs.length === 0) return seen
+  if (facts.toldAtMs.length === 0) return looked
+  const seen = sight.status === 'unknown' ? looked : { ...looked, knownAtMs: facts.knownAtMs ?? nowMs }
   if (sight.status === 'succeeded') return paidBy(wish, seen, sight, nowMs)
   if (isAnswerAwaited(facts, nowMs)) return facts
   if (facts.doubt === 'lied') return seen
-  if (sight.status === 'in_flight') return { ...seen, underWay: true, waits: null, doubt: null }
+  if (sight.status === 'in_flight') {
+    const isStuck = nowMs > (facts.toldAtMs.at(-1) as number) + STUCK_MS
+    return { ...seen, underWay: true, waits: isStuck ? STUCK : null, doubt: isStuck ? 'stuck' : null }
+  }
   // Restored from a copy, it may be: what it has paid since then it does not know of either.
   if (sight.status === 'unknown' && facts.underWay) return { ...seen, waits: FORGOTTEN, doubt: 'forgotten' }
   const said = sight.status === 'failed' ? sight.detail : 'the node knows nothing of it'
   if (isCertain(wish, seen, sight.status, nowMs)) return { ...seen, failed: facts.word ?? said, waits: null, doubt: null }
-  const waits = `${said}, but an order to pay it may be on its way: it is certain once its invoice has expired`
+  const waits = `${said}, but an order to pay it may be on its way, or tried again: it is certain once its invoice has expired`
   return { ...seen, waits, doubt: 'open' }
 }
 
+const STUCK = 'the node has called it under way for weeks, which no payment is: a person must look'
 const FORGOTTEN = 'the node had it under way, and knows nothing of it now: a person must look'
 
 /** What the node itself will not make certain. */
 export function isForPerson({ doubt }: Facts): boolean {
-  return doubt === 'lied' || doubt === 'forgotten'
+  return doubt === 'lied' || doubt === 'forgotten' || doubt === 'stuck'
 }
 
 /** The node could not be asked. */
@@ -163,7 +189,7 @@ export function unseen({ facts }: KeptTransfer, detail: string): Facts {
 }
 
 /** A lost answer that turns out to be money is found by looking, not by trusting: the preimage proves it. */
-function paidBy(wish: Wish, facts: Facts, { preimage, fee }: { preimage: string; fee: bigint }, atMs: number): Facts {
+function paidBy(wish: Wish, facts: Facts, { preimage, fee }: Omit<Paid, 'atMs'>, atMs: number): Facts {
   if (facts.paid !== null) return facts
   if (toHex(sha256(fromHex(preimage))) !== wish.paymentHash)
     return { ...facts, waits: 'the node says that it is paid, and has no proof of it: a person must look', doubt: 'lied' }
@@ -178,12 +204,17 @@ function isAnswerAwaited({ toldAtMs, answered }: Facts, nowMs: number): boolean 
 
 /**
  * Whether what the books do not show as paid will never be: every order to pay has been answered, or the only one has
- * arrived since they know of it, or nobody pays it any more since its invoice has expired.
+ * arrived since they know of it and its last try is over, or nobody pays it any more since its invoice has expired.
  */
-function isCertain(wish: Wish, { toldAtMs, answered, wasUnknown }: Facts, status: PaymentSight['status'], nowMs: number): boolean {
+function isCertain(
+  wish: Wish,
+  { toldAtMs, answered, wasUnknown, knownAtMs }: Facts,
+  status: PaymentSight['status'],
+  nowMs: number,
+): boolean {
   if (nowMs > wish.expiresAtMs + EXPIRED_MARGIN_MS) return true
   if (answered.length === toldAtMs.length) return true
-  return toldAtMs.length === 1 && wasUnknown && status === 'failed'
+  return toldAtMs.length === 1 && wasUnknown && status === 'failed' && nowMs > (knownAtMs ?? nowMs) + TRIES_MS
 }
 
 function mayTellAgain(wish: Wish, { toldAtMs }: Facts, nowMs: number): boolean {
@@ -199,10 +230,10 @@ export function dueAtMs({ facts, createdAtMs }: Pick<KeptTransfer, 'facts' | 'cr
   return nowMs + Math.min(Math.max(Math.floor(age / LOOK_PART), leastMs), LOOK_MAX_MS)
 }
 
-/** What it takes of the day's limit, and until when; null: for as long as it is under way. */
+/** What it takes of the day's limit, and until when; null: for as long as it is under way. A fee that is not known is the most it may be. */
 export function outflowOf({ wish, facts }: Pick<KeptTransfer, 'wish' | 'facts'>): { sats: bigint; untilMs: number | null } {
   const { paid, failed, toldAtMs } = facts
-  if (paid !== null) return { sats: wish.units + paid.fee, untilMs: paid.atMs + DAY_MS }
+  if (paid !== null) return { sats: wish.units + (paid.fee ?? wish.feeMax), untilMs: paid.atMs + DAY_MS }
   if (failed !== null || toldAtMs.length === 0) return { sats: 0n, untilMs: 0 }
   return { sats: wish.units + wish.feeMax, untilMs: null }
 }

@@ -1,5 +1,6 @@
 import { readDestination } from '../../gateways/lightning/destination.ts'
 import type { SendingPolicy } from '../../gateways/lightning/node.ts'
+import { limitFault, MAY_NOT_SEND } from '../../gateways/lightning/sending.ts'
 import { isId } from '../../lib/ids.ts'
 import { canonicalJson } from '../../lib/json.ts'
 import { err, ok, type Result } from '../../lib/result.ts'
@@ -43,11 +44,9 @@ export function readWish(
   if (!read.ok) return bad(read.error.detail)
   const house = lightningFeeMax(output.units)
   const feeMax = asked === null ? house : lesser(asked, house)
-  if (sending === null)
-    return err({ reason: 'sending_frozen', detail: 'the configuration of the Lightning node does not let it send' })
-  const limit = Math.min(sending.paymentMaxSats, sending.dayMaxSats)
-  if (output.units + feeMax > BigInt(limit))
-    return bad(`with fees it may be more than ${limit} satoshi, the limit of one payment of this node`)
+  if (sending === null) return err({ reason: 'sending_frozen', detail: MAY_NOT_SEND })
+  const fault = limitFault(sending, output.units + feeMax)
+  if (fault !== null) return bad(fault)
   return ok({ ...rest, ...read.value, units: output.units, feeMax })
 }
 

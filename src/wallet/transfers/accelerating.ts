@@ -32,7 +32,7 @@ interface Place {
 export function refusalToAccelerate(place: Place, { parentTxid, storeId }: CreateTransfer): TransferRefusal | null {
   if (!parentTxid) return null
   const open = place.others.find((claim) => isHurrying(claim, parentTxid) && (isPlanned(claim) || claim.storeId === storeId))
-  if (open) return { reason: 'already_accelerated', detail: `${open.id} hurries it: bump that one` }
+  if (open) return { reason: 'already_accelerated', detail: hurries(open) }
   const unplanned = place.others.filter(
     (claim) => claim.hurries !== null && claim.storeId === storeId && !claim.isOver && !isPlanned(claim),
   )
@@ -54,6 +54,9 @@ export function parentOf(
   if (facts?.status !== 'waiting') return refused('no node has it waiting: it was replaced, is in a block, or is none at all')
   if (facts.version === ONE_CHILD_VERSION)
     return refused('nodes take no child of it that is made here: it is of version 3 (BIP 431)')
+  // Who asked when there was no plan yet: a second child would pay for the same once more.
+  const open = place.others.find((claim) => isHurrying(claim, txid) && isPlanned(claim))
+  if (open) return refused(hurries(open))
   const indices = indicesOfKeys(
     place.sql,
     facts.outputs.map(({ script }) => script),
@@ -75,8 +78,13 @@ export function childOf({ signed }: Transfer, claims: readonly Claim[]): Claim |
   return claims.find((claim) => isPlanned(claim) && signed.some(({ txid }) => isHurrying(claim, txid)))
 }
 
-function isHurrying({ hurries, isOver }: Claim, txid: string): boolean {
-  return hurries === txid && !isOver
+/** Why what a child hurries is left as it is. */
+export function hurries({ id }: Claim): string {
+  return `${id} hurries it: bump that one`
+}
+
+function isHurrying(claim: Claim, txid: string): boolean {
+  return claim.hurries === txid && !claim.isOver
 }
 
 function isPlanned({ coins }: Claim): boolean {

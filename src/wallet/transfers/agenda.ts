@@ -38,10 +38,9 @@ export class Agenda {
   }
 
   /** Nobody needs to look at it before then. */
-  notBefore(id: string, due: Due | null): void {
+  notBefore(id: string, atMs: number): void {
     const entry = this.#entries.get(id)
-    if (due === null) this.#entries.delete(id)
-    else if (entry) entry.atMs = Math.max(entry.atMs, due.waitMs)
+    if (entry) entry.atMs = Math.max(entry.atMs, atMs)
   }
 
   get nextMs(): number | null {

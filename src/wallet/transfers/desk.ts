@@ -4,27 +4,29 @@ import { logEvent, reasonOf } from '../../lib/log.ts'
 import { err, ok, type Result } from '../../lib/result.ts'
 import type { Approval } from '../../signer/rpc.ts'
 import { balanceOn } from '../balances.ts'
-import { childOf, refusalToAccelerate } from './accelerating.ts'
+import { childOf, hurries, refusalToAccelerate } from './accelerating.ts'
 import { checkRequest, isSameRequest } from './check-request.ts'
 import * as decide from './decide.ts'
 import { Errands } from './errands.ts'
 import { sumOfTakes } from './funds.ts'
 import { houseFeeMax, OPEN_MAX, stuckAfterMs, TARGET_BLOCKS_MAX } from './limits.ts'
-import { isAccepted, type TransferRecord, type Word } from './record.ts'
+import { isAccepted, isOver, type TransferRecord, type Word } from './record.ts'
 import type { CreateTransfer, Frozen, TransferRefusal, TransferStepRefusal, WalletPayer } from './rpc.ts'
 import { Shelf, type WalletPorts } from './shelf.ts'
+import * as signing from './signing.ts'
 import { nextOf } from './step.ts'
 import { Steps } from './steps.ts'
 import { batchOf, openSweep } from './sweeping.ts'
 import * as tables from './tables.ts'
 import { payerOn } from './treasury.ts'
 import type { Transfer } from './types.ts'
+import { Waking } from './waking.ts'
 import * as wishes from './wishes.ts'
 
 type Stepped = Result<Transfer, TransferStepRefusal>
 
 /**
- * Money out of one wallet: the shell around what decide.ts and follow.ts decide. Here is what people and other objects
+ * Money out of one wallet: the shell around what decide.ts, signing.ts and follow.ts decide. Here is what people and other objects
  * want of it, and the alarm; `steps` is what the gateways Worker does.
  */
 export class TransferDesk {
@@ -32,12 +34,14 @@ export class TransferDesk {
   readonly #ports: WalletPorts
   readonly #shelf: Shelf
   readonly #errands: Errands
+  readonly #waking: Waking
 
   constructor(ports: WalletPorts) {
     this.#ports = ports
     this.#shelf = new Shelf(ports)
     this.#errands = new Errands(this.#shelf)
-    this.steps = new Steps(this.#shelf, this.#errands)
+    this.#waking = new Waking(this.#shelf, this.#errands)
+    this.steps = new Steps(this.#shelf, this.#errands, this.#waking)
   }
 
   /** Throws when the ledger does not answer: it may have been made, and whoever asked asks again. */
@@ -96,13 +100,13 @@ export class TransferDesk {
       for (const plan of record.signedPlans) {
         const again = spenderOf(chain).readSigned(chain, account, plan, text)
         if (again.ok && transfer.signed.some(({ txid }) => txid === again.value.txid))
-          return ok(decide.takeBytes(record, again.value, nowMs))
+          return ok(signing.takeBytes(record, again.value, nowMs))
       }
       const nothing = { reason: 'wrong_status', status: transfer.status, detail: 'nothing of it waits for a signature' } as const
       if (transfer.custody !== 'self' || attempt === null) return err(nothing)
       const read = spenderOf(chain).readSigned(chain, account, attempt.plan, text)
       if (!read.ok) return err({ reason: 'signature_refused', detail: `${read.error.reason}: ${read.error.detail}` })
-      return ok(decide.takeSigned(record, attempt.version, read.value, nowMs))
+      return ok(signing.takeSigned(record, attempt.version, read.value, nowMs))
     })
   }
 
@@ -160,7 +164,7 @@ export class TransferDesk {
   /** A reading of the wallet was taken: what its blocks spent and brought is in it, and what waited for coins looks again. */
   wasRead(chainId: string, known: { readonly height: number; readonly addresses: number }): void {
     this.#shelf.claims.forgetKnown(chainId, known)
-    this.steps.wake(chainId)
+    this.#waking.wake(chainId)
   }
 
   /** After a start: everything that is under way is looked after at once. */
@@ -180,9 +184,11 @@ export class TransferDesk {
       const record = this.#shelf.load(id)
       if (record === null) return this.#errands.agenda.note(id, null)
       const kept = this.#shelf.commit(record, this.#replacedWhenStuck(record))
-      await this.#errands.seeToAgain(kept)
-      const after = this.#shelf.load(id)
-      if (after && nextOf(after, this.#shelf.isFrozen, this.#shelf.nowMs).do !== 'nothing') await this.#errands.send(after)
+      const after = await this.#errands.seeToAgain(kept)
+      if (after === null) return
+      const behindUntilMs = this.#waking.behindUntilMs(after)
+      if (behindUntilMs !== null) return this.#errands.agenda.notBefore(id, behindUntilMs)
+      if (nextOf(after, this.#shelf.isFrozen, this.#shelf.nowMs).do !== 'nothing') await this.#errands.send(after)
     } catch (thrown) {
       logEvent('error', 'transfer_alarm_failed', { transferId: id, reason: reasonOf(thrown) })
     }
@@ -212,7 +218,7 @@ export class TransferDesk {
   #hurried({ transfer }: TransferRecord): Result<never, TransferStepRefusal> | null {
     const child = childOf(transfer, this.#shelf.claims.on(transfer.chainId))
     if (!child) return null
-    return err({ reason: 'wrong_status', status: transfer.status, detail: `${child.id} hurries it: bump that one` })
+    return err({ reason: 'wrong_status', status: transfer.status, detail: hurries(child) })
   }
 
   #roomFor(request: CreateTransfer): TransferRefusal | null {
@@ -235,6 +241,7 @@ export class TransferDesk {
     if (!decided.ok) return decided
     const kept = this.#shelf.commit(record, decided.value)
     if (kept !== record) this.#goOn(kept)
+    if (isOver(kept)) this.#waking.left(record)
     return ok(kept.transfer)
   }
 

@@ -1,5 +1,5 @@
 import { logEvent, reasonOf } from '../../lib/log.ts'
-import { Agenda, dueOf } from './agenda.ts'
+import { Agenda, type Due, dueOf } from './agenda.ts'
 import { nextCall } from './books.ts'
 import { isAccepted, isSettled, type TransferRecord } from './record.ts'
 import { Settler } from './settler.ts'
@@ -40,11 +40,11 @@ export class Errands {
     }
   }
 
-  /** Brings books and listeners up to date. Never throws. */
-  async seeToAgain(record: TransferRecord): Promise<void> {
-    await this.#seeTo(record)
-    const after = this.#shelf.load(record.transfer.id)
-    this.agenda.notBefore(record.transfer.id, after && this.#dueOf(after))
+  /** Brings books and listeners up to date. Answers the record as it is then; null when there is none any more. Never throws. */
+  async seeToAgain(record: TransferRecord): Promise<TransferRecord | null> {
+    const after = await this.#seeTo(record)
+    this.#postpone(record.transfer.id, after && this.#dueOf(after))
+    return after
   }
 
   projected(record: TransferRecord, version: number): void {
@@ -63,15 +63,17 @@ export class Errands {
     if (nextMs !== null) this.#shelf.ports.arm(nextMs)
   }
 
-  async #seeTo(record: TransferRecord): Promise<void> {
+  async #seeTo(record: TransferRecord): Promise<TransferRecord | null> {
     const { id, version } = record.transfer
     const isTold = record.toldVersion === version || !isAccepted(record)
+    const isBooked = nextCall(record) === null
     await Promise.all([
-      nextCall(record) === null ? null : this.#settler.settle(id),
+      isBooked ? null : this.#settler.settle(id),
       isTold ? null : this.#teller.tell(record).then(() => this.#noteHeard(id)),
     ])
-    const after = this.#shelf.load(id)
+    const after = isTold && isBooked ? record : this.#shelf.load(id)
     if (after === null || isSettled(after)) this.agenda.note(id, null)
+    return after
   }
 
   /** One row when everybody has heard everything, not one for each listener. */
@@ -80,7 +82,12 @@ export class Errands {
     if (record === null || record.toldVersion === record.transfer.version || !this.#teller.isHeard(record)) return
     const heard = this.#shelf.commit(record, { ...record, toldVersion: record.transfer.version, webhooks: [] })
     if (isSettled(heard)) this.#teller.forget(id)
-    this.agenda.notBefore(id, this.#dueOf(heard))
+    this.#postpone(id, this.#dueOf(heard))
+  }
+
+  #postpone(id: string, due: Due | null): void {
+    if (due === null) this.agenda.note(id, null)
+    else this.agenda.notBefore(id, due.waitMs)
   }
 
   #dueOf(record: TransferRecord) {

@@ -123,9 +123,9 @@ function endedWords({ settling }: TransferRecord): string | null {
 
 /** The newest is tried first again, with the next look. */
 const ANEW = { refusals: 0 } as const
-/** Why it is not called back yet stands until that is tried again. */
+/** Why it is not replaced, or called back, stands until that is tried again. */
 function whileWaiting(record: TransferRecord, nowMs: number): string | null {
-  const isRefused = record.calledBack !== undefined && (record.waitUntilMs ?? 0) > nowMs
+  const isRefused = (record.waitUntilMs ?? 0) > nowMs
   return isRefused ? record.transfer.reason : backWords(record)
 }
 

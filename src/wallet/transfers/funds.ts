@@ -1,6 +1,7 @@
 import type { AccountPlan, OwnCoin, SpendPlan } from '../../gateways/spend.ts'
 import { greater } from '../../money/amount.ts'
 import type { Holding } from '../rpc.ts'
+import { lineOf } from './line.ts'
 import {
   coinsOf,
   isAcceleration,
@@ -26,6 +27,11 @@ export interface Claim {
   readonly createdAtMs: number
   readonly waitUntilMs: number | null
   readonly waitsFor: Wait | null
+  /** See line.ts. */
+  readonly line: string | null
+  readonly asset: string
+  /** What its outputs come to. */
+  readonly units: bigint
   /** The asset that it brings together; null of what is no sweep. */
   readonly sweepOf: string | null
   /** Of an acceleration: the transaction that it hurries. */
@@ -73,6 +79,9 @@ export function claimOf(record: TransferRecord, feeAsset: string): Claim {
     createdAtMs,
     waitUntilMs,
     waitsFor,
+    line: lineOf(record),
+    asset,
+    units,
     hurries: transfer.parentTxid ?? null,
     sweepOf: kind === 'sweep' && !isAcceleration(transfer) && (own === undefined || own.units === null) ? asset : null,
     empties: own?.units === null ? (record.payer?.index ?? null) : null,

@@ -1,6 +1,6 @@
 import type { AccountKey } from '../../gateways/gateway.ts'
 import type { LookQuestion, Sighting } from '../../gateways/send.ts'
-import type { OwnCoin, SpendPlan } from '../../gateways/spend.ts'
+import type { AccountPlan, OwnCoin, SpendPlan } from '../../gateways/spend.ts'
 import { spenderOf } from '../../gateways/spenders.ts'
 import type { Sql } from '../../lib/outbox.ts'
 import type { ChainConfig } from '../../money/chain.ts'
@@ -13,8 +13,8 @@ import { loadTransfer } from './tables.ts'
 /**
  * A merchant who was given a plan to sign may sign and broadcast it also after it was ended here. What is made instead of it
  * (the same refund, to another address) spends one of the same coins, or has the same number, so that of the two at most one
- * can ever be in the chain. Where others have taken these meanwhile, they exclude it instead; that it is not there already is
- * looked at first.
+ * can ever be in the chain. Where another has taken all of these meanwhile, that excludes it instead once it is final, and is
+ * waited for; that the first is not there already is looked at before.
  */
 
 /** Where the next of the ended plans is that was not looked for yet; null when all were. */
@@ -56,6 +56,25 @@ export function takeSightingBefore(record: TransferRecord, sighting: Sighting, n
 /** The plans that were ended. */
 export function givenUpBefore(sql: Sql, { insteadOf = [] }: TransferRecord): SpendPlan[] {
   return insteadOf.flatMap((id) => loadTransfer(sql, id)?.givenUp ?? [])
+}
+
+/**
+ * Who has all that an ended plan spends. As long as that is not over it may be ended too, and nothing would exclude the plan any
+ * more: what is made instead of it waits.
+ */
+export function holderOf(plans: readonly SpendPlan[], others: readonly Claim[]): Claim | undefined {
+  const live = others.filter(({ isOver }) => !isOver)
+  const byCoin = new Map(live.flatMap((claim) => claim.coins.map((coin) => [coin, claim])))
+  const holders = plans.flatMap((plan) => {
+    if (plan.kind === 'account') return live.find((claim) => hasNonce(claim, plan)) ?? []
+    const held = plan.inputs.flatMap((coin) => byCoin.get(outpoint(coin)) ?? [])
+    return held.length === plan.inputs.length ? held.slice(0, 1) : []
+  })
+  return holders[0]
+}
+
+function hasNonce({ nonce: has }: Claim, { index, nonce }: AccountPlan): boolean {
+  return has?.index === index && has.nonce <= nonce && nonce < has.nonce + has.count
 }
 
 /** One coin of each, each once. */

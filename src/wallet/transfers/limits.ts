@@ -65,6 +65,12 @@ const OUTPUT_GAS = 60_000n
 const SWEEP_GAS = 700_000n
 const DEPOSIT_GAS = 100_000n
 
+/** A sweep costs at most one in so many of what it brings. */
+export const SWEEP_FEE_PART = 4n
+/** Gas that bringing from one more address of many takes, about, with its authorization. */
+export const BRING_GAS = 50_000n
+const NANO = 1_000_000_000
+
 const BLOCK_MS = 10 * 60_000
 const STUCK_COINS_MS_MIN = 3_600_000
 const STUCK_ACCOUNT_MS = 3 * 60_000
@@ -92,4 +98,16 @@ export function houseFeeMax(chain: ChainConfig, outputs: number, deposits: numbe
   const payment = PAYMENT_GAS + OUTPUT_GAS * BigInt(Math.max(outputs - 1, 0))
   const gas = deposits === null ? payment : SWEEP_GAS + DEPOSIT_GAS * BigInt(deposits)
   return gas * BigInt(Math.round((chain.gasPriceMaxGwei ?? GAS_PRICE_MAX_GWEI) * WEI_PER_GWEI))
+}
+
+/**
+ * The most that the fee may be of a sweep which brings so many base units of an asset, in base units of the native one; null where
+ * nobody has said what that is worth (`perNativeMax`).
+ */
+export function sweepFeeMax(chain: ChainConfig, assetCode: string, units: bigint): bigint | null {
+  if (assetCode === chain.native.code) return units / SWEEP_FEE_PART
+  const token = chain.tokens.find(({ code }) => code === assetCode)
+  if (token?.perNativeMax === undefined) return null
+  const perNative = BigInt(Math.round(token.perNativeMax * NANO)) * 10n ** BigInt(token.decimals)
+  return (units * BigInt(NANO) * 10n ** BigInt(chain.native.decimals)) / (perNative * SWEEP_FEE_PART)
 }

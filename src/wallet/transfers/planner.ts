@@ -3,14 +3,15 @@ import type { FactsQuestion, SpendFacts } from '../../gateways/send.ts'
 import type { Funds, PlanRefusal, SpendRequest } from '../../gateways/spend.ts'
 import { spenderOf } from '../../gateways/spenders.ts'
 import type { Sql } from '../../lib/outbox.ts'
-import { assert } from '../../lib/result.ts'
+import { assert, err } from '../../lib/result.ts'
+import { lesser } from '../../money/amount.ts'
 import type { ChainConfig } from '../../money/chain.ts'
 import { addressAt, give, indexOf, nextIndex } from '../addresses.ts'
 import { balanceOn, coinsOn, holdingsOn } from '../balances.ts'
-import { parentOf, spentOfParent } from './accelerating.ts'
+import { childOf, hurries, parentOf, spentOfParent } from './accelerating.ts'
 import { takePlan, takePlanRefusal } from './decide.ts'
 import { type Claim, freeCoins, freeNonce, promised } from './funds.ts'
-import { givenUpBefore, nonceBefore, payersBefore, requiredCoins } from './instead.ts'
+import { givenUpBefore, holderOf, nonceBefore, payersBefore, requiredCoins } from './instead.ts'
 import { READING_WAIT_MS, WAIT_MS } from './limits.ts'
 import { failedUnsigned, waiting } from './move.ts'
 import { isAcceleration, isOver, isSigned, type TransferRecord } from './record.ts'
@@ -24,10 +25,12 @@ import {
   type Sweep,
   UNREAD,
   UNREADY,
+  worthBringing,
+  worthOf,
 } from './sweeping.ts'
 import { nextNonce } from './tables.ts'
 import { noteGas, treasuryIndex } from './treasury.ts'
-import { planWords } from './words.ts'
+import { dearWords, planWords } from './words.ts'
 
 /** Coins that a plan is chosen from, the largest: over what any transaction can hold. */
 const COINS_CHOICE_MAX = 2_000
@@ -44,6 +47,8 @@ export interface Planning {
 export interface Decided {
   readonly record: TransferRecord
   readonly sweeps: readonly Sweep[]
+  /** What there is of its asset, when that is too little; absent otherwise. */
+  readonly left?: bigint
 }
 
 /**
@@ -63,10 +68,25 @@ export function planTransfer(on: Planning, record: TransferRecord, facts: SpendF
     if (facts.payer?.gas === null) return alone(failedUnsigned(record, nothingOf(asset), nowMs))
   }
   if (isEmptying && !isSigned(record) && facts.payer?.units === 0n) return alone(failedUnsigned(record, nothingOf(asset), nowMs))
+  const deposits = worthBringing(chain, record, facts)
+  // The gas of fewer is asked for anew. When none is worth it, all are waited for.
+  if (!isSigned(record) && deposits.length > 0 && deposits.length < (record.deposits?.length ?? 0))
+    return alone({ ...record, deposits })
+  const holder = isSigned(record) ? undefined : holderOf(givenUpBefore(on.sql, record), on.others)
+  if (holder) {
+    // Who is waited for may have given it back to whom it was prepared for: the chain is looked at again.
+    const reason = `waiting for ${holder.id}: it has what was prepared before for this, which could else still be signed`
+    return alone(waiting({ ...record, lookedBefore: 0 }, { reason, waitsFor: null, untilMs: nowMs + WAIT_MS }, nowMs))
+  }
   const parent = parentOf(on, record, facts.parent)
-  const request: SpendRequest = { asset, outputs, feeMax, fees: facts.fees, funds: fundsOf(on, record, facts, parent) }
+  const worth = worthOf(chain, record, facts)
+  const most = worth ? lesser(worth.feeMax, feeMax) : feeMax
+  const request: SpendRequest = { asset, outputs, feeMax: most, fees: facts.fees, funds: fundsOf(on, record, facts, parent) }
   const before = record.signedPlans.at(-1)
+  // Made since the replacement was wanted: its coin would be taken away.
+  const child = childOf(record.transfer, on.others)
   const plan = () => {
+    if (child) return err({ reason: 'not_bumpable', detail: hurries(child) } as const)
     if (before === undefined) return spender.plan(chain, account, request)
     const replace = record.calledBack === undefined ? spender.bump : spender.callBack
     return replace(chain, account, before, request)
@@ -77,9 +97,13 @@ export function planTransfer(on: Planning, record: TransferRecord, facts: SpendF
     const { sweeps = [], waitsFor } = lack
     const awaited = sweeps.length === 0 ? record : { ...record, sweeps: [...(record.sweeps ?? []), ...sweeps.map(({ id }) => id)] }
     const isAwaited = waitsFor !== null && !isSigned(record) && planned.error.reason !== 'fee_over_limit'
-    const reason = isAwaited ? lack.reason : planWords(planned.error, chain)
+    const isDear = planned.error.reason === 'fee_over_limit' && worth !== null && most < feeMax
+    const words = isDear
+      ? dearWords(planned.error, { units: worth.units, code: asset, isSigned: isSigned(record) }, chain)
+      : planWords(planned.error, chain)
+    const reason = isAwaited ? lack.reason : words
     const refused = takePlanRefusal(awaited, planned.error, { waitsFor, reason }, nowMs)
-    return { record: refused, sweeps: isOver(refused) ? [] : sweeps }
+    return { record: refused, sweeps: isOver(refused) ? [] : sweeps, ...leftOf(planned.error, record.transfer) }
   }
   const { value } = planned
   if (value.kind === 'coins' && value.change) giveOnce(on, changeOwner(record), value.change.index)
@@ -88,6 +112,12 @@ export function planTransfer(on: Planning, record: TransferRecord, facts: SpendF
   const txid = isTheirs ? spender.txidOf(chain, account, value) : null
   const ofParent = parent?.ok && before === undefined ? { ...record, ancestors: parent.value.ancestors.map(tracked) } : record
   return alone(takePlan(ofParent, { plan: value, unsigned, txid, feeAsset: chain.native.code, height: facts.height }, nowMs))
+}
+
+/** Of coins less by the fee: who would fit but for that looks in vain. */
+function leftOf(refusal: PlanRefusal, { asset, units }: TransferRecord['transfer']): Pick<Decided, 'left'> {
+  if (refusal.reason !== 'insufficient_funds' || refusal.asset !== asset || refusal.missing === null) return {}
+  return { left: units - refusal.missing }
 }
 
 function alone(record: TransferRecord): Decided {
@@ -187,7 +217,7 @@ function fundsOf(on: Planning, record: TransferRecord, facts: SpendFacts, parent
   }
   const { payer } = record
   assert(facts.payer && payer, 'who pays was asked about')
-  const { nonce: inBlocks, pendingNonce, units, native, gas } = facts.payer
+  const { nonce: inBlocks, pendingNonce, units, native, gas, refusing } = facts.payer
   const taken = promised(others, payer.index, inBlocks)
   const unused = Math.max(inBlocks, nextNonce(sql, chain.id, payer.index))
   // A merchant's wallet may send what is not ours to know.
@@ -198,7 +228,7 @@ function fundsOf(on: Planning, record: TransferRecord, facts: SpendFacts, parent
   const free = instead ?? freeNonce(from, payer.index, outputs.length > 1 ? 2 : 1, others)
   const nonce = before?.kind === 'account' ? before.nonce : free
   const left = (have: bigint, code: string) => (have > (taken[code] ?? 0n) ? have - (taken[code] ?? 0n) : 0n)
-  const funds = { kind: 'account', index: payer.index, nonce, gas } as const
+  const funds = { kind: 'account', index: payer.index, nonce, gas, ...(refusing !== undefined && { refusing }) } as const
   const balances = { units: left(units, asset), native: left(native, chain.native.code) }
   if (record.own) return { ...funds, ...balances, own: record.own }
   const known = facts.deposits ?? []

@@ -1,9 +1,9 @@
 import type { LedgerRpc, Reserve, ReserveRefusal } from '../../ledger/rpc.ts'
 import { logEvent, reasonOf } from '../../lib/log.ts'
 import { acknowledged, type LedgerCall, nextCall, withoutHold } from './books.ts'
-import { notCleared } from './decide.ts'
 import type { TransferRecord } from './record.ts'
 import type { Shelf } from './shelf.ts'
+import { notCleared } from './signing.ts'
 import { amountWords } from './words.ts'
 
 /** Calls to the ledger for one transfer in one go: more than any change of it wants. */

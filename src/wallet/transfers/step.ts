@@ -1,10 +1,11 @@
 import type { SpendPlan } from '../../gateways/spend.ts'
 import type { Intent } from '../../signer/rpc.ts'
-import { outstanding, wantsPlan } from './decide.ts'
+import { wantsPlan } from './decide.ts'
 import { isKnown, isLookedFor, toBroadcast } from './follow.ts'
 import { CLEARED_MS, HANDED_PAUSE_MS } from './limits.ts'
 import { isOver, isSigned, type TransferRecord } from './record.ts'
 import type { Step } from './rpc.ts'
+import { outstanding } from './signing.ts'
 import type { Transfer } from './types.ts'
 
 const NOTHING: Next = { do: 'nothing' }

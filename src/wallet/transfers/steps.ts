@@ -5,41 +5,40 @@ import type { Result } from '../../lib/result.ts'
 import type { ChainConfig } from '../../money/chain.ts'
 import type { SignRefusal } from '../../signer/rpc.ts'
 import { balanceOn } from '../balances.ts'
-import * as decide from './decide.ts'
 import type { Errands } from './errands.ts'
 import * as follow from './follow.ts'
 import { withGap } from './gaps.ts'
 import { questionBefore } from './instead.ts'
-import { RETRY_MS, WAIT_MS } from './limits.ts'
+import { WAIT_MS } from './limits.ts'
 import { moved } from './move.ts'
 import { type Decided, type Planning, planTransfer, questionOf, waitingToBeRead, waitsForTurn, withPayer } from './planner.ts'
 import { isOver, isSigned, type TransferRecord, type Wait } from './record.ts'
 import type { Step } from './rpc.ts'
 import type { Shelf } from './shelf.ts'
+import * as signing from './signing.ts'
 import { broadcast, nextOf } from './step.ts'
 import { begunSweep, type Sweep } from './sweeping.ts'
+import type { Waking } from './waking.ts'
 
 type Answered<T> = Result<T, { readonly detail: string }>
 
 const NOTHING: Step = { do: 'nothing' }
-/** What a reading, or another transfer in a block, may have brought. */
-const FOR_COINS: ReadonlySet<Wait | null> = new Set(['funds', 'deposits', 'delegate', 'topup', 'gas', 'reading', 'balance'])
-const FOR_SWEEPS: ReadonlySet<Wait | null> = new Set(['deposits', 'delegate', 'topup'])
-const FOR_TOP_UPS: ReadonlySet<Wait | null> = new Set(['topup'])
+const FOR_SWEEPS: ReadonlySet<Wait | null> = new Set(['deposits', 'delegate'])
 
 /** The half of transfers that the gateways Worker talks to: each answer is kept, then the next step is said. */
 export class Steps {
   readonly #shelf: Shelf
   readonly #errands: Errands
-  /** Those that wait until another transaction of their payer is signed. */
-  readonly #turns = new Set<string>()
+  readonly #waking: Waking
 
-  constructor(shelf: Shelf, errands: Errands) {
+  constructor(shelf: Shelf, errands: Errands, waking: Waking) {
     this.#shelf = shelf
     this.#errands = errands
+    this.#waking = waking
   }
 
   async next(id: string): Promise<Step> {
+    this.#waking.looks(id)
     const record = this.#shelf.load(id)
     if (record === null) return NOTHING
     const next = nextOf(record, this.#shelf.isFrozen, this.#shelf.nowMs)
@@ -57,13 +56,12 @@ export class Steps {
     const planning = this.#planning(record)
     if (waitsForTurn(record, planning.others)) return this.#waitForTurn(id)
     // What is chosen and what is kept is one step: nobody else can choose the same.
-    const planned = this.#decide(record, () => planTransfer(planning, record, facts.value, nowMs))
+    const { kept: planned, left } = this.#decide(record, () => planTransfer(planning, record, facts.value, nowMs))
     this.#errands.note(planned)
+    this.#waking.looked(record, planned, left)
     this.#sayGap(record, planned)
     const needsGas = planned.waitsFor === 'gas' && !planning.others.some(({ waitsFor }) => waitsFor === 'gas')
-    // What waits for it tells why. Of many that empty one address each, once for all of them.
-    if (planned.transfer.kind === 'sweep' && planned.waitsFor !== record.waitsFor && (planned.own === undefined || needsGas))
-      this.wake(planned.transfer.chainId, FOR_SWEEPS)
+    this.#sayWhySweepWaits(record, planned, needsGas)
     if (needsGas && record.waitsFor !== 'gas') this.#sayGas(planned)
     if (planned.attempt === null) this.#errands.follow(planned)
     if (planned.waitsFor === 'reading' || (planned.waitsFor === 'balance' && this.#isReadLongAgo(planned)))
@@ -81,13 +79,13 @@ export class Steps {
     if (record === null) return NOTHING
     const { nowMs } = this.#shelf
     const after = answer.ok
-      ? decide.takeSigned(record, version, answer.value, nowMs)
-      : decide.takeSignRefusal(record, version, answer.error, nowMs, askedAtMs)
+      ? signing.takeSigned(record, version, answer.value, nowMs)
+      : signing.takeSignRefusal(record, version, answer.error, nowMs, askedAtMs)
     const isKnown = (txid: string) => after.transfer.signed.some((attempt) => attempt.txid === txid)
     if (answer.ok && !isKnown(answer.value.txid))
       logEvent('error', 'signature_of_no_plan', { transferId: id, txid: answer.value.txid })
     this.#keep(record, after)
-    this.#nextTurn()
+    this.#waking.nextTurn()
     return this.next(id)
   }
 
@@ -114,9 +112,13 @@ export class Steps {
     if (after.lookedBefore !== record.lookedBefore) return this.next(id)
     if (after.transfer.included !== included || after.transfer.status !== status) {
       // What was given gas is all that a top-up brings on.
-      const isTopUp = after.own !== undefined && after.own.units !== null
-      this.wake(chainId, isTopUp ? FOR_TOP_UPS : FOR_COINS)
-      this.#sendNext(after)
+      const { own } = after
+      const isTopUp = own !== undefined && own.units !== null
+      if (isTopUp) this.#waking.wakeEmptying(chainId, own.index)
+      // What was in the block that is final now has brought nothing since.
+      else if (!(after.transfer.status === 'confirmed' && included?.txid === after.transfer.included?.txid))
+        this.#waking.wake(chainId)
+      this.#waking.sendNext(after)
       if (after.transfer.kind === 'sweep' && isOver(after) && !isTopUp) this.#shelf.ports.beside(this.#refresh(after))
     }
     return follow.isToBeSentAgain(record, sighting.value) ? broadcast(after) : NOTHING
@@ -143,39 +145,25 @@ export class Steps {
     }
   }
 
-  /** What waits for coins on a chain looks again. */
-  wake(chainId: string, waits: ReadonlySet<Wait | null> = FOR_COINS): void {
-    for (const { id, waitsFor } of this.#shelf.claims.on(chainId)) {
-      const record = waits.has(waitsFor) ? this.#shelf.load(id) : null
-      if (record) this.#soon(this.#shelf.commit(record, { ...record, waitUntilMs: null }))
-    }
-  }
-
-  /**
-   * One of a payer's transactions is in a block: the next is sent at once. Of an account that has delegated (EIP-7702) nodes
-   * keep one waiting transaction, and refuse the others until then.
-   */
-  #sendNext({ transfer: { id, chainId }, payer }: TransferRecord): void {
-    if (payer === null) return
-    for (const claim of this.#shelf.claims.on(chainId)) {
-      if (claim.id === id || !claim.isOut || claim.included !== null || claim.nonce?.index !== payer.index) continue
-      const record = this.#shelf.load(claim.id)
-      if (record?.transfer.signed.at(-1)?.takenAtMs === null) this.#soon(record)
-    }
-  }
-
   /** What is decided of a transfer, and the sweeps that are made for it, in one commit. */
-  #decide(before: TransferRecord, decision: () => Decided): TransferRecord {
-    const { kept, made } = this.#shelf.ports.atOnce(() => {
-      const { record, sweeps } = decision()
+  #decide(before: TransferRecord, decision: () => Decided): { readonly kept: TransferRecord; readonly left: bigint | null } {
+    const { kept, made, left } = this.#shelf.ports.atOnce(() => {
+      const { record, sweeps, left = null } = decision()
       const kept = this.#shelf.commit(before, record)
-      return { kept, made: sweeps.map((sweep) => this.#made(kept, sweep)) }
+      return { kept, left, made: sweeps.map((sweep) => this.#made(kept, sweep)) }
     })
     for (const sweep of made) {
       this.#errands.follow(sweep)
       this.#shelf.ports.beside(this.#errands.send(sweep))
     }
-    return kept
+    return { kept, left }
+  }
+
+  /** What waits for a sweep tells why. Of many that empty one address each, once for all of them. */
+  #sayWhySweepWaits(before: TransferRecord, { transfer, waitsFor, own }: TransferRecord, needsGas: boolean): void {
+    if (transfer.kind !== 'sweep' || waitsFor === before.waitsFor || (own !== undefined && !needsGas)) return
+    this.#waking.wake(transfer.chainId, FOR_SWEEPS)
+    if (own !== undefined && own.units !== null) this.#waking.wakeEmptying(transfer.chainId, own.index)
   }
 
   #made({ transfer }: TransferRecord, sweep: Sweep): TransferRecord {
@@ -198,7 +186,7 @@ export class Steps {
       this.#shelf.ports.beside(this.#refresh(unread))
       return this.#keep(record, unread)
     }
-    const asked = this.#decide(record, () => withPayer(planning, record))
+    const { kept: asked } = this.#decide(record, () => withPayer(planning, record))
     if (waitsForTurn(asked, planning.others)) return this.#waitForTurn(asked.transfer.id)
     return { do: 'facts', question: questionOf(planning, asked) }
   }
@@ -215,7 +203,7 @@ export class Steps {
     if (record.attempt === null) return this.#givenUp(record)
     if (isFrozen !== false) {
       const words = isFrozen === null ? 'the books did not answer' : 'money out is stopped: a person must look at the books'
-      return this.#givenUp(this.#shelf.commit(record, decide.notCleared(record, 'frozen', words, nowMs)))
+      return this.#givenUp(this.#shelf.commit(record, signing.notCleared(record, 'frozen', words, nowMs)))
     }
     const cleared = { ...record, attempt: { ...record.attempt, clearedAtMs: nowMs } }
     const next = nextOf(cleared, this.#shelf.isFrozen, nowMs)
@@ -234,35 +222,19 @@ export class Steps {
 
   #givenUp(record: TransferRecord): Step {
     this.#errands.follow(record)
-    this.#nextTurn()
+    this.#waking.nextTurn()
     return NOTHING
   }
 
   /** Written down before anybody is asked: from here on it may be signed. */
   #handOut(before: TransferRecord, cleared: TransferRecord, step: Extract<Step, { do: 'sign' }>): Step {
-    this.#errands.note(this.#shelf.commit(before, decide.handedOut(cleared, step.askedAtMs)))
+    this.#errands.note(this.#shelf.commit(before, signing.handedOut(cleared, step.askedAtMs)))
     return step
   }
 
   #waitForTurn(id: string): Step {
-    this.#turns.add(id)
+    this.#waking.waitForTurn(id)
     return NOTHING
-  }
-
-  /** One, the one that has waited longest: it wakes the next. */
-  #nextTurn(): void {
-    const [id] = this.#turns
-    if (id === undefined) return
-    this.#turns.delete(id)
-    const record = this.#shelf.load(id)
-    if (record) this.#soon(record)
-    else this.#nextTurn()
-  }
-
-  #soon(record: TransferRecord): void {
-    this.#errands.note(record)
-    this.#errands.agenda.soon(record.transfer.id, this.#shelf.nowMs + RETRY_MS)
-    this.#shelf.ports.beside(this.#errands.send(record))
   }
 
   #keep(before: TransferRecord, after: TransferRecord): Step {

@@ -1,6 +1,7 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 import { isWorthBringing } from '../../gateways/evm/own.ts'
 import type { AccountKey } from '../../gateways/gateway.ts'
+import type { SpendFacts } from '../../gateways/send.ts'
 import { base32, ID_BYTES } from '../../lib/ids.ts'
 import type { Sql } from '../../lib/outbox.ts'
 import type { ChainConfig } from '../../money/chain.ts'
@@ -9,8 +10,17 @@ import { holdingsOn } from '../balances.ts'
 import type { Holding, Reading } from '../rpc.ts'
 import { begun } from './decide.ts'
 import type { Claim } from './funds.ts'
-import { EMPTYINGS_AT_ONCE, EMPTYINGS_MAX, houseFeeMax, SWEEPS_MAX, TOP_UPS_MAX } from './limits.ts'
-import { isOver, type TransferRecord, type Wait } from './record.ts'
+import {
+  BRING_GAS,
+  EMPTYINGS_AT_ONCE,
+  EMPTYINGS_MAX,
+  houseFeeMax,
+  SWEEP_FEE_PART,
+  SWEEPS_MAX,
+  sweepFeeMax,
+  TOP_UPS_MAX,
+} from './limits.ts'
+import { isOver, isSigned, type TransferRecord, type Wait } from './record.ts'
 import type { CreateTransfer } from './rpc.ts'
 import { loadGas, loadTransfer } from './tables.ts'
 import { treasuryIndex } from './treasury.ts'
@@ -52,8 +62,11 @@ interface Place {
 
 /** The indices that a sweep of the asset brings in: those with the most of it by the newest reading. */
 export function depositsOf(sql: Sql, chain: ChainConfig, asset: string, payerIndex: number): number[] {
-  const held = heldElsewhere(sql, chain, asset, payerIndex).slice(0, DEPOSITS_MAX)
-  return held.map(({ index }) => index)
+  return richest(heldElsewhere(sql, chain, asset, payerIndex))
+}
+
+function richest(held: readonly Holding[]): number[] {
+  return held.slice(0, DEPOSITS_MAX).map(({ index }) => index)
 }
 
 /** What a transfer of a hot wallet waits for that has too little in the treasury; null when no sweep would bring it. */
@@ -65,12 +78,12 @@ export function awaitedSweep(on: Place, record: TransferRecord, missing: bigint,
   if (chain.delegateFactory === undefined) return awaitedEmptyings(on, record, { missing, reading, words })
   const open = openSweep(others, transfer.asset)
   if (open) return { waitsFor: 'deposits', reason: withReasonOf(sql, words, [open.id]) }
-  if (sumOf(heldElsewhere(sql, chain, transfer.asset, payer.index)) < missing) return null
+  const held = heldElsewhere(sql, chain, transfer.asset, payer.index)
+  if (sumOf(held) < missing) return null
   if (before.length >= SWEEPS_MAX) return NOT_COMING
   const id = nextSweep(sql, transfer, String(reading.startedAtMs))
   if (id === null) return { waitsFor: 'reading', reason: UNREAD }
-  const deposits = depositsOf(sql, chain, transfer.asset, payer.index)
-  const sweep = { id, asset: transfer.asset, payer: null, deposits }
+  const sweep = { id, asset: transfer.asset, payer: null, deposits: richest(held) }
   return { waitsFor: 'deposits', reason: `${words} by ${id}`, sweeps: [sweep] }
 }
 
@@ -149,6 +162,36 @@ function worthEmptying({ sql, chain, account }: Place, asset: string): Holding[]
   const held = heldElsewhere(sql, chain, asset, treasuryIndex(sql, chain, account))
   const noted = asset === chain.native.code ? loadGas(sql, chain.id) : null
   return noted ? held.filter(({ confirmed }) => isWorthBringing(confirmed, { maxFeePerGas: noted.gasPrice })) : held
+}
+
+/**
+ * What a sweep brings in, by a node's word, and what that may cost at most; null of what brings nothing, or is worth who knows
+ * what. A replacement may cost all that it brings: it has the payer's number, and what has those after it waits behind it.
+ */
+export function worthOf(
+  chain: ChainConfig,
+  record: TransferRecord,
+  facts: SpendFacts,
+): { readonly units: bigint; readonly feeMax: bigint } | null {
+  const { transfer, deposits, own } = record
+  const { kind, asset } = transfer
+  if (kind !== 'sweep' || (own ? own.units !== null : !deposits?.length)) return null
+  const units = own ? (facts.payer?.units ?? 0n) : (facts.deposits ?? []).reduce((sum, deposit) => sum + deposit.units, 0n)
+  const feeMax = sweepFeeMax(chain, asset, units)
+  return feeMax === null ? null : { units, feeMax: isSigned(record) ? feeMax * SWEEP_FEE_PART : feeMax }
+}
+
+/** Of the deposits of a sweep those that are worth the gas of their part: whoever sends crumbs makes no sweep dearer. */
+export function worthBringing(
+  chain: ChainConfig,
+  { transfer: { asset }, deposits }: TransferRecord,
+  { deposits: known = [], fees }: SpendFacts,
+): readonly number[] {
+  const cost = fees.kind === 'account' ? BRING_GAS * fees.maxFeePerGas : 0n
+  return (deposits ?? []).filter((_index, at) => {
+    const feeMax = sweepFeeMax(chain, asset, known[at]?.units ?? 0n)
+    return feeMax === null || feeMax >= cost
+  })
 }
 
 /**

@@ -1,11 +1,12 @@
 import { err, ok, type Result } from '../../lib/result.ts'
 import type { Approval } from '../../signer/rpc.ts'
 import { approvalsGiven } from './approvals.ts'
-import { canSignMore, hasLost, outstanding } from './decide.ts'
+import { canSignMore } from './decide.ts'
 import { APPROVALS_MAX } from './limits.ts'
 import { ANEW, backWords, failedUnsigned, IDLE, moved, withoutAttempt } from './move.ts'
 import { isAcceleration, isOver, isSigned, type TransferRecord, type Word } from './record.ts'
 import type { TransferStepRefusal } from './rpc.ts'
+import { hasLost, outstanding } from './signing.ts'
 
 /** What people want of a transfer, and whether it can be. Pure: the record after it, or why not. */
 

@@ -27,6 +27,17 @@ export function planWords(refusal: PlanRefusal, chain: ChainConfig): string {
   }
 }
 
+/** Why a sweep waits that is not worth its fee now. */
+export function dearWords(
+  { fee }: Extract<PlanRefusal, { reason: 'fee_over_limit' }>,
+  { units, code, isSigned }: { readonly units: bigint; readonly code: string; readonly isSigned: boolean },
+  chain: ChainConfig,
+): string {
+  const asset = assetsOf(chain).find((one) => one.code === code) ?? { code, decimals: 0 }
+  const [cost, brought] = [amountWords(fee, chain.native), amountWords(units, asset)]
+  return `waiting for a lower network fee: ${cost} would be more than ${isSigned ? '' : 'a quarter of '}the ${brought} that it brings`
+}
+
 /** Why the signer does not sign, in words for the merchant. */
 export function signWords(refusal: SignRefusal): string {
   if (refusal.reason === 'needs_approval') return approvalWords(refusal)

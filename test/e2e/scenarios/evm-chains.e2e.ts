@@ -192,7 +192,7 @@ describe('a payout on a chain without delegates', () => {
         last = await besideTheBooks()
         return last === beside + GAS
       },
-      10_000,
+      undefined,
       () => `beside the books there were ${beside}, and are ${last}`,
     )
     // Of what every address was given for gas hardly anything is left there.

@@ -122,8 +122,7 @@ async function readTransferIfThere(id: string): Promise<TransferDetail | null> {
 }
 
 describe('a transaction that a node forgets', () => {
-  it('is sent again, the same bytes', async ({ skip }) => {
-    if (scene.stack.bitcoin.kind === 'bitcoind') skip('bitcoind drops no transaction when asked to')
+  it('is sent again, the same bytes', async () => {
     const address = freshAddress('BTC')
     const id = await payOut(scene, 'BTC', address, '0.0003')
     const { txid } = await untilTransfer(scene, id, sent)
@@ -183,9 +182,8 @@ describe('a higher fee', () => {
     await checkCoins(scene, 'BTC')
   })
 
-  it('that comes too late leaves the old one paid, at its own fee', async ({ skip }) => {
+  it('that comes too late leaves the old one paid, at its own fee', async () => {
     const { stack } = scene
-    if (stack.bitcoin.kind === 'bitcoind') skip('bitcoind drops no transaction when asked to')
     const address = freshAddress('BTC')
     const id = await payOut(scene, 'BTC', address, '0.0003')
     const { txid } = await untilTransfer(scene, id, sent)
@@ -324,7 +322,7 @@ describe('all of it', () => {
     })
     expect(new Set(all.map(({ txid }) => txid)).size).toBe(all.length)
     // Requests that were sent again after a kill made no other. Core is asked for two less.
-    expect(all.length - calledBack.size).toBe(scene.stack.bitcoin.kind === 'bitcoind' ? 15 : 17)
+    expect(all.length - calledBack.size).toBe(17)
     expect(errorsBesideDeepReorgs(scene)).toEqual([])
   })
 })

@@ -64,12 +64,15 @@ describe('Workers killed at random moments', () => {
     const client = async () => {
       for (let asset = todo.pop(); asset; asset = todo.pop()) journal.push(await buy(asset))
     }
+    // Whatever fails, nothing is killed any more when the next test begins.
+    const others = Promise.allSettled([killing, mining])
     try {
       await Promise.all(Array.from({ length: CLIENTS }, client))
     } finally {
       running = false
-      await Promise.all([killing, mining])
+      await others
     }
+    await Promise.all([killing, mining])
     for (let kill = 0; kill < LAST_KILLS; kill++) {
       await Promise.all([mine(scene, 'BTC', 1), mine(scene, 'ETH', 2)])
       await pause(Math.random() * 400)

@@ -248,7 +248,7 @@ describe('a difference between books and chain', () => {
       amount: '0.0001',
     })
     expect([refused.status, refused.body.code]).toEqual([409, 'sending_frozen'])
-  }, 240_000)
+  })
 
   it('what was asked for before is signed by nobody, whatever the signer is allowed', async () => {
     await tellSigner(scene, `${robbed.walletId}/allow`, { reason: 'it was not that' })

@@ -36,11 +36,13 @@ const coin = (amount: string, changes: Record<string, unknown> = {}) =>
 
 const set = (...coins: string[]) => `"result":{"success":true,"height":0,"bestblock":"${HASH}","unspents":[${coins.join(',')}]}`
 
+const heightOf = (unspents: string) => /"height":(\d+),"bestblock"/.exec(unspents)?.[1] ?? 0
+
 /** A node that has these coins, none of which a waiting transaction spends. */
 const holding = (unspents: string, spent: readonly string[] = []) =>
   node(({ method, params }) => {
     if (method === 'scantxoutset') return unspents
-    if (method === 'getblockheader') return `"result":"${HEADER}"`
+    if (method === 'getblockheader') return `"result":${params[1] ? `{"height":${heightOf(unspents)}}` : `"${HEADER}"`}`
     return `"result":${spent.includes(`${params[0]}:${params[1]}`) ? 'null' : '{"value":1}'}`
   })
 
@@ -93,6 +95,16 @@ test('coins that a waiting transaction spends are told, and counted in both figu
   expect(answer.ok && answer.value.balances[1]?.coins[0]?.coinbase).toBeNull()
 })
 
+test('a node that has yet to load its mempool does not know what is leaving', async () => {
+  const loaded = holding(set(coin('1')))
+  const loading = node(({ method }) => (method === 'getmempoolinfo' ? '"result":{"loaded":false}' : '"result":null'))
+  const fetcher = (async (url, init) => {
+    const calls = [JSON.parse(String(init?.body))].flat() as { method: string }[]
+    return (calls.some(({ method }) => method === 'getmempoolinfo') ? loading : loaded)(url, init)
+  }) as typeof fetch
+  expect(await read(fetcher)).toMatchObject({ error: { reason: 'node_unreachable' } })
+})
+
 test.each([
   ['another script', set(coin('1', { scriptPubKey: '00'.repeat(22) })), 'node_lied'],
   ['one coin twice', set(coin('1'), coin('1')), 'node_lied'],
@@ -107,7 +119,8 @@ test.each([
 })
 
 test('a header that is not the block’s is a lie', async () => {
-  const lying = node(({ method }) => (method === 'scantxoutset' ? set() : `"result":"${HEADER.replace('01', '02')}"`))
+  const other = (verbose: unknown) => (verbose ? '{"height":0}' : `"${HEADER.replace('01', '02')}"`)
+  const lying = node(({ method, params }) => (method === 'scantxoutset' ? set() : `"result":${other(params[1])}`))
   expect(await read(lying)).toMatchObject({ error: { reason: 'node_lied' } })
 })
 

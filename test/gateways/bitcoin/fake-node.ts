@@ -1,4 +1,4 @@
-import { readHeader } from '../../../src/gateways/bitcoin/block.ts'
+import { HEADER_BYTES, readHeader } from '../../../src/gateways/bitcoin/block.ts'
 import { createBitcoinSender } from '../../../src/gateways/bitcoin/sender.ts'
 import type { Sender } from '../../../src/gateways/send.ts'
 import type { OwnCoin } from '../../../src/gateways/spend.ts'
@@ -28,10 +28,11 @@ export class Refusal {
 let chains = 0
 export const newChain = (): ChainConfig => ({ ...regtest, id: `${regtest.id}-${chains++}` })
 
-/** Over one node for each answer. */
-export function senderOf(answers: readonly Answer[], chain = newChain()): Sender {
+/** Over one node for each answer. `onRequest` hears of each, whatever number of calls is in it. */
+export function senderOf(answers: readonly Answer[], chain = newChain(), onRequest = () => {}): Sender {
   const nodes = answers.map((_, at) => ({ url: `http://127.0.0.1:${at + 1}` }))
   const fetcher: typeof fetch = async (url, init) => {
+    onRequest()
     const answer = answers[Number(new URL(String(url)).port) - 1]
     const one = ({ id, method, params }: Call) => {
       const result = answer?.(method, params)
@@ -70,7 +71,10 @@ export class FakeChain {
     const tip = this.blocks.at(-1)
     const [first, vout, withMempool] = params
     if (method === 'getbestblockhash') return tip?.hash
-    if (method === 'getblockheader') return { height: tip?.height }
+    if (method === 'getblockheader') {
+      const block = this.blocks.find(({ hash }) => hash === first)
+      return vout === false ? toHex(block?.raw.subarray(0, HEADER_BYTES) ?? new Uint8Array()) : { height: block?.height }
+    }
     if (method === 'getblockhash') return this.blocks.find(({ height }) => height === first)?.hash
     if (method === 'getblock') {
       this.reads++

@@ -114,9 +114,9 @@ test('a waiting transaction is told until it is marked as seen, and again when i
   first.seen()
   const second = await mempoolOf(reader)
   expect(second.fingerprints.length).toBe(0)
-  expect(await second.missing([tx.id, 'b'.repeat(64)])).toEqual({ ok: true, value: ['b'.repeat(64)] })
+  expect(await second.missing([tx.id, 'b'.repeat(64)], 0)).toEqual({ ok: true, value: ['b'.repeat(64)] })
   waiting = []
-  expect(await (await mempoolOf(reader)).missing([tx.id])).toEqual({ ok: true, value: [tx.id] })
+  expect(await (await mempoolOf(reader)).missing([tx.id], 0)).toEqual({ ok: true, value: [tx.id] })
   waiting = [tx]
   expect((await mempoolOf(reader)).fingerprints.length).toBe(8)
 })
@@ -138,6 +138,14 @@ test('a transaction that vanished, or that nobody can read, hides no other one',
   expect(await (await mempoolOf(reader)).resolve([0])).toMatchObject({ ok: true, value: [{ txid: vanished.id }] })
 })
 
+test('a node that has yet to load its mempool does not say what waits, and so not what is missing', async () => {
+  let loaded = false
+  const reader = readerOf((method) => (method === 'getmempoolinfo' ? { loaded } : []))
+  expect(await reader.mempool()).toMatchObject({ error: { reason: 'node_unreachable' } })
+  loaded = true
+  expect(await (await mempoolOf(reader)).missing(['a'.repeat(64)], 0)).toEqual({ ok: true, value: ['a'.repeat(64)] })
+})
+
 test('a transaction under a false id is not believed', async () => {
   const reader = readerOf((method) => (method === 'getrawmempool' ? ['d'.repeat(64)] : toHex(paying(1_000n).raw)))
   expect(await (await mempoolOf(reader)).resolve([0])).toMatchObject({ ok: false, error: { reason: 'node_lied' } })
@@ -148,6 +156,7 @@ test('a full mempool is taken in by bounded steps, each transaction once', async
   let batches = 0
   const reader = readerOf((method, txid) => {
     if (method === 'getrawmempool') return [...all.keys()]
+    if (method === 'getmempoolinfo') return { loaded: true }
     batches++
     return all.get(String(txid))
   })

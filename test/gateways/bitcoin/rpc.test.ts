@@ -151,7 +151,7 @@ test('a block comes as bytes by REST where the node has it, else as hexadecimal'
   expect(await createBitcoinRpc([{ url: `${url}/`, rest: true }], fetch).block('aa')).toEqual(bytes)
   expect(await createBitcoinRpc([{ url, rest: false }], fetch).block('bb')).toEqual(bytes)
   expect(await createBitcoinRpc([{ url, rest: true }], fetch).block('cc')).toMatchObject({
-    value: { ok: false, error: { code: -5 } },
+    value: { ok: false, error: { code: -5, message: 'cc not found' } },
   })
   expect(paths).toEqual(['GET /rest/block/aa.bin', 'POST /', 'GET /rest/block/cc.bin'])
 })

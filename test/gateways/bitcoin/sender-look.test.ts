@@ -6,7 +6,7 @@ import type { CoinPlan, OwnCoin } from '../../../src/gateways/spend.ts'
 import { fromHex } from '../../../src/lib/bytes.ts'
 import type { ChainConfig } from '../../../src/money/chain.ts'
 import { type SyntheticTransaction, synthetic } from './blocks.ts'
-import { type Answer, FakeChain, senderOf } from './fake-node.ts'
+import { type Answer, FakeChain, Refusal, senderOf } from './fake-node.ts'
 import { accountOf, coin, coinPlan, must, regtest, request, SEED, stranger } from './spending.ts'
 
 /** Where transactions are, on a chain of our own making; on real ones in test/gateways/contract. */
@@ -187,6 +187,23 @@ test('a block that does not prove itself is a lie; a node that lies or is away l
   expect(await senderOf([() => new Error('away')], chain).look(question)).toMatchObject({ error: { reason: 'node_unreachable' } })
   const several = [() => new Error('away'), lying, node.answer]
   expect(must(await senderOf(several, chain).look(question))).toMatchObject({ status: 'included', txid: ours.id })
+})
+
+test('a node that has yet to load its mempool says of nothing that it is absent', async () => {
+  const node = chainWith([])
+  const loading: Answer = (method, params) => (method === 'getmempoolinfo' ? { loaded: false } : node.answer(method, params))
+  const question = { txids: [ours.id], plan, payer: '', searchedHeight: 500 }
+  expect(await senderOf([loading], chain).look(question)).toMatchObject({ error: { reason: 'node_unreachable' } })
+  expect(must(await senderOf([loading, node.answer], chain).look(question))).toMatchObject({ status: 'absent' })
+})
+
+test('a node that refuses to say where an output is has not said that it is nowhere', async () => {
+  const node = chainWith([], [ours])
+  // Of its inputs it tells; of its outputs it does not.
+  const busy: Answer = (method, params) =>
+    method === 'gettxout' && params[0] === ours.id ? new Refusal(-32603, 'Work queue depth exceeded') : node.answer(method, params)
+  const question = { txids: [ours.id], plan, payer: '', searchedHeight: 502 }
+  expect(await senderOf([busy], chain).look(question)).toMatchObject({ error: { reason: 'node_refused' } })
 })
 
 test('a node that lags, with the transaction still waiting, does not hide the block of another', async () => {

@@ -58,7 +58,8 @@ function node({ entries = both, spent = [], inBlock = false, raws = {}, ancestor
       const tx = [first, parent, later].find(({ id }) => id === name)
       return toHex(raws[String(name)] ?? tx?.raw ?? new Uint8Array())
     }
-    if (method === 'gettxout') return withMempool ? (spent.includes(Number(vout)) ? null : {}) : inBlock && vout === 1 ? {} : null
+    if (method === 'gettxout')
+      return withMempool ? (spent.includes(Number(vout)) ? null : {}) : inBlock && vout === 1 ? { confirmations: 1 } : null
     return new Refusal(-32601, method)
   }
 }
@@ -121,6 +122,52 @@ describe('what waits', () => {
       error: { reason },
     })
   })
+})
+
+test('all that it hangs on is asked for in few requests, however much that is', async () => {
+  const chain = [first]
+  while (chain.length < 25) chain.push(paying([`${chain.at(-1)?.id}:0`], [[THEIRS, 90_000n - BigInt(chain.length)]]))
+  const child = paying([`${chain.at(-1)?.id}:0`], [[OWN, 50_000n]])
+  const all = [...chain, child]
+  let requests = 0
+  const answer: Answer = (method, [name]) => {
+    if (method === 'getmempoolentry') return { fees: { base: 0.000001 }, vsize: 100, depends: name === first.id ? [] : [first.id] }
+    if (method === 'getmempoolancestors') return chain.map(({ id }) => id)
+    if (method === 'getrawtransaction') return toHex(all.find(({ id }) => id === name)?.raw ?? new Uint8Array())
+    return node()(method, [name, 0, true])
+  }
+  const sender = senderOf([answer], undefined, () => {
+    requests++
+  })
+  const { parent: facts } = must(await sender.facts({ targetBlocks: 1, payer: null, parent: { txid: child.id, vouts: [] } }))
+  expect(facts?.status === 'waiting' && facts.ancestors.map(({ txid }) => txid)).toEqual(all.map(({ id }) => id))
+  expect(requests).toBeLessThanOrEqual(5)
+})
+
+test.each([
+  ['an output of it is spent', {}],
+  ['it is in a block', { entries: {} }],
+])('a node that refuses to say whether %s has not said no', async (_what, told) => {
+  const busy: Answer = (method, params) =>
+    method === 'gettxout' ? new Refusal(-32603, 'Work queue depth exceeded') : node(told)(method, params)
+  expect(await senderOf([busy]).facts({ targetBlocks: 1, payer: null, parent: { txid: parent.id, vouts: [] } })).toMatchObject({
+    error: { reason: 'node_refused' },
+  })
+})
+
+test('a node that has yet to load its mempool does not know yet what waits', async () => {
+  const loading: Answer = (method, params) => {
+    const answer = node({ entries: {} })(method, params)
+    return method === 'getmempoolinfo' ? { ...(answer as object), loaded: false } : answer
+  }
+  const question = { targetBlocks: 1, payer: null, parent: { txid: parent.id, vouts: [] } }
+  expect(await senderOf([loading]).facts(question)).toMatchObject({ error: { reason: 'node_unreachable' } })
+  expect(await ask(senderOf([loading, node({ spent: [2] })]))).toEqual(told)
+})
+
+test('what leaves the mempool while it is asked about is looked for in the chain', async () => {
+  const leaving: Answer = (method, params) => (method === 'getmempoolancestors' ? gone : node({ inBlock: true })(method, params))
+  expect(await ask(senderOf([leaving]))).toEqual({ status: 'in_block' })
 })
 
 test('what does not wait is in a block when a coin that it made is there, else unknown', async () => {

@@ -38,6 +38,26 @@ describe('facts', () => {
     expect(await rateOf(senderOf([estimating(null)]))).toBe(1_000n)
   })
 
+  const at =
+    (feerate: unknown, height = 812, floor: unknown = 1e-5): Answer =>
+    (method, params) =>
+      method === 'getblockcount' ? height : estimating(feerate, floor)(method, params)
+
+  test.each([
+    ['of three nodes the one in the middle', [0.0001, 9, 0.0002], 20_000n],
+    ['of two nodes the lower one: a fee that is too low can be raised', [0.0001, 9], 10_000n],
+    ['that of those that estimate', [null, 0.0003, null], 30_000n],
+  ])('the rate is %s, so that no one of three can push it', async (_what, feerates, rate) => {
+    for (const order of [feerates, feerates.toReversed()])
+      expect(await rateOf(senderOf(order.map((feerate) => estimating(feerate))))).toBe(rate)
+  })
+
+  test('neither can one of three push what is paid at least, nor how high the chain is', async () => {
+    const sender = senderOf([at(1e-5, 9_999_999, 9), at(1e-5), at(1e-5, 811)])
+    expect(await rateOf(sender)).toBe(1_000n)
+    expect(await rateOf(senderOf([at(1e-5, 0), at(1e-5), at(1e-5, 813)]))).toBe(1_000n)
+  })
+
   test('a node that is away is a refusal, and another one answers in its place', async () => {
     const away: Answer = () => new Error('away')
     expect(await senderOf([away]).facts({ targetBlocks: 3, payer: null })).toMatchObject({ error: { reason: 'node_unreachable' } })
@@ -76,6 +96,12 @@ describe('broadcast', () => {
     ['invalid', new Refusal(-22, 'TX decode failed')],
   ])('%s: %j', async (why, refusal) => {
     expect(must(await senderOf([() => refusal]).broadcast('00'))).toMatchObject({ answer: 'refused', why, detail: refusal.message })
+  })
+
+  test('what it costs is the plan’s to say, and no node’s own limit', async () => {
+    const limited: Answer = (_method, [, maxFeeRate]) =>
+      maxFeeRate === 0 ? TAKEN : new Refusal(-25, 'Fee exceeds maximum configured by user (e.g. -maxtxfee, maxfeerate)')
+    expect(must(await senderOf([limited]).broadcast('00'))).toEqual({ answer: 'taken' })
   })
 
   test.each([

@@ -9,10 +9,10 @@ import type { MoneyOutWorld } from './money-out.ts'
 
 /** What there is to a node besides its way out. */
 export interface AccelerationSide {
-  /** Pays from somebody else's wallet at 1 sat/vB, so that it waits; answers the transaction's id. */
-  payCheaply(address: string, units: bigint): Promise<string>
-  /** Somebody else spends the same coins at a higher fee, and pays us nothing; null where the node's own wallet cannot. */
-  readonly replace: ((txid: string) => Promise<string>) | null
+  /** Pays from somebody else's wallet at 1 sat/vB, so that it waits, the first and others; answers the transaction's id. */
+  payCheaply(address: string, units: bigint, others?: readonly string[]): Promise<string>
+  /** Somebody else spends the same coins at a higher fee, and pays us nothing. */
+  replace(txid: string): Promise<string>
 }
 
 /** Addresses that nothing else in the tests of a chain's way out uses. */
@@ -127,9 +127,24 @@ export function runAccelerations(open: () => { world: MoneyOutWorld } & Accelera
       expect(await look(question)).toMatchObject({ status: 'included', txid: child.txid })
     })
 
-    test('ends with its parent: what takes the parent’s place takes the child’s, for good once it is final', async (context) => {
+    test('pays at any rate of its own for a parent that is a hundred times its size', async () => {
+      const { world, payCheaply, derive, requestOf, planned, sign, sender, look } = at()
+      const others = await Promise.all(Array.from({ length: 200 }, () => world.stranger()))
+      const index = next++
+      const txid = await payCheaply(derive(index).address, 8_000_000n, others)
+      const request = { ...(await requestOf(txid, index, 20n * RATE)), feeMax: 5_000_000n }
+      const plan = planned(request)
+      // More than nodes take by themselves: 0.1 coin for 1,000 virtual bytes.
+      expect(plan.fee / BigInt(plan.vsize)).toBeGreaterThan(10_000n)
+      const child = sign(plan)
+      expect(must(await sender.broadcast(child.raw))).toEqual({ answer: 'taken' })
+      await world.mine(1)
+      const question = { plan, txids: [child.txid], ancestors: ancestorsOf(request), searchedHeight: heightOf(request) }
+      expect(await look(question)).toMatchObject({ status: 'included', txid: child.txid, fee: plan.fee })
+    })
+
+    test('ends with its parent: what takes the parent’s place takes the child’s, for good once it is final', async () => {
       const { world, chain, replace, payCheaply, derive, parentFacts, requestOf, planned, sign, sender, look } = at()
-      if (!replace) return context.skip()
       const index = next++
       const txid = await payCheaply(derive(index).address, 70_000n)
       const request = await requestOf(txid, index)

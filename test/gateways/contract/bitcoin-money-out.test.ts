@@ -63,7 +63,10 @@ describe('Bitcoin, on the node that is there: bitcoind, else bcoin', () => {
 
   runAccelerations(() => ({
     world,
-    payCheaply: async (address, units) => (await wallet.send({ address, units, feeRate: 1n })).txid,
+    payCheaply: async (address, units, others = []) => {
+      const payments = [{ address, units }, ...others.map((other) => ({ address: other, units: 10_000n }))]
+      return (await wallet.sendMany(payments, 1n)).txid
+    },
     replace: async (txid) => (await wallet.doubleSpend(txid)).txid,
   }))
 })

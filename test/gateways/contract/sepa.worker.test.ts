@@ -138,7 +138,7 @@ function bankWorld(store: StoreConfig): World {
       return { confirmed: found.confirmed, pending: found.pending }
     },
     async walletBalance() {
-      const { confirmed, pending, reserved } = (await object.standing(merchantId))?.sums ?? {}
+      const { confirmed, pending, reserved } = (await object.balance(merchantId))?.sums ?? {}
       if (pending == null || reserved == null) throw new Error('nothing is known of the account')
       return { confirmed: confirmed ?? 0n, pending, reserved }
     },

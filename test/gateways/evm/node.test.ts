@@ -75,7 +75,7 @@ describe('payments on a real node', () => {
     expect((await mempool()).fingerprints).toEqual(waiting.fingerprints)
     waiting.seen()
     expect((await mempool()).fingerprints).toHaveLength(0)
-    expect(value(await waiting.missing([nativeTx, tokenTx]))).toEqual([])
+    expect(value(await waiting.missing([nativeTx, tokenTx], await wallet.height()))).toEqual([])
 
     await wallet.mine(1)
     const block = await newestBlock()
@@ -85,7 +85,7 @@ describe('payments on a real node', () => {
     expect(transfers.map(({ watchKey }) => `0x${toHex(watchKey)}`)).toEqual([native, token])
     expect(transfers[0]?.spends).not.toEqual(transfers[1]?.spends)
     expect(await wallet.height()).toBe(block.height)
-    expect(value(await (await mempool()).missing([nativeTx]))).toEqual([])
+    expect(value(await (await mempool()).missing([nativeTx], await wallet.height()))).toEqual([])
   })
 
   test('that failed are in the block and are no payment, waiting or calls of a token that revert alike', async () => {
@@ -100,7 +100,7 @@ describe('payments on a real node', () => {
     expect(block.fingerprints).toEqual(fingerprintOf(fromHex(node.usdc)))
     expect(await found(block, node.usdc, recipient)).toEqual([])
     await wallet.mine(2)
-    expect(value(await (await mempool()).missing([nativeTx, tokenTx]))).toEqual([nativeTx, tokenTx])
+    expect(value(await (await mempool()).missing([nativeTx, tokenTx], await wallet.height()))).toEqual([nativeTx, tokenTx])
   })
 
   test('of several recipients in one transaction have indices of their own', async () => {
@@ -136,7 +136,7 @@ describe('payments on a real node', () => {
     const byTxid = await wallet.replace(txid)
     const waiting = await mempool()
     expect(waiting.conflicts(tracked)).toEqual([{ txid, byTxid }])
-    expect(value(await waiting.missing([txid, byTxid]))).toEqual([txid])
+    expect(value(await waiting.missing([txid, byTxid], await wallet.height()))).toEqual([txid])
     await wallet.mine(1)
     const block = await newestBlock()
     expect(block.conflicts(tracked)).toEqual([{ txid, byTxid }])
@@ -147,7 +147,7 @@ describe('payments on a real node', () => {
     const kept = await wallet.sendNative({ to: newAddress(), units: 8n })
     const dropped = await wallet.sendNative({ to: newAddress(), units: 9n })
     await wallet.dropTransaction(dropped)
-    expect(value(await (await mempool()).missing([dropped, kept]))).toEqual([dropped])
+    expect(value(await (await mempool()).missing([dropped, kept], await wallet.height()))).toEqual([dropped])
     const payee = newAddress()
     await wallet.sendNative({ to: payee, units: 10n })
     await wallet.mine(1)
@@ -187,7 +187,7 @@ describe('the chain of a real node', () => {
     expect(await found(await newestBlock(), payee)).toEqual([before])
 
     await wallet.reorg(1)
-    expect(value(await (await mempool()).missing([txid]))).toEqual([txid])
+    expect(value(await (await mempool()).missing([txid], await wallet.height()))).toEqual([txid])
   })
 
   test('is believed only if its logs fit its blooms', async () => {

@@ -1,12 +1,14 @@
 import fc from 'fast-check'
-import { pad } from 'viem'
+import { type Hex, hexToBytes, keccak256, pad, toHex } from 'viem'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { DEVELOPMENT_CHAINS, EVM_LOCAL, LOCAL_USDC } from '../../../config/development.ts'
+import { look } from '../../../src/chain/look.ts'
 import { TRANSFER_TOPIC } from '../../../src/gateways/evm/erc20.ts'
 import { createEvmReader } from '../../../src/gateways/evm/reader.ts'
 import type { RpcCall } from '../../../src/gateways/evm/rpc.ts'
 import type { NodeEndpoint } from '../../../src/gateways/gateway.ts'
 import { createRegistry } from '../../../src/money/registry.ts'
+import { MemoryFollower, memoryWatch } from '../../chain/memory.ts'
 import { fakeFetch } from './fake-node.ts'
 
 const chain = createRegistry(DEVELOPMENT_CHAINS).chain(EVM_LOCAL)
@@ -135,6 +137,23 @@ describe('a block', () => {
     expect(await transfersOf(failed)).toEqual([])
   })
 
+  test('is searched for tokens receipt by receipt where its bloom wants that and the node does not tell them by their block', async () => {
+    const bloom = { logsBloom: bloomOf([LOCAL_USDC, TRANSFER_TOPIC, pad(PAYER), pad(PAYEE)]) }
+    const kept: Answers = {
+      ...honest,
+      eth_getBlockByHash: () =>
+        block([transaction(), transaction({ hash: TX_2, nonce: '0x1', to: LOCAL_USDC, value: '0x0' })], bloom),
+      eth_getLogs: () => [],
+      eth_getTransactionReceipt: ({ params: [txid] }) =>
+        receipt({ transactionHash: txid, logs: txid === TX_2 ? [log(0, { transactionHash: TX_2 })] : [] }),
+      eth_getBlockReceipts: () => {
+        throw { code: -32000, message: 'receipts length mismatch: 1 vs 0' }
+      },
+    }
+    expect(await transfersOf(kept)).toMatchObject([{ index: 'native' }, { txid: TX_2, index: `${LOCAL_USDC}:0`, units: 7n }])
+    expect(await transfersOf({ ...kept, eth_getTransactionReceipt: () => null })).toBe('node_lied')
+  })
+
   test('takes transactions without a nonce, as rollups have them', async () => {
     const deposit = transaction({ nonce: undefined, type: '0x7e' })
     const transfers = await transfersOf({ ...honest, eth_getBlockByHash: () => block([deposit]), eth_getLogs: () => [] })
@@ -174,6 +193,98 @@ describe('a block', () => {
       { txid: pad('0x0e'), spends: [] },
     ]
     expect(read.value.conflicts(tracked)).toEqual([{ txid: pad('0x0c'), byTxid: TX_1 }])
+  })
+})
+
+describe('a block of a thousand payments', () => {
+  const txids = Array.from({ length: 1_000 }, (_, at) => pad(`0x${(at + 1).toString(16)}`))
+  const FAILED = txids[7]
+  const full: Answers = {
+    ...honest,
+    eth_getLogs: () => [],
+    eth_getBlockByHash: () => block(txids.map((hash, at) => transaction({ hash, nonce: `0x${at.toString(16)}` }))),
+    eth_getBlockReceipts: () =>
+      txids.map((transactionHash) => receipt({ transactionHash, status: transactionHash === FAILED ? '0x0' : '0x1' })),
+    eth_getTransactionByHash: ({ params }) => transaction({ hash: params[0] }),
+  }
+
+  /** How often nodes are asked what, to have the payments of the block. Which chain they are of they are asked once for ever. */
+  async function asked(...nodes: Answers[]) {
+    const counts: Record<string, number> = {}
+    const counted = nodes.map((answers) => {
+      const count = (call: RpcCall) => {
+        counts[call.method] = (counts[call.method] ?? 0) + 1
+        return answers[call.method]?.(call)
+      }
+      return Object.fromEntries(Object.keys(answers).map((method) => [method, count]))
+    })
+    const read = await readerOf(...counted).block(HASH)
+    if (!read.ok) throw new Error(read.error.detail)
+    const found = await read.value.resolve(txids.map((_, at) => at))
+    return { counts, found: found.ok ? found.value.map(({ txid }) => txid) : found.error.reason }
+  }
+  const paid = txids.filter((txid) => txid !== FAILED)
+
+  test('costs a node a few calls, and as many a node that confirms it', async () => {
+    const alone = { eth_getBlockByHash: 1, eth_getLogs: 1, eth_getBlockReceipts: 1 }
+    expect(await asked(full)).toEqual({ counts: alone, found: paid })
+    const both = { eth_getBlockByHash: 2, eth_getLogs: 1, eth_getBlockReceipts: 2 }
+    expect(await asked(full, full)).toEqual({ counts: both, found: paid })
+  })
+
+  test('is five calls of a look that had seen them all waiting', async () => {
+    const payees = txids.map((txid) => keccak256(txid).slice(0, 42) as Hex)
+    const paying = txids.map((hash, at) => transaction({ hash, nonce: `0x${at.toString(16)}`, to: payees[at] }))
+    const genesis = block([], { number: '0x0', hash: pad('0xb0'), parentHash: pad('0x') })
+    const mined = { number: '0x1', parentHash: pad('0xb0') }
+    let isMined = false
+    const counts: Record<string, number> = {}
+    const answers: Answers = {
+      ...full,
+      eth_getBlockByNumber: ({ params }) => {
+        if (params[0] === 'pending') return block(isMined ? [] : paying)
+        return isMined ? block([], mined) : genesis
+      },
+      eth_getBlockByHash: () => (isMined ? block(paying, mined) : genesis),
+      eth_getBlockReceipts: () => txids.map((transactionHash) => receipt({ transactionHash })),
+    }
+    const reader = createEvmReader(
+      chain,
+      [ENDPOINT],
+      fakeFetch((call) => {
+        counts[call.method] = (counts[call.method] ?? 0) + 1
+        return call.method === 'eth_chainId' ? '0x7a69' : answers[call.method]?.(call)
+      }),
+    )
+    const follower = new MemoryFollower(chain)
+    const list = memoryWatch(4)
+    for (const payee of payees) list.add(hexToBytes(payee), 'inv')
+    const ports = { follower, watch: list.watch, reader, clock: () => 1_000_000 }
+    const statuses = () => [...new Set([...follower.payments.values()].map(({ status }) => status))]
+    expect(await look(ports)).toBe('synced')
+    expect([follower.payments.size, statuses()]).toEqual([1_000, ['unconfirmed']])
+    isMined = true
+    for (const method of Object.keys(counts)) delete counts[method]
+    expect(await look(ports)).toBe('synced')
+    expect([follower.payments.size, statuses()]).toEqual([1_000, ['confirmed']])
+    const { eth_chainId: _, ...asked } = counts
+    expect(asked).toEqual({ eth_getBlockByNumber: 2, eth_getBlockByHash: 1, eth_getLogs: 1, eth_getBlockReceipts: 1 })
+  })
+
+  test('is read receipt by receipt where a node does not tell them by their block', async () => {
+    const { eth_getBlockReceipts: _, ...older } = full
+    const { counts, found } = await asked({ ...older, eth_getTransactionReceipt: full.eth_getTransactionReceipt ?? (() => null) })
+    expect({ counts, found }).toMatchObject({ counts: { eth_getTransactionReceipt: 1_000 }, found: txids })
+    expect(await asked({ ...full, eth_getBlockReceipts: () => null })).toMatchObject({ found: txids })
+  })
+
+  test('is not taken in when a receipt is missing, is of another block, or the other node has less of it', async () => {
+    const all = (over: object) => () => txids.map((transactionHash) => receipt({ transactionHash, ...over }))
+    expect(await asked({ ...full, eth_getBlockReceipts: () => all({})().slice(1) })).toMatchObject({ found: 'node_refused' })
+    expect(await asked({ ...full, eth_getBlockReceipts: all({ blockHash: pad('0xb2') }) })).toMatchObject({ found: 'node_refused' })
+    expect(await asked({ ...full, eth_getBlockReceipts: all({ status: 'x' }) })).toMatchObject({ found: 'protocol' })
+    const poorer = { ...full, eth_getBlockReceipts: () => all({})().slice(1) }
+    expect(await asked(full, poorer)).toMatchObject({ found: 'nodes_disagree' })
   })
 })
 
@@ -225,7 +336,6 @@ test('nodes that serve no pending block show nothing that waits, and still tell 
   }
   const answers = {
     ...honest,
-    eth_blockNumber: () => '0x10',
     eth_getTransactionByHash: ({ params }: { params: readonly unknown[] }) => known[String(params[0])],
     eth_getBlockByNumber: () => {
       throw new Error('nobody asks for a pending block')
@@ -234,10 +344,10 @@ test('nodes that serve no pending block show nothing that waits, and still tell 
   const mempool = await readerAt({ url: ENDPOINT.url }, answers).mempool()
   if (!mempool.ok) throw new Error('no mempool')
   expect(mempool.value.fingerprints).toHaveLength(0)
-  expect(await mempool.value.missing([])).toEqual({ ok: true, value: [] })
-  expect(await mempool.value.missing(Object.keys(known))).toEqual({ ok: true, value: [pad('0x0a'), pad('0x0d')] })
-  const wordless = await readerAt({ url: ENDPOINT.url }, { ...answers, eth_blockNumber: () => 'x' }).mempool()
-  expect(wordless.ok && (await wordless.value.missing([pad('0x0a')]))).toMatchObject({ ok: false, error: { reason: 'protocol' } })
+  expect(await mempool.value.missing([], 0x10)).toEqual({ ok: true, value: [] })
+  expect(await mempool.value.missing(Object.keys(known), 0x10)).toEqual({ ok: true, value: [pad('0x0a'), pad('0x0d')] })
+  const behind = 'by what was taken in, however far the node has come'
+  expect(await mempool.value.missing(Object.keys(known), 0x0e), behind).toEqual({ ok: true, value: [pad('0x0a')] })
 })
 
 test('what waits is missing when the node forgot it, or when its block is old and held no transfer', async () => {
@@ -249,7 +359,7 @@ test('what waits is missing when the node forgot it, or when its block is old an
   }
   const mempool = await readerOf({ ...honest, eth_getTransactionByHash: ({ params }) => known[String(params[0])] }).mempool()
   if (!mempool.ok) throw new Error('no mempool')
-  expect(await mempool.value.missing([TX_1, ...Object.keys(known)])).toEqual({ ok: true, value: [pad('0x0a'), pad('0x0d')] })
+  expect(await mempool.value.missing([TX_1, ...Object.keys(known)], 0x0f)).toEqual({ ok: true, value: [pad('0x0a'), pad('0x0d')] })
 })
 
 describe('whatever a node answers', () => {
@@ -269,7 +379,7 @@ describe('whatever a node answers', () => {
     if (read.ok) results.push(await read.value.resolve(Array.from({ length: read.value.fingerprints.length / 8 }, (_, at) => at)))
     const mempool = await reader.mempool()
     results.push(mempool)
-    if (mempool.ok) results.push(await mempool.value.missing([TX_2]))
+    if (mempool.ok) results.push(await mempool.value.missing([TX_2], 0x10))
     for (const result of results) expect(typeof result.ok).toBe('boolean')
   }
 
@@ -303,6 +413,15 @@ describe('whatever a node answers', () => {
     )
   })
 })
+
+/** In the form of a block: three bits for each address and topic (yellow paper, section 4.3.1). */
+function bloomOf(items: readonly Hex[]): Hex {
+  const bits = items.flatMap((item) => [2, 6, 10].map((at) => Number(`0x${keccak256(item).slice(at, at + 4)}`) & 2047))
+  return toHex(
+    [...new Set(bits)].reduce((sum, bit) => sum | (1n << BigInt(bit)), 0n),
+    { size: 256 },
+  )
+}
 
 function fullBloom(): Answers {
   return { eth_getBlockByHash: () => block([transaction()], { logsBloom: `0x${'ff'.repeat(256)}` }) }

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
-import { connectNodes } from '../../../src/gateways/evm/rpc.ts'
+import { connectNodes, type RpcCall } from '../../../src/gateways/evm/rpc.ts'
 import { ok } from '../../../src/lib/result.ts'
 import { fakeFetch } from './fake-node.ts'
 
@@ -9,7 +9,7 @@ const A = { url: 'https://a.example/v3/secret-key' }
 const B = { url: 'https://b.example/' }
 const CALL = { method: 'eth_chainId', params: [] }
 
-function ask(endpoints: readonly { url: string }[], fetcher: typeof fetch, calls = [CALL]) {
+function ask(endpoints: readonly { url: string }[], fetcher: typeof fetch, calls: readonly RpcCall[] = [CALL]) {
   return connectNodes(endpoints, fetcher).first((node) => node.call(calls))
 }
 
@@ -23,6 +23,49 @@ test('answers come in the order of the calls, whatever order the node has', asyn
   }
   expect(await connectNodes([A], counting).first((one) => one.call(calls))).toEqual(ok(calls.map(({ params }) => params[0])))
   expect(sizes).toEqual([100, 100, 50])
+})
+
+const refusing =
+  (body: unknown, status = 200) =>
+  () =>
+    Response.json(body, { status })
+test.each<[string, number, () => Response]>([
+  ['geth', 50, refusing([{ jsonrpc: '2.0', id: 0, error: { code: -32600, message: 'batch too large' } }])],
+  ['reth', 50, refusing({ id: null, error: { code: -32010, message: 'The batch request was too large' } })],
+  ['proxyd', 10, refusing({ id: null, error: { code: -32014, message: 'maximum 10 calls in 1 batch' } }, 400)],
+  ['dRPC', 3, refusing({ error: { code: 31, message: 'Batch of more than 3 requests are not allowed on free tier' } }, 500)],
+  ['one that answers 413', 20, () => new Response('Request Entity Too Large', { status: 413 })],
+  [
+    'one that takes no batches',
+    1,
+    refusing({ error: { code: -32005, message: 'Batched requests are not supported by this server' } }),
+  ],
+  ['one that ends long answers', 40, () => new Response(new Uint8Array(33 * 1024 * 1024).fill(32))],
+])('batches that are too long for %s (over %i calls) are asked again, shorter, and stay so', async (_name, most, refuse) => {
+  const sizes: number[] = []
+  const node = fakeFetch(({ params }) => params[0])
+  const picky: typeof fetch = async (input, init) => {
+    const size = JSON.parse(String(init?.body)).length
+    sizes.push(size)
+    return size > most ? refuse() : node(input, init)
+  }
+  const calls = Array.from({ length: 120 }, (_, number) => ({ method: 'echo', params: [number] }))
+  const nodes = connectNodes([A], picky)
+  expect(await nodes.first((one) => one.call(calls))).toEqual(ok(calls.map(({ params }) => params[0])))
+  sizes.length = 0
+  await nodes.first((one) => one.call(calls))
+  expect(Math.max(...sizes)).toBeLessThanOrEqual(most)
+})
+
+test('a node that refuses even one call as a batch too long is not asked for ever', async () => {
+  let asked = 0
+  const never: typeof fetch = async () => {
+    asked++
+    return new Response('batch too large', { status: 413 })
+  }
+  const calls = Array.from({ length: 100 }, () => CALL)
+  expect(await ask([A], never, calls)).toMatchObject({ ok: false, error: { reason: 'protocol' } })
+  expect(asked).toBeLessThan(10)
 })
 
 test('the next node is asked when one is unreachable, and stays the first while it works', async () => {
@@ -42,6 +85,7 @@ test('the next node is asked when one is unreachable, and stays the first while 
 
 test.each([
   ['HTTP 429', () => new Response('slow down', { status: 429 }), 'node_unreachable'],
+  ['HTTP 429 for a batch', () => new Response('rate limit exceeded for batch requests', { status: 429 }), 'node_unreachable'],
   ['HTTP 503', () => new Response('', { status: 503 }), 'node_unreachable'],
   ['HTTP 401', () => new Response('who are you', { status: 401 }), 'protocol'],
   ['a redirect', () => new Response(null, { status: 302, headers: { location: 'https://elsewhere.example' } }), 'protocol'],
@@ -132,4 +176,33 @@ test('a call that may be refused is answered with null, and the others stand', a
     { method: 'b', params: [] },
   ]
   expect(await connectNodes([A], node).first((one) => one.call(calls))).toEqual(ok(['a', null, 'b']))
+})
+
+test.each([
+  [429, 'Your app has exceeded its compute units per second capacity. If you have retries enabled, you can safely ignore this.'],
+  [-32005, 'daily request count exceeded, request rate limited'],
+  [-32007, '50/second request limit reached - reduce calls per second or upgrade your account'],
+  [-32016, 'over rate limit'],
+  [-32002, 'request timed out'],
+])('a call that may be refused is no answer while the node is asked too often (%i %s)', async (code, message) => {
+  const node = fakeFetch(() => {
+    throw { code, message }
+  })
+  const calls: readonly RpcCall[] = [{ method: 'a', params: [], optional: true }]
+  expect(await ask([A], node, calls)).toMatchObject({ ok: false, error: { reason: 'node_refused' } })
+  expect(await ask([A, B], (input, init) => (String(input) === A.url ? node : fakeFetch(() => 'b'))(input, init), calls)).toEqual(
+    ok(['b']),
+  )
+})
+
+test.each([
+  [3, 'execution reverted: RateLimitExceeded'],
+  [-32000, 'missing trie node'],
+  [-32602, 'Log response size exceeded'],
+  [-32004, 'debug_traceBlockByHash is not available on the Free tier'],
+])('a call that is refused for what it is stays refused (%i %s)', async (code, message) => {
+  const node = fakeFetch(() => {
+    throw { code, message }
+  })
+  expect(await ask([A], node, [{ method: 'a', params: [], optional: true }])).toEqual(ok([null]))
 })

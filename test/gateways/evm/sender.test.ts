@@ -58,6 +58,33 @@ describe('what a call would take', () => {
     expect(await facts(message)).toMatchObject({ ok: true, value: { payer: { gas: null } } })
   })
 
+  test('of several outputs names the one that a token would refuse by itself, by as many nodes as must agree', async () => {
+    const outputs = [1n, 2n, 3n].map((units) => ({ address: viemAccount(Number(units) + 3).address, units }))
+    const payer = { address: viemAccount(0).address, asset: 'USDC', outputs }
+    const nodeThat =
+      (refuses: (data: string) => boolean): Answers =>
+      ({ method, params }) => {
+        if (method === 'eth_getBlockByNumber') return { hash: hash('a'), parentHash: hash('b'), number: '0x9', timestamp: '0x9' }
+        if (method === 'eth_feeHistory') return { baseFeePerGas: ['0x1'], gasUsedRatio: [], reward: [] }
+        if (method === 'eth_estimateGas') throw { code: 3, message: 'execution reverted' }
+        if (method !== 'eth_call') return method === 'eth_getCode' ? '0x60' : '0x1'
+        const { data } = params[0] as { data: string }
+        if (refuses(data)) throw { code: 3, message: 'execution reverted: Blacklistable: account is blacklisted' }
+        return `0x${'1'.padStart(64, '0')}`
+      }
+    const refused = async (...nodes: Answers[]) => {
+      const facts = await senderOver(...nodes).facts({ targetBlocks: 2, payer })
+      return facts.ok ? facts.value.payer?.refusing : facts.error
+    }
+    const isOf = (at: number) => (data: string) => data.includes(outputs[at]?.address.slice(2).toLowerCase() ?? '-')
+    const isPayment = (data: string) => data.startsWith('0xa9059cbb')
+    expect(await refused(nodeThat(isOf(1)))).toBe(1)
+    expect(await refused(nodeThat(() => false))).toBeUndefined()
+    expect(await refused(nodeThat(isPayment))).toBeUndefined()
+    expect(await refused(nodeThat(isOf(2)), nodeThat(isOf(0)), nodeThat(isOf(2)))).toBe(2)
+    expect(await refused(nodeThat(isOf(2)), nodeThat(isOf(0)))).toBeUndefined()
+  })
+
   test.each([
     'execution aborted (timeout = 5s)',
     'execution timeout',
@@ -235,6 +262,27 @@ describe('what is looked for', () => {
     expect(await senderOver(rollup).look(question)).toMatchObject({ value: { fee: 42_100n } })
     const failed = nodeWith({ count: 8, receipt: receiptAt(98, { status: '0x0' }) })
     expect(await senderOver(failed).look(question)).toMatchObject({ value: { status: 'included', reverted: true } })
+  })
+
+  test('costs what the operator of a rollup took, too, by the oracle of its block, or of now where that state is gone', async () => {
+    const asked = { l1Fee: '0x64', operatorFeeScalar: '0x0', operatorFeeConstant: '0x7' }
+    const rollup = nodeWith({ count: 8, receipt: receiptAt(98, asked) })
+    const oracle =
+      (answer: (state: unknown) => unknown): Answers =>
+      (call) => {
+        if (call.method !== 'eth_call') return rollup(call)
+        expect(call.params[0]).toEqual({ to: '0x420000000000000000000000000000000000000f', data: `0x275aedd2${word(21_000n)}` })
+        return answer(call.params[1])
+      }
+    const word = (value: bigint) => value.toString(16).padStart(64, '0')
+    const pruned = (state: unknown) => {
+      if (typeof state === 'object') throw { code: -32000, message: 'missing trie node' }
+      return `0x${word(9n)}`
+    }
+    const told = oracle((state) => `0x${word(typeof state === 'object' ? 7n : 9n)}`)
+    expect(await senderOver(told).look(question)).toMatchObject({ value: { fee: 42_107n } })
+    expect(await senderOver(oracle(pruned)).look(question)).toMatchObject({ value: { fee: 42_109n } })
+    expect(await senderOver(oracle(() => '0x')).look(question)).toMatchObject({ ok: false, error: { reason: 'node_refused' } })
   })
 
   test('is in a block though another node lags behind it, or is away', async () => {

@@ -126,12 +126,12 @@ describe('a payment', () => {
     if (sighting.status === 'included') expect(sighting.fee).toBeGreaterThan(0n)
   })
 
-  test('on a rollup pays for its data too', async () => {
+  test('on a rollup pays for its data and its operator too', async () => {
     const oracle = '0x420000000000000000000000000000000000000F'
     // Answers 1,000,000,000 to anything.
     await anvil.rpc('anvil_setCode', oracle, '0x633b9aca005f5260205ff3')
     const plan = await planned('ETH', [{ address: newAddress(), units: 1n }])
-    expect(plan.fee).toBe(plan.gasLimit * plan.maxFeePerGas + 2n * GWEI)
+    expect(plan.fee).toBe(plan.gasLimit * plan.maxFeePerGas + 3n * GWEI)
     await anvil.rpc('anvil_setCode', oracle, '0x')
   })
 })
@@ -283,6 +283,12 @@ describe('several outputs in one transaction', () => {
     expect(await Promise.all(outputs.map(({ address }) => anvil.tokens(USDC, address)))).toEqual([0n, 0n])
   })
 
+  test('are refused by the one of them that a contract or a token refuses', async () => {
+    const [first, second] = many([1n, 2n])
+    const outputs = [first, second, { address: USDC, units: 3n }, second].flatMap((output) => output ?? [])
+    expect(await tryPlan('ETH', outputs, TREASURY)).toMatchObject({ error: { reason: 'bad_output', position: 2 } })
+  })
+
   test('leave the payer free to be paid, by who gives more gas than an account without code takes', async () => {
     const before = await anvil.native(treasury)
     await anvil.miner.sendNative({ to: treasury, units: 1_000n, gas: 21_000n })
@@ -321,8 +327,8 @@ async function requestFor(asset: string, outputs: readonly Output[], index = TRE
   const address = payerOf(chain, account, index)
   const facts = must(await sender.facts({ targetBlocks: 1, payer: { address, asset, outputs } }))
   if (facts.payer === null) throw new Error('nothing of the payer')
-  const { nonce, units, native, gas } = facts.payer
-  return { asset, outputs, funds: { kind: 'account', index, nonce, units, native, gas }, fees: facts.fees, feeMax: ETHER }
+  const { pendingNonce: _, ...funds } = facts.payer
+  return { asset, outputs, funds: { kind: 'account', index, ...funds }, fees: facts.fees, feeMax: ETHER }
 }
 
 async function tryPlan(asset: string, outputs: readonly Output[], index: number) {

@@ -165,6 +165,24 @@ describe('nodes and their traces', () => {
     expect(await trace(blockAt(1))).toEqual({ ok: true, value: MOVES })
   })
 
+  test('that are asked too often hold the block up though they never served any, and then do not hold up each', async () => {
+    let serve = (): unknown => {
+      throw { code: 429, message: 'Your app has exceeded its compute units per second capacity' }
+    }
+    const { trace, asked, error } = tracer(() => serve())
+    expect(await trace(blockAt(1))).toMatchObject({ ok: false, error: { reason: 'node_refused' } })
+    const limit = serve
+    serve = () => TRACES
+    expect(await trace(blockAt(1))).toEqual({ ok: true, value: MOVES })
+
+    const never = tracer(limit)
+    for (let time = 0; time < 2; time++) expect(await never.trace(blockAt(1))).toMatchObject({ ok: false })
+    for (let height = 1; height <= 11; height++) expect(await never.trace(blockAt(height))).toEqual({ ok: true, value: [] })
+    expect(asked).toHaveLength(2)
+    expect(never.asked).toHaveLength(3)
+    expect(error).toHaveBeenCalledTimes(1)
+  })
+
   test('that have some of a block give those, and the log says that there are more', async () => {
     const { trace, warn } = tracer(() => [...TRACES, { txHash: TX_2, error: 'Resource not found' }])
     expect(await trace(blockAt(1, [transaction(TX_1), transaction(TX_2)]))).toEqual({ ok: true, value: MOVES })

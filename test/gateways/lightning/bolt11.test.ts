@@ -1,11 +1,11 @@
 import { secp256k1 } from '@noble/curves/secp256k1.js'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decodeBech32, encodeBech32 } from '../../../src/gateways/lightning/bech32.ts'
+import { encodeBech32, writeBolt11 } from '../../../scripts/stack/lightning/encode.ts'
+import { decodeBech32 } from '../../../src/gateways/lightning/bech32.ts'
 import { decodeBolt11 } from '../../../src/gateways/lightning/bolt11.ts'
 import { fromHex, toHex } from '../../../src/lib/bytes.ts'
 import vectors from './bolt11-vectors.json' with { type: 'json' }
-import { writeBolt11 } from './encode.ts'
 
 /** Signs every vector of BOLT 11. */
 const PAYEE = '03e7156ae33b0a208d0744199163177e909e80176e55d97a2f221ede0f934dd9ad'

@@ -1,7 +1,12 @@
-import type { HeldPayment, Purse } from './purse.ts'
-import { type Asked, type Book, type HeldInvoice, type StandIn, standIn, type Told } from './stand-in.ts'
+import type { Book, HeldInvoice } from '../../../scripts/stack/lightning/book.ts'
+import type { HeldPayment, Purse } from '../../../scripts/stack/lightning/purse.ts'
+import type { Asked, Told } from '../../../scripts/stack/lightning/serve.ts'
+import { type StandIn, standIn } from './stand-in.ts'
 
-/** clnrest of Core Lightning 25: POST for everything, 201 for an answer, lightningd's codes in its errors. */
+/**
+ * clnrest of Core Lightning, as 24.08.2 answers (`lightningd.test.ts` asks the real one): POST for everything, 201 for an answer,
+ * lightningd's codes in its errors.
+ */
 export function cln(): StandIn {
   const rune = 'tU-RLjMiDpY2U0o3W1oFowar36RFGpWloPbW9-RuZdo9MyZpZD0wMjRiOWEx'
   const admin = 'mQf9o8o1cTgq5zYgWl1vF2c8m3Rk7Nq0JpXb4dUeSAs9MA=='
@@ -12,16 +17,16 @@ export function cln(): StandIn {
     if (given !== rune && given !== admin) return refused(401, 1501, 'Not authorized: Not derived from master')
     const isPaying = asked.path === '/v1/pay' || asked.path === '/v1/listpays'
     // Runes are restricted to commands: one receives, the other pays.
-    if (isPaying !== (given === admin)) return refused(401, 1502, 'Not permitted: method not equal to any of the allowed')
+    if (isPaying !== (given === admin)) return refused(401, 1502, 'Not permitted: method is not equal to any of the allowed')
     return isPaying ? answerPaying(asked, purse) : answer(asked, book, purse)
   })
 }
 
-/** lightning-pay(7): no route, the amount is too much for our channels, permanent failure at destination. */
+/** No way within the fee, the amount is too much for our channels (a code that 24.08 forgets), permanent failure at destination. */
 const ERRORS = {
-  no_route: [205, 'Could not find a route'],
-  poor: [205, 'Insufficient funds in our channels'],
-  refused: [203, 'Destination said it doesn’t know invoice: WIRE_INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS'],
+  no_route: [210, 'Ran out of routes to try after 2 attempts: see `paystatus`'],
+  poor: [0, 'Destination is not reachable directly and all routehints were unusable.'],
+  refused: [203, 'failed: WIRE_INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS (reply from remote)'],
 } as const
 
 async function answerPaying({ path, body }: Asked, purse: Purse): Promise<Told | null> {
@@ -70,7 +75,6 @@ function shownPay({ paymentHash, preimage, msat, feeMsat, bolt11, state, created
     ...(state !== 'failed' && { amount_msat: Number(msat) }),
     amount_sent_msat: state === 'failed' ? 0 : Number(msat + feeMsat),
     ...(state === 'paid' && { preimage }),
-    created_index: 1,
   }
 }
 

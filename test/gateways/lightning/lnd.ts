@@ -1,7 +1,9 @@
+import type { Book, HeldInvoice } from '../../../scripts/stack/lightning/book.ts'
+import type { HeldPayment, Purse } from '../../../scripts/stack/lightning/purse.ts'
+import type { Asked, Told } from '../../../scripts/stack/lightning/serve.ts'
 import { fromBase64Url } from '../../../src/lib/base64.ts'
 import { fromHex, toHex } from '../../../src/lib/bytes.ts'
-import type { HeldPayment, Purse } from './purse.ts'
-import { type Asked, type Book, type HeldInvoice, type StandIn, standIn, type Told } from './stand-in.ts'
+import { type StandIn, standIn } from './stand-in.ts'
 
 /** LND 0.18: the macaroon in hexadecimal, bytes in base64, 64-bit numbers as texts, gRPC's codes in its errors. */
 export function lnd(): StandIn {

@@ -101,7 +101,7 @@ describe.each(KINDS)('a node of kind %s', (_kind, create) => {
     const open = [one, two, three]
     const first = await paidAfter({ open })
     expect(first.payments).toEqual([{ paymentHash: one.paymentHash, msat: 12_345_000n, atMs: expect.any(Number) }])
-    expect(Math.abs((first.payments[0]?.atMs ?? 0) - Date.now())).toBeLessThan(5_000)
+    expect(Math.abs((first.payments[0]?.atMs ?? 0) - Date.now())).toBeLessThan(60_000)
     standIn.pay(three.paymentHash, { msat: 12_345_999n })
     const second = await paidAfter({ cursor: first.cursor, open })
     expect(second.payments).toContainEqual({ paymentHash: three.paymentHash, msat: expect.any(BigInt), atMs: expect.any(Number) })
@@ -121,7 +121,8 @@ describe.each(KINDS)('a node of kind %s', (_kind, create) => {
     const startedMs = Date.now()
     const { payments } = await paidAfter({ cursor, waitMs: 10_000, open: [two] })
     expect(payments.map(({ paymentHash }) => paymentHash)).toContain(two.paymentHash)
-    expect(Date.now() - startedMs).toBeLessThan(4_000)
+    // Before the wait is over.
+    expect(Date.now() - startedMs).toBeLessThan(9_000)
   })
 
   test('tells of the very first payment, made while nobody looked', async () => {
@@ -225,6 +226,7 @@ describe('an answer that is none', () => {
   test.each([
     ['phoenixd', { paymentHash, isPaid: true, receivedSat: -5, completedAt: 1 }],
     ['phoenixd', { paymentHash: 'cd'.repeat(32), isPaid: false, receivedSat: 0 }],
+    ['phoenixd', { paymentHash, isPaid: true, receivedSat: 5, completedAt: 1 }],
     ['lnd', { r_hash: btoa('\xab'.repeat(32)), state: 'SETTLED', amt_paid_msat: 'all', settle_date: '1', settle_index: '1' }],
     ['lnd', { r_hash: btoa('\xcd'.repeat(32)), state: 'OPEN' }],
     ['cln', { invoices: [{ payment_hash: paymentHash, status: 'paid', amount_received_msat: 1.5, paid_at: 1 }] }],

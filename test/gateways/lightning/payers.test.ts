@@ -5,6 +5,7 @@ import type { LightningEndpoint } from '../../../src/gateways/lightning/node.ts'
 import { lightningPayerOf } from '../../../src/gateways/lightning/nodes.ts'
 import { createClnPayer } from '../../../src/gateways/lightning/pay/cln.ts'
 import { createLndPayer } from '../../../src/gateways/lightning/pay/lnd.ts'
+import { createPhoenixdPayer } from '../../../src/gateways/lightning/pay/phoenixd.ts'
 import type { LightningPayer, PaymentOrder } from '../../../src/gateways/lightning/payer.ts'
 import { fromHex, toHex } from '../../../src/lib/bytes.ts'
 import { testLightning } from '../../../src/money/lightning.ts'
@@ -46,11 +47,52 @@ test.each([
   expect(await payer.pay(orderOf(foreignInvoice(12_345n)))).toMatchObject({ ok: false })
 })
 
-test('no way costs less than nothing', async () => {
+test.each([
+  // `xpay` answers `pay` from 26.06 on, and 24.08 forgets the code of what it gives up.
+  [500, { code: 0, message: 'not reachable', attempts: [] }, 'failed'],
+  [500, { code: 209, message: 'Failed after 3 attempts' }, 'failed'],
+  [500, { code: 215, message: 'too little' }, 'failed'],
+  [500, { code: -32602, message: 'Invalid bolt11' }, 'failed'],
+  [401, { code: 1502, message: 'Not permitted' }, 'failed'],
+  [500, { code: 200, message: 'Already have 1 payments in progress' }, 'in_flight'],
+  [500, { code: 219, message: 'Already paid this invoice successfully' }, 'in_flight'],
+  [500, { code: -1, message: 'database is locked' }, null],
+  [500, { code: -4, message: 'Plugin terminated before replying to RPC call.' }, null],
+  // Said by something in between, which may have passed the order on.
+  [502, { code: 0, message: 'Bad Gateway' }, null],
+  [408, { code: 408, message: 'Request Timeout' }, null],
+  [401, '<html>Sign in</html>', null],
+  [201, {}, null],
+] as const)('what Core Lightning says of an order, and nobody else: %i %j', async (status, body, expected) => {
+  const payer = createClnPayer({ url: 'http://localhost' }, always(status, body))
+  const answer = await payer.pay(orderOf(foreignInvoice(12_345n)))
+  expect(answer).toMatchObject(expected === null ? { ok: false } : { ok: true, value: { status: expected } })
+})
+
+test.each([408, 425, 429, 499])('what stands before phoenixd may have passed an order on: %i', async (status) => {
+  const payer = createPhoenixdPayer({ url: 'http://localhost' }, always(status, 'Too late'))
+  expect(await payer.pay(orderOf(foreignInvoice(12_345n)))).toMatchObject({ ok: false })
+})
+
+test('a fee that no node has told is not known, and not nothing', async () => {
   const [paymentHash, preimage] = ['ab'.repeat(32), 'cd'.repeat(32)]
-  const pay = { payment_hash: paymentHash, status: 'complete', preimage, amount_msat: 12_345_000, amount_sent_msat: 2_345_000 }
-  const payer = createClnPayer({ url: 'http://localhost' }, always(201, { pays: [pay] }))
-  expect(await payer.find(paymentHash)).toEqual({ ok: true, value: { status: 'succeeded', preimage, fee: 0n } })
+  const paid = { ok: true, value: { status: 'succeeded', preimage, fee: null } }
+  const url = 'http://localhost'
+  const amounts = [{}, { amount_sent_msat: 12_345_000 }, { amount_msat: 12_345_000, amount_sent_msat: 2_345_000 }]
+  for (const amount of amounts) {
+    const pay = { payment_hash: paymentHash, status: 'complete', ...amount }
+    expect(await createClnPayer({ url }, always(201, { pays: [{ ...pay, preimage }] })).find(paymentHash)).toEqual(paid)
+    const answer = always(201, { ...pay, payment_preimage: preimage })
+    expect(await createClnPayer({ url }, answer).pay(orderOf(foreignInvoice(12_345n)))).toEqual(paid)
+  }
+  const [row, sent] = [
+    { paymentHash, isPaid: true, preimage },
+    { paymentHash, paymentPreimage: preimage },
+  ]
+  expect(await createPhoenixdPayer({ url }, always(200, row)).find(paymentHash)).toEqual(paid)
+  expect(await createPhoenixdPayer({ url }, always(200, sent)).pay(orderOf(foreignInvoice(12_345n)))).toEqual(paid)
+  const payment = { payment_hash: paymentHash, status: 'SUCCEEDED', payment_preimage: preimage }
+  expect(await createLndPayer({ url }, always(200, { result: payment })).find(paymentHash)).toEqual(paid)
 })
 
 describe.each([

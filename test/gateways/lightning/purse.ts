@@ -1,7 +1,8 @@
 import { sha256 } from '@noble/hashes/sha2.js'
-import { decodeBolt11 } from '../../../src/gateways/lightning/bolt11.ts'
+import { randomHex } from '../../../scripts/stack/lightning/book.ts'
+import { writeBolt11 } from '../../../scripts/stack/lightning/encode.ts'
+import { type Failure, type HeldPayment, Purse as NodePurse, type Order } from '../../../scripts/stack/lightning/purse.ts'
 import { fromHex, toHex } from '../../../src/lib/bytes.ts'
-import { writeBolt11 } from './encode.ts'
 
 /** What somebody else wants to be paid by: their invoices, and the preimages that they alone know until they are paid. */
 const preimages = new Map<string, string>()
@@ -26,68 +27,36 @@ export function foreignInvoice(
 }
 
 /**
- * How the network is. well: it pays. no_route, poor, refused, expired: it fails as nodes document it. held: the payment is
- * under way until it is let go. lying: it is called paid without a proof.
+ * How the network is. well: it pays. A failure: it fails so. held: the payment is under way until it is let go. lying: it is
+ * called paid without a proof.
  */
-export type Network = 'well' | 'no_route' | 'poor' | 'refused' | 'held' | 'lying'
+export type Network = 'well' | Failure | 'held' | 'lying'
 
-export interface HeldPayment {
-  readonly paymentHash: string
-  readonly bolt11: string
-  readonly msat: bigint
-  readonly feeMsat: bigint
-  readonly createdAtMs: number
-  state: 'in_flight' | 'paid' | 'failed'
-  failure: Exclude<Network, 'well' | 'held' | 'lying'> | null
-  preimage: string | null
-  endedAtMs: number | null
-}
-
-/** What a node has paid, whatever it calls it. It pays a hash once, as all of them document. */
-export class Purse {
-  readonly payments: HeldPayment[] = []
+/** A purse whose network does what a test wants. */
+export class Purse extends NodePurse {
   /** Orders to pay that reached it. */
   orders = 0
   network: Network = 'well'
   /** It does what it is told, and nobody hears of it. */
   losesAnswers = false
-  /** Millisatoshi in its channels. */
-  funds = 250_000_999n
+  override funds = 250_000_999n
   /** An order whose payment is held is answered by a broken connection after so long. */
   patienceMs = 300
   /** What the way costs. Over the limit of an order: there is no way. */
   feeMsat = 1_500n
   readonly #heeding = new Set<() => void>()
 
-  /** `before`: why a new attempt is not made. */
-  pay({ bolt11, msat, feeMaxMsat }: { bolt11: string; msat?: bigint | undefined; feeMaxMsat: bigint | null }): {
-    before: 'paid' | 'in_flight' | null
-    payment: HeldPayment
-  } {
+  override pay(order: Order): ReturnType<NodePurse['pay']> {
     this.orders++
-    const read = decodeBolt11(bolt11)
-    if (!read.ok) throw new Error(read.error.detail)
-    const { paymentHash } = read.value
-    const known = this.of(paymentHash)
-    if (known && known.state !== 'failed') return { before: known.state, payment: known }
-    const amount = read.value.msat ?? msat
-    if (amount === undefined || (read.value.msat !== null && msat !== undefined)) throw new Error('the amount is given once')
-    const payment: HeldPayment = {
-      paymentHash,
-      bolt11,
-      msat: amount,
-      feeMsat: this.feeMsat,
-      createdAtMs: Date.now(),
-      state: 'in_flight',
-      failure: null,
-      preimage: null,
-      endedAtMs: null,
-    }
-    this.payments.push(payment)
-    const isTooDear = feeMaxMsat !== null && this.feeMsat > feeMaxMsat
-    if (this.network === 'held') return { before: null, payment }
-    this.#end(payment, isTooDear ? 'no_route' : this.funds < amount + this.feeMsat ? 'poor' : this.network)
-    return { before: null, payment }
+    return super.pay(order)
+  }
+
+  protected override feeOf(): bigint {
+    return this.feeMsat
+  }
+
+  protected override carry(payment: HeldPayment): void {
+    if (this.network !== 'held') this.#end(payment, this.network)
   }
 
   /** What was held comes through, or does not. */
@@ -97,13 +66,8 @@ export class Purse {
     this.#end(payment, as)
   }
 
-  /** The newest attempt. */
-  of(paymentHash: string): HeldPayment | undefined {
-    return this.payments.findLast((payment) => payment.paymentHash === paymentHash)
-  }
-
-  /** Answers once the payment has ended; what is held is not waited for longer than a moment. */
-  async ended(payment: HeldPayment, waitMs = this.patienceMs): Promise<HeldPayment> {
+  /** What is held is not waited for longer than a moment. */
+  override async ended(payment: HeldPayment, waitMs = this.patienceMs): Promise<HeldPayment> {
     if (payment.state !== 'in_flight') return payment
     await new Promise<void>((resolve) => {
       const heed = () => payment.state !== 'in_flight' && finish()
@@ -119,19 +83,9 @@ export class Purse {
   }
 
   #end(payment: HeldPayment, as: Exclude<Network, 'held'>): void {
-    payment.endedAtMs = Date.now()
-    if (as === 'well' || as === 'lying') {
-      payment.state = 'paid'
-      this.funds -= payment.msat + payment.feeMsat
-      payment.preimage = as === 'well' ? (preimages.get(payment.paymentHash) ?? null) : randomHex()
-    } else {
-      payment.state = 'failed'
-      payment.failure = as
-    }
+    if (as === 'well') this.succeed(payment, preimages.get(payment.paymentHash) ?? null)
+    else if (as === 'lying') this.succeed(payment, randomHex())
+    else this.fail(payment, as)
     for (const heed of [...this.#heeding]) heed()
   }
-}
-
-function randomHex(): string {
-  return toHex(crypto.getRandomValues(new Uint8Array(32)))
 }

@@ -1,7 +1,6 @@
-import { sha256 } from '@noble/hashes/sha2.js'
+import { Book, type HeldInvoice, type InvoiceTerms } from '../../../scripts/stack/lightning/book.ts'
+import type { Asked, Told } from '../../../scripts/stack/lightning/serve.ts'
 import type { LightningEndpoint, SendingPolicy } from '../../../src/gateways/lightning/node.ts'
-import { fromHex, toHex } from '../../../src/lib/bytes.ts'
-import { writeBolt11 } from './encode.ts'
 import { Purse } from './purse.ts'
 
 /**
@@ -32,95 +31,12 @@ export interface StandIn {
 /** hang: it never answers. broken: an error of its own. lying: invoices ask for twice the amount. lost: it does what is asked, and the answer is lost. */
 export type Behaviour = 'well' | 'hang' | 'broken' | 'away' | 'lying' | 'lost'
 
-export interface HeldInvoice {
-  readonly label: string
-  readonly msat: bigint
-  readonly memo: string
-  readonly preimage: string
-  readonly paymentHash: string
-  readonly bolt11: string
-  readonly createdAtMs: number
-  readonly expiresAtMs: number
-  state: 'open' | 'paid' | 'cancelled'
-  paid: { readonly msat: bigint; readonly atMs: number; readonly index: number } | null
-}
-
-export interface Asked {
-  readonly method: string
-  readonly path: string
-  readonly query: URLSearchParams
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>
-  readonly body: string
-}
-
-export interface Told {
-  readonly status: number
-  /** Text as it is; anything else as JSON. Left out where `stream` writes. */
-  readonly body?: unknown
-  /** Begins to write; answers what ends it. */
-  readonly stream?: (write: (text: string) => void) => () => void
-}
-
-/** The invoices of a node, whatever it calls them. */
-export class Book {
-  readonly key = randomHex()
-  readonly invoices: HeldInvoice[] = []
-  readonly #watchers = new Set<(invoice: HeldInvoice) => void>()
-  #paid = 0
+/** The invoices of a node, which may ask for twice what they should. */
+class LyingBook extends Book {
   isLying = false
 
-  make(wish: { label: string; msat: bigint; memo: string; expiryS: number; preimage?: string }): HeldInvoice {
-    const preimage = wish.preimage ?? randomHex()
-    const paymentHash = toHex(sha256(fromHex(preimage)))
-    const createdAtS = Math.floor(Date.now() / 1_000)
-    const msat = this.isLying ? wish.msat * 2n : wish.msat
-    const invoice: HeldInvoice = {
-      label: wish.label,
-      msat: wish.msat,
-      memo: wish.memo,
-      preimage,
-      paymentHash,
-      bolt11: writeBolt11({ msat, paymentHash, description: wish.memo, createdAtS, expiryS: wish.expiryS, key: this.key }),
-      createdAtMs: createdAtS * 1_000,
-      expiresAtMs: (createdAtS + wish.expiryS) * 1_000,
-      state: 'open',
-      paid: null,
-    }
-    this.invoices.push(invoice)
-    this.#tell(invoice)
-    return invoice
-  }
-
-  /** Millisatoshi that were paid. */
-  pay(paymentHash: string, { msat, atMs }: { msat?: bigint; atMs?: number }): bigint {
-    const invoice = this.byHash(paymentHash)
-    if (invoice?.state !== 'open') throw new Error(`the stand-in has no open invoice ${paymentHash}`)
-    invoice.state = 'paid'
-    invoice.paid = { msat: msat ?? invoice.msat, atMs: atMs ?? Date.now(), index: ++this.#paid }
-    this.#tell(invoice)
-    return invoice.paid.msat
-  }
-
-  byHash(paymentHash: string): HeldInvoice | undefined {
-    return this.invoices.find((invoice) => invoice.paymentHash === paymentHash)
-  }
-
-  byLabel(label: string): HeldInvoice | undefined {
-    return this.invoices.find((invoice) => invoice.label === label)
-  }
-
-  paidAfter(index: number): HeldInvoice[] {
-    const paid = this.invoices.filter((invoice) => (invoice.paid?.index ?? 0) > index)
-    return paid.sort((one, other) => (one.paid?.index ?? 0) - (other.paid?.index ?? 0))
-  }
-
-  watch(heed: (invoice: HeldInvoice) => void): () => void {
-    this.#watchers.add(heed)
-    return () => void this.#watchers.delete(heed)
-  }
-
-  #tell(invoice: HeldInvoice): void {
-    for (const heed of this.#watchers) heed(invoice)
+  override make(terms: InvoiceTerms): HeldInvoice {
+    return super.make(this.isLying ? { ...terms, msat: terms.msat * 2n } : terms)
   }
 }
 
@@ -136,7 +52,7 @@ export function standIn(
   broken: Told,
   answer: (asked: Asked, book: Book, purse: Purse) => Told | null | Promise<Told | null>,
 ): StandIn {
-  const book = new Book()
+  const book = new LyingBook()
   const purse = new Purse()
   const endpoint: LightningEndpoint = { name: `till-${kind}`, kind, url: 'http://localhost:1', ...credentials }
   const asked: string[] = []
@@ -205,8 +121,4 @@ function timeOf(signal: AbortSignal | null | undefined): Promise<never> {
   return new Promise((_resolve, reject) =>
     signal?.addEventListener('abort', () => reject(new Error('The operation was aborted due to timeout'))),
   )
-}
-
-function randomHex(): string {
-  return toHex(crypto.getRandomValues(new Uint8Array(32)))
 }

@@ -104,7 +104,7 @@ test('the mempool: a peg-out is not told while it waits, a peg-in that takes the
   const [pegOut, pegIn] = Object.keys(waiting) as [string, string]
   const spends = ['65522606287849533911a553d8144d52b45b0482ef7cd5b58cab000cb7ba20f2:0']
   expect(scan.value.conflicts([{ txid: 'a'.repeat(64), spends }])).toEqual([{ txid: 'a'.repeat(64), byTxid: pegIn }])
-  expect(await scan.value.missing([pegOut, pegIn])).toEqual({ ok: true, value: [] })
+  expect(await scan.value.missing([pegOut, pegIn], 0)).toEqual({ ok: true, value: [] })
   scan.value.seen()
   // What has been looked at is not fetched again, readable or not.
   await reader.mempool()

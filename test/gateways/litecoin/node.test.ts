@@ -135,7 +135,7 @@ describe.skipIf(program === null)('Litecoin Core (skipped without litecoind on t
       expect(await transfersTo(watchKey, await mempool())).toEqual([])
       const block = must(await reader.block(await mine()))
       expect(await transfersTo(watchKey, block)).toEqual([transfer])
-      expect(must(await (await mempool()).missing([txid]))).toEqual([txid])
+      expect(must(await (await mempool()).missing([txid], 0))).toEqual([txid])
     },
   )
 
@@ -181,7 +181,7 @@ describe.skipIf(program === null)('Litecoin Core (skipped without litecoind on t
     const tracked = [{ txid: payment, spends: transfer?.spends ?? [] }]
     const next = await mempool()
     expect(next.conflicts(tracked)).toEqual([{ txid: payment, byTxid: pegIn }])
-    expect(must(await next.missing([payment, pegIn]))).toEqual([payment])
+    expect(must(await next.missing([payment, pegIn], 0))).toEqual([payment])
     expect(must(await reader.block(await mine())).conflicts(tracked)).toEqual([{ txid: payment, byTxid: pegIn }])
   })
 

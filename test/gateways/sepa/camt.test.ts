@@ -174,6 +174,7 @@ test.each([
   ['another currency', writeCamt(full).replace('Ccy="EUR">49', 'Ccy="CHF">49'), 'other_currency'],
   ['a third digit of a cent', writeCamt(full).replace('49.78<', '49.785<'), 'not_a_statement'],
   ['an amount that is none', writeCamt(full).replace('49.78<', '4e3<'), 'not_a_statement'],
+  ['an amount of more digits than there may be', writeCamt(full).replace('49.78<', `${'9'.repeat(17)}.00<`), 'not_a_statement'],
   ['an amount below zero', writeCamt(full).replace('49.78<', '-49.78<'), 'not_a_statement'],
   ['no direction', writeCamt(full).replaceAll('CRDT', 'XXXX'), 'not_a_statement'],
   ['no date', writeCamt(full).replaceAll(/<(BookgDt|ValDt)>.*?<\/\1>/g, ''), 'not_a_statement'],

@@ -129,18 +129,19 @@ describe('several EVM nodes', () => {
     for (let looks = 0; looks < 3 && deceived.confirmed().length === 0; looks++) await deceived.look()
     expect(deceived.confirmed()).toEqual([paid])
     expect([...deceived.follower.payments.values()].map(({ units }) => units)).toEqual([5n])
+    // Told from the next comparison of heads on.
+    expect(await deceived.look()).toBe('synced')
     expect(deceived.told()).toBe('disagrees ok ok')
   })
 })
 
-/** One bcoin, and proxies that show its chain as it was, or a branch that it has left. */
+/** One node, the one that is there: bitcoind, else bcoin; and proxies that show its chain as it was, or a branch that it has left. */
 describe('two Bitcoin nodes', () => {
   const chain = { ...registry.chain(BITCOIN_REGTEST), headAgeMaxMs: 3_600_000 }
   let node: BitcoinNode
   let wallet: DemoWallet
 
   beforeAll(async () => {
-    process.env.PAYTOMAT_BITCOIND = 'bcoin'
     const stateDir = newFolder()
     node = await startBitcoinNode({ stateDir })
     wallet = createDemoWallet(node, stateDir)

@@ -343,6 +343,43 @@ test('an acceleration that has no plan keeps nobody else from hurrying the same,
   expect(await seen(world, idle.id)).toMatchObject({ status: 'failed', reason: expect.stringContaining('no node has it') })
 })
 
+test('two stores ask at once for what pays their wallet twice: the first plan is the only child', async () => {
+  const { world, watchKey } = await stuckWorld()
+  const key = Array.from(watchKey, (byte) => byte.toString(16).padStart(2, '0')).join('')
+  const parentTxid = 'd'.repeat(64)
+  const paid = [40_000n, 30_000n].map((units) => ({ key, units }))
+  world.chain.seen.push({ txid: parentTxid, spends: ['theirs:0'], outputs: paid, vsize: 150, fee: 150n, height: null })
+  const [first, second] = [await accelerate(world, parentTxid), await accelerate(world, parentTxid, { storeId: 'st_other' })]
+  await world.work()
+  expect(await seen(world, first.id)).toMatchObject({ status: 'broadcast' })
+  const reason = `${first.id} hurries it: bump that one`
+  expect(await seen(world, second.id)).toMatchObject({ status: 'failed', reason: expect.stringContaining(reason), signed: [] })
+})
+
+test('a transfer that was to be replaced is left as it is once a child of it has a plan', async () => {
+  const world = await new World().open([100_000n])
+  world.chain.satsPerKvb = 1_000n
+  const { id: payout } = await world.pay(30_000n)
+  await world.work()
+  const parentTxid = (await seen(world, payout)).signed[0]?.txid ?? ''
+  world.chain.satsPerKvb = RATE
+  expect(await world.wallet.bumpTransfer(payout, 1)).toMatchObject({ ok: true })
+  let child = ''
+  // What the chain costs is asked for the replacement, and the child is made before the answer comes.
+  world.around = async (name, call) => {
+    const answer = await call()
+    if (name !== 'sender.facts' || child !== '') return answer
+    child = 'asked'
+    child = (await accelerate(world, parentTxid)).id
+    await world.work()
+    return answer
+  }
+  await world.work()
+  expect(await seen(world, child)).toMatchObject({ status: 'broadcast' })
+  expect((await seen(world, payout)).signed).toHaveLength(1)
+  expect((await world.untilOver([payout, child])).map(({ status }) => status)).toEqual(['confirmed', 'confirmed'])
+})
+
 describe('an acceleration of a merchant’s own wallet', () => {
   test('is prepared for their signature, and touches no books', async () => {
     const { world, parentTxid } = await stuckWorld([50_000n], {}, 0n)

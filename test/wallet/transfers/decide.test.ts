@@ -13,6 +13,7 @@ import { claimOf } from '../../../src/wallet/transfers/funds.ts'
 import { APPROVALS_MAX, FUNDS_WAIT_MS, HANDED_MS, SIGNATURE_WAIT_MS, signedMax } from '../../../src/wallet/transfers/limits.ts'
 import { isBooked, isEmpty, isOver, isSigned, type TransferRecord } from '../../../src/wallet/transfers/record.ts'
 import type { CreateTransfer } from '../../../src/wallet/transfers/rpc.ts'
+import * as signing from '../../../src/wallet/transfers/signing.ts'
 import { nextOf } from '../../../src/wallet/transfers/step.ts'
 import type { TransferStatus } from '../../../src/wallet/transfers/types.ts'
 import * as wishes from '../../../src/wallet/transfers/wishes.ts'
@@ -129,7 +130,7 @@ class Model {
         const hold = this.record.holds.find(({ key }) => key === call.request.key)
         const without = withoutHold(this.record, call.request.key)
         const isWanted = hold?.want === 'held'
-        this.take(isWanted ? decide.notCleared(without, frozen ? 'frozen' : 'insufficient', 'no', this.nowMs) : without)
+        this.take(isWanted ? signing.notCleared(without, frozen ? 'frozen' : 'insufficient', 'no', this.nowMs) : without)
         return true
       }
     } else if (call.do === 'post') expect(this.ledger.post(call.request, this.nowMs).ok).toBe(true)
@@ -150,7 +151,7 @@ class Model {
         if (this.record.attempt === null) return
         return this.take(
           word.frozen
-            ? decide.notCleared(this.record, 'frozen', 'no', nowMs)
+            ? signing.notCleared(this.record, 'frozen', 'no', nowMs)
             : { ...this.record, attempt: { ...this.record.attempt, clearedAtMs: nowMs } },
         )
       case 'carry': {
@@ -163,19 +164,19 @@ class Model {
         return this.say({ say: 'carry', fee: word.fee })
       case 'hand':
         if (!record.attempt?.clearedAtMs) return
-        this.take(decide.handedOut(record, nowMs))
+        this.take(signing.handedOut(record, nowMs))
         return void this.asked.push({ plan: record.attempt.plan, version: record.attempt.version, atMs: nowMs })
       case 'sign': {
         const [question] = this.asked.splice(word.which % Math.max(this.asked.length, 1), 1)
         if (!question || nowMs - question.atMs >= HANDED_MS) return
         const known = this.bytes.find(({ version }) => version === question.version)
         if (known || word.refusal === null) return this.#sign(question, word.lost)
-        if (!word.lost) this.take(decide.takeSignRefusal(record, question.version, refusalOf(word.refusal, nowMs), nowMs))
+        if (!word.lost) this.take(signing.takeSignRefusal(record, question.version, refusalOf(word.refusal, nowMs), nowMs))
         return
       }
       case 'replay': {
         const made = this.bytes[word.which % Math.max(this.bytes.length, 1)]
-        if (made) this.take(decide.takeSigned(record, made.version, { txid: made.txid, raw: made.txid }, nowMs))
+        if (made) this.take(signing.takeSigned(record, made.version, { txid: made.txid, raw: made.txid }, nowMs))
         return
       }
       case 'broadcast':
@@ -243,7 +244,7 @@ class Model {
     const known = this.bytes.find((made) => made.version === version)
     if (known) known.askedAtMs = Math.max(known.askedAtMs, atMs)
     else this.bytes.push({ plan, version, txid, askedAtMs: atMs })
-    if (!lost) this.take(decide.takeSigned(this.record, version, { txid, raw: txid }, this.nowMs))
+    if (!lost) this.take(signing.takeSigned(this.record, version, { txid, raw: txid }, this.nowMs))
   }
 
   /**
@@ -498,7 +499,7 @@ describe('whatever is answered, twice, late, or not at all', () => {
     const ask = (refusal: SignRefusal) => {
       for (const word of [{ say: 'plan', fee: 5, lacking: false }, { say: 'clear', frozen: false }, { say: 'hand' }] as const)
         model.say(word)
-      model.take(decide.takeSignRefusal(model.record, model.record.attempt?.version ?? 0, refusal, model.nowMs))
+      model.take(signing.takeSignRefusal(model.record, model.record.attempt?.version ?? 0, refusal, model.nowMs))
     }
     const retryAtMs = model.nowMs + 3 * FUNDS_WAIT_MS
     ask({ reason: 'limit_reached', limit: 'new_destination', retryAtMs, detail: '' })
@@ -520,26 +521,26 @@ describe('whatever is answered, twice, late, or not at all', () => {
     const { model, plan } = begin()
     const refused = (reason: (typeof REFUSALS)[number]) => {
       const { attempt } = model.record
-      model.take(decide.handedOut({ ...model.record, attempt: attempt && { ...attempt, clearedAtMs: model.nowMs } }, model.nowMs))
+      model.take(signing.handedOut({ ...model.record, attempt: attempt && { ...attempt, clearedAtMs: model.nowMs } }, model.nowMs))
       const refusal = refusalOf(reason, model.nowMs)
-      model.take(decide.takeSignRefusal(model.record, attempt?.version ?? 0, refusal, model.nowMs, model.nowMs))
+      model.take(signing.takeSignRefusal(model.record, attempt?.version ?? 0, refusal, model.nowMs, model.nowMs))
       model.nowMs += 70_000
     }
     // The switch is looked at before the bytes are.
     refused('stopped')
     refused('unavailable')
-    model.take(decide.notCleared(model.record, 'frozen', 'no', model.nowMs))
+    model.take(signing.notCleared(model.record, 'frozen', 'no', model.nowMs))
     expect(model.record.attempt?.plan).toBe(plan)
-    model.take(decide.handedOut(model.record, model.nowMs))
+    model.take(signing.handedOut(model.record, model.nowMs))
     const [made] = model.bytes
-    model.take(decide.takeSigned(model.record, made?.version ?? 0, { txid: made?.txid ?? '', raw: '' }, model.nowMs))
+    model.take(signing.takeSigned(model.record, made?.version ?? 0, { txid: made?.txid ?? '', raw: '' }, model.nowMs))
     expect(model.record).toMatchObject({ transfer: { status: 'broadcast' }, signedPlans: [plan] })
 
     // Where it never came to the signer, the signer says so.
     const { model: other } = begin()
-    other.take(decide.handedOut(other.record, other.nowMs))
+    other.take(signing.handedOut(other.record, other.nowMs))
     const refusal = refusalOf('limit_reached', other.nowMs)
-    other.take(decide.takeSignRefusal(other.record, other.record.attempt?.version ?? 0, refusal, other.nowMs, other.nowMs))
+    other.take(signing.takeSignRefusal(other.record, other.record.attempt?.version ?? 0, refusal, other.nowMs, other.nowMs))
     expect(other.record).toMatchObject({ attempt: null, transfer: { status: 'queued' } })
   })
 
@@ -557,7 +558,7 @@ describe('whatever is answered, twice, late, or not at all', () => {
     model.say({ say: 'hand' })
     const members = model.record.transfer.approvals.map(() => null)
     const refusal = { reason: 'needs_approval', challenge: 'c', wanted: 1, given: 0, members } as const
-    model.take(decide.takeSignRefusal(model.record, model.record.attempt?.version ?? 0, refusal, model.nowMs))
+    model.take(signing.takeSignRefusal(model.record, model.record.attempt?.version ?? 0, refusal, model.nowMs))
     expect(model.record.transfer.status).toBe('needs_approval')
     const approved = wishes.approved(model.record, approvalOf('Ada'), model.nowMs)
     expect(approved).toMatchObject({ value: { transfer: { status: 'queued', approvals: [{ credentialId: 'Ada' }] } } })

@@ -5,6 +5,7 @@ import type { Custody } from '../../../src/ledger/types.ts'
 import * as decide from '../../../src/wallet/transfers/decide.ts'
 import * as follow from '../../../src/wallet/transfers/follow.ts'
 import type { TransferRecord } from '../../../src/wallet/transfers/record.ts'
+import * as signing from '../../../src/wallet/transfers/signing.ts'
 import { nextOf } from '../../../src/wallet/transfers/step.ts'
 import * as wishes from '../../../src/wallet/transfers/wishes.ts'
 
@@ -60,7 +61,7 @@ function signedBy(custody: Custody, ...plans: readonly SpendPlan[]): TransferRec
   for (const [n, plan] of plans.entries()) {
     if (n > 0) record = { ...record, bumpBlocks: 2 }
     record = heldAll(decide.takePlan(record, { plan, unsigned: null, feeAsset: 'COIN', height: 1 }, NOW))
-    record = decide.takeSigned(record, record.attempt?.version ?? 0, { txid: `tx${n}`, raw: `raw${n}` }, NOW)
+    record = signing.takeSigned(record, record.attempt?.version ?? 0, { txid: `tx${n}`, raw: `raw${n}` }, NOW)
     record = heldAll(record)
   }
   return record

@@ -79,7 +79,7 @@ describe('what the signer does not sign', () => {
     const over = await world.pay(5_000n)
     await world.work()
     expect(await world.wallet.transfer(over.id)).toMatchObject({ status: 'failed', reason: 'limit transfer: at most 1' })
-    await vi.waitFor(async () => expect((await world.books()).reserved).toBeUndefined())
+    await vi.waitFor(async () => expect((await world.books()).reserved).toBeUndefined(), 20_000)
   })
 
   test('is never planned anew while a question may still be answered', async () => {

@@ -4,12 +4,16 @@ import { callNode, fieldOf, isHash, isOk, type NodeAnswer, refusalOf, textIn, wh
 import { type LightningPayer, PAY_MAX_MS, type PaymentSight, satsUp, TRY_S } from '../payer.ts'
 
 /**
- * Codes by which `pay` says that it has ended (lightning-pay(7)): refused at the destination, no route, too dear, expired,
- * out of time. Others, -1 above all, say nothing for certain.
+ * Codes by which `pay` says that it has ended (common/jsonrpc_errors.h): what it would not take, refused at the destination,
+ * no route, too dear, expired, given up (`xpay`, which answers `pay` from 26.06 on), out of time, too little in our channels,
+ * no way to the payee. Of what it gives up by itself 24.08 says 0 (`payment_abort` forgets its code). Others, -1 above all,
+ * say nothing for certain.
  */
-const ENDED: readonly unknown[] = [203, 205, 206, 207, 210]
-/** Paid before with this hash, to another or another amount. */
-const ALREADY = 201
+const ENDED: readonly unknown[] = [-32602, 0, 203, 205, 206, 207, 209, 210, 215, 216]
+/** What clnrest answers before there is a command: a wrong rune, none, or a command that lightningd does not have. */
+const REFUSED: readonly number[] = [401, 403, 404]
+/** The same hash is being paid, or was paid before. */
+const BEFORE: readonly unknown[] = [200, 201, 219]
 
 /** Core Lightning's REST interface (clnrest). The rune must allow `pay` and `listpays`, and should allow nothing else. */
 export function createClnPayer(endpoint: NodeEndpoint, fetcher: typeof fetch): LightningPayer {
@@ -28,11 +32,12 @@ export function createClnPayer(endpoint: NodeEndpoint, fetcher: typeof fetch): L
       }
       const answer = await call('pay', order, PAY_MAX_MS)
       if (!answer.ok) return answer
-      const { body } = answer.value
+      const { status, body } = answer.value
       if (isOk(answer.value)) return readPay(body, 'payment_preimage') ?? err(refusalOf(endpoint, answer.value))
       const code = fieldOf(body, 'code')
-      if (code === ALREADY) return ok({ status: 'in_flight' })
-      const hasEnded = ENDED.includes(code) || answer.value.status < 500
+      if (BEFORE.includes(code)) return ok({ status: 'in_flight' })
+      // Without a code of lightningd it is somebody in between who refuses.
+      const hasEnded = status === 500 ? ENDED.includes(code) : REFUSED.includes(status) && typeof code === 'number'
       return hasEnded ? ok(failed(wordsOf(endpoint, textIn(body, 'message') ?? ''))) : err(refusalOf(endpoint, answer.value))
     },
 
@@ -56,11 +61,8 @@ function readPay(pay: unknown, preimageField: string): Result<PaymentSight, neve
   switch (fieldOf(pay, 'status')) {
     case 'complete': {
       if (!isHash(preimage)) return null
-      return ok({
-        status: 'succeeded',
-        preimage,
-        fee: sent === null || amount === null || sent < amount ? 0n : satsUp(sent - amount),
-      })
+      const isTold = sent !== null && amount !== null && sent >= amount
+      return ok({ status: 'succeeded', preimage, fee: satsUp(isTold ? sent - amount : null) })
     }
     case 'pending':
       return ok({ status: 'in_flight' })

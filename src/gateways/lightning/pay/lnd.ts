@@ -1,3 +1,4 @@
+import { toBase64 } from '../../../lib/base64.ts'
 import { fromHex } from '../../../lib/bytes.ts'
 import { err, ok, type Result } from '../../../lib/result.ts'
 import type { NodeEndpoint, NodeError } from '../../gateway.ts'
@@ -50,9 +51,7 @@ export function createLndPayer(endpoint: NodeEndpoint, fetcher: typeof fetch): L
     },
 
     async find(paymentHash) {
-      const hash = btoa(String.fromCharCode(...fromHex(paymentHash)))
-        .replaceAll('+', '-')
-        .replaceAll('/', '_')
+      const hash = toBase64(fromHex(paymentHash)).replaceAll('+', '-').replaceAll('/', '_')
       // The first line says how it is now; the rest would be waited for.
       const answer = await readPayment(endpoint, { path: `/v2/router/track/${hash}`, json: null }, () => true, fetcher)
       if (!answer.ok) return answer
@@ -117,7 +116,7 @@ function readSight(payment: unknown): Result<PaymentSight, never> | null {
   switch (fieldOf(payment, 'status')) {
     case 'SUCCEEDED': {
       const [preimage, fee] = [fieldOf(payment, 'payment_preimage'), wholeIn(payment, 'fee_msat')]
-      return isHash(preimage) && fee !== null ? ok({ status: 'succeeded', preimage, fee: satsUp(fee) }) : null
+      return isHash(preimage) ? ok({ status: 'succeeded', preimage, fee: satsUp(fee) }) : null
     }
     case 'FAILED':
       return ok({ status: 'failed', detail: REASONS[textIn(payment, 'failure_reason') ?? ''] ?? 'the node could not pay it' })

@@ -6,6 +6,8 @@ import { type LightningPayer, PAY_MAX_MS, type PaymentSight, satsUp } from '../p
 /** What ACINQ's node takes of every payment: 0.4 % and 4 satoshi (phoenix.acinq.co/server). */
 const FEE_PER_THOUSAND = 4n
 const FEE_BASE = 4n
+/** It would not take the order: wrong in itself, or by the wrong password. Others (408, 429) are said by something in between. */
+const REFUSED: readonly number[] = [400, 401, 404, 405, 415]
 /** Of a payment that is, or was, under way before: the node refuses to pay a hash twice (lightning-kmp, `FinalFailure`). */
 const BEFORE = /already been paid|another payment is in progress/
 
@@ -23,9 +25,9 @@ export function createPhoenixdPayer(endpoint: NodeEndpoint, fetcher: typeof fetc
       const answer = await call({ path: '/payinvoice', form, timeoutMs: PAY_MAX_MS })
       if (!answer.ok) return answer
       const { status, body } = answer.value
-      if (status >= 400 && status < 500) return ok(failed(refusalOf(endpoint, answer.value).detail))
+      if (REFUSED.includes(status)) return ok(failed(refusalOf(endpoint, answer.value).detail))
       const [preimage, fee, reason] = [fieldOf(body, 'paymentPreimage'), wholeIn(body, 'routingFeeSat'), textIn(body, 'reason')]
-      if (isOk(answer.value) && isHash(preimage)) return ok({ status: 'succeeded', preimage, fee: fee ?? 0n })
+      if (isOk(answer.value) && isHash(preimage)) return ok({ status: 'succeeded', preimage, fee })
       if (!isOk(answer.value) || reason === null) return err(refusalOf(endpoint, answer.value))
       return ok(BEFORE.test(reason) ? { status: 'in_flight' } : failed(wordsOf(endpoint, reason)))
     },
@@ -39,7 +41,7 @@ export function createPhoenixdPayer(endpoint: NodeEndpoint, fetcher: typeof fetc
       if (!isOk(answer.value) || fieldOf(body, 'paymentHash') !== paymentHash) return err(refusalOf(endpoint, answer.value))
       const preimage = fieldOf(body, 'preimage')
       if (fieldOf(body, 'isPaid') === true && isHash(preimage))
-        return ok({ status: 'succeeded', preimage, fee: satsUp(wholeIn(body, 'fees') ?? 0n) })
+        return ok({ status: 'succeeded', preimage, fee: satsUp(wholeIn(body, 'fees')) })
       if (fieldOf(body, 'isPaid') !== false) return err(refusalOf(endpoint, answer.value))
       return ok(wholeIn(body, 'completedAt') === null ? { status: 'in_flight' } : failed('the node could not pay it'))
     },

@@ -1,9 +1,9 @@
 import { secp256k1 } from '@noble/curves/secp256k1.js'
 import { sha256 } from '@noble/hashes/sha2.js'
-import { bytesOfWords, encodeBech32 } from '../../../src/gateways/lightning/bech32.ts'
+import { type Bech32, bytesOfWords, CHARSET, CHECKSUM_LENGTH, remainderOf } from '../../../src/gateways/lightning/bech32.ts'
 import { fromHex, toHex } from '../../../src/lib/bytes.ts'
 
-/** Writes invoices as nodes do: for stand-ins and properties. The reader in src/ is held by the vectors of BOLT 11. */
+/** Writes invoices as nodes do (BOLT 11): for stand-ins and properties. The reader in src/ is held by the vectors of BOLT 11. */
 export interface WrittenInvoice {
   /** `bc`, `tb` or `bcrt`. */
   readonly network?: string
@@ -39,6 +39,13 @@ export function writeBolt11(invoice: WrittenInvoice): string {
   const signed = secp256k1.sign(hash, fromHex(key), { prehash: false, format: 'recovered' })
   const signature = wordsOf(Uint8Array.from([...signed.subarray(1), signed[0] as number]))
   return encodeBech32({ prefix, words: [...data, ...signature] })
+}
+
+/** What `decodeBech32` reads. */
+export function encodeBech32({ prefix, words }: Bech32): string {
+  const remainder = remainderOf(prefix, [...words, 0, 0, 0, 0, 0, 0]) ^ 1
+  const checksum = Array.from({ length: CHECKSUM_LENGTH }, (_, at) => (remainder >> (5 * (CHECKSUM_LENGTH - 1 - at))) & 31)
+  return `${prefix}1${[...words, ...checksum].map((word) => CHARSET[word]).join('')}`
 }
 
 /** The shortest form: BOLT 11 wants the largest multiplier. */

@@ -1,0 +1,111 @@
+import { expect, test } from 'vitest'
+import { DEVELOPMENT_CHAINS, EVM_LOCAL } from '../../../config/development.ts'
+import type { AccountPlan } from '../../../src/gateways/spend.ts'
+import type { ChainConfig } from '../../../src/money/chain.ts'
+import { addressAt } from '../../../src/wallet/addresses.ts'
+import { treasuryIndex } from '../../../src/wallet/transfers/treasury.ts'
+import { evmAccount } from '../../storage/accounts.ts'
+import { DeskWorld } from './desk-world.ts'
+import { SweepChain } from './sweep-chain.ts'
+
+const USDC = 1_000_000n
+const GWEI = 10n ** 9n
+const PAYEE = '0x70997970C51812dc3A010C7d01b50e0d17dc79C8'
+const [local] = DEVELOPMENT_CHAINS.flatMap((chain): ChainConfig[] =>
+  chain.id === EVM_LOCAL ? [{ ...chain, tokens: chain.tokens.map((token) => ({ ...token, perNativeMax: 10_000 })) }] : [],
+)
+
+/** A treasury that is ready, with gas, and USDC at deposit addresses; one coin of ether is taken for 10,000 USDC. */
+function sweepWorld(deposits: readonly bigint[]) {
+  if (!local) throw new Error('no chain')
+  const account = evmAccount('worth')
+  const made = new Map<string, { txid: string; plan: AccountPlan }>()
+  const addressOf = (index: number) => addressAt(local, account, index).address.toLowerCase()
+  const chain: SweepChain = new SweepChain(made, local, () => addressOf(deposits.length))
+  const chains = JSON.stringify(DEVELOPMENT_CHAINS.map((one) => (one.id === EVM_LOCAL ? local : one)))
+  const world = new DeskWorld({ chainId: EVM_LOCAL, account, chains, sender: chain.node, made })
+  chain.isDelegateMade = true
+  for (const [at, units] of deposits.entries()) chain.deposits.set(addressOf(world.give(`inv_${at}`)), units)
+  treasuryIndex(world.sql, local, account)
+  world.balancesOf = (index) => {
+    const confirmed = chain.deposits.get(addressOf(index))
+    return confirmed === undefined ? [] : [{ assetCode: 'USDC', confirmed, leaving: 0n, coins: [] }]
+  }
+  const rounds = async (count: number) => {
+    for (let round = 0; round < count; round++) {
+      chain.mine()
+      world.height = chain.height
+      await world.later(61_000)
+    }
+  }
+  const sweeps = () => world.transfers().filter(({ kind }) => kind === 'sweep')
+  world.nowMs += 60_000
+  return { world, chain, rounds, sweeps }
+}
+
+test('a sweep waits while it would cost more than a quarter of what it brings, and says so to who waits for it', async () => {
+  const { world, chain, rounds, sweeps } = sweepWorld([100n * USDC])
+  const outputs = [{ address: PAYEE, units: 0n }]
+  const { id } = await world.pay(50n * USDC, 'USDC', { outputs })
+  await world.work()
+  await rounds(3)
+  // 200,000 gas, a fifth more, and an authorization, at 10 gwei: over a quarter of 0.01 ether.
+  const words = 'waiting for a lower network fee: 0.00265 ETH would be more than a quarter of the 100 USDC that it brings'
+  expect(sweeps().map(({ status, reason }) => [status, reason])).toEqual([['queued', words]])
+  expect(world.desk.read(id)?.reason).toContain(words)
+  expect(chain.done).toEqual([])
+  chain.gwei = 9n
+  await rounds(8)
+  expect(chain.done).toEqual(['flush', 'pay'])
+  expect(world.desk.read(id)).toMatchObject({ status: 'confirmed' })
+})
+
+test('whoever forces a sweep, however much they offer, has it no dearer; crumbs are left where they are', async () => {
+  const { world, chain, rounds, sweeps } = sweepWorld([1n, 300n * USDC, 10n, 1_000n])
+  await world.pay(0n, 'USDC', { kind: 'sweep', feeMax: 10n ** 18n })
+  chain.gwei = 500n
+  await world.work()
+  await rounds(3)
+  expect(sweeps()).toMatchObject([{ status: 'queued', reason: expect.stringContaining('waiting for a lower network fee') }])
+  expect(chain.sent).toEqual([])
+  chain.gwei = 5n
+  await rounds(6)
+  expect(sweeps()).toMatchObject([{ status: 'confirmed' }])
+  expect(chain.units).toBe(300n * USDC)
+  expect([...chain.deposits.values()]).toEqual([1n, 10n, 1_000n])
+})
+
+test('crumbs alone are not brought at all', async () => {
+  const { world, chain, rounds, sweeps } = sweepWorld([1n, 2n])
+  await world.pay(0n, 'USDC', { kind: 'sweep', feeMax: 10n ** 18n })
+  await world.work()
+  await rounds(2)
+  world.nowMs += 24 * 3_600_000
+  await rounds(2)
+  expect(sweeps()).toMatchObject([{ status: 'failed', reason: expect.stringContaining('waiting for a lower network fee') }])
+  expect(chain.sent).toEqual([])
+})
+
+test('one that is signed, and has the treasury’s number, is replaced for at most all that it brings', async () => {
+  const { world, chain, rounds, sweeps } = sweepWorld([100n * USDC])
+  chain.gwei = 5n
+  await world.pay(0n, 'USDC', { kind: 'sweep', feeMax: 10n ** 18n })
+  await world.work()
+  const dearest = () => sweeps()[0]?.signed.at(-1)?.fee ?? 0n
+  const stay = async (count: number) => {
+    for (let round = 0; round < count; round++) {
+      for (const { txid } of chain.sent) chain.stuck.add(txid)
+      await rounds(1)
+    }
+  }
+  await stay(2)
+  expect(dearest()).toBe(1_325_000n * GWEI)
+  chain.gwei = 30n
+  await stay(4)
+  expect(dearest()).toBe(7_950_000n * GWEI)
+  chain.gwei = 60n
+  await stay(35)
+  expect(dearest()).toBe(7_950_000n * GWEI)
+  const reason = 'waiting for a lower network fee: 0.0159 ETH would be more than the 100 USDC that it brings'
+  expect(sweeps()).toMatchObject([{ status: 'broadcast', reason }])
+})
