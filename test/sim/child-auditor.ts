@@ -49,7 +49,7 @@ function checkFirst(plot: Plot, parentTxid: string, feeMax: bigint, { inputs, fe
   const most = feeAt(MARKET.bitcoin.at(-1) ?? 0n, bytes)
   insist(fee <= most, `${said} and of ${all.length - 1} before it costs ${fee}, which is over ${most}`)
   // Where no node lies, and there is nothing else to be paid for, it is paid for to the last unit.
-  if (all.length > 1 || plot.world.mayBeMisled) return
+  if (all.length > 1 || plot.world.faults.nodeLies > 0) return
   const { fee: paid, vsize: own } = parent.cost
   const isExact = MARKET.bitcoin.some((rate) => fee + paid === feeAt(rate, own + vsize))
   insist(isExact, `${said} costs ${fee} for ${vsize} bytes, and ${paid} were paid for ${own}`)

@@ -1,6 +1,7 @@
 import type { StoreTerms } from '../../src/invoice/types.ts'
 import { approveSomething } from './approvers.ts'
 import { hurrySomething } from './hurriers.ts'
+import { descendantsIn } from './packages.ts'
 import { meddle, payOut, refundSomething, sendGas, stopSomething } from './payers.ts'
 import { moveOut, resolveSomething, shopAndPay } from './people.ts'
 import type { Plot } from './plot.ts'
@@ -73,7 +74,7 @@ function planMoneyOut(plot: Plot, stores: readonly StoreTerms[], often: Often, s
   for (const chain of world.chains) {
     often(random.between(1, 4), 'the market moves', () => chain.moveMarket())
     often(random.chance(0.4) ? random.between(1, 3) : 0, 'a transfer is evicted', () => {
-      const own = [...chain.pool.values()].filter((transaction) => transaction.own)
+      const own = [...chain.pool.values()].filter(({ own, txid }) => own || descendantsIn(chain.pool, txid).length > 0)
       if (own.length > 0) chain.evict(random.pick(own).txid)
     })
   }

@@ -171,11 +171,6 @@ export class World {
     return this.scheduler.nowMs
   }
 
-  /** Whether a node may have told of fees that are not so. */
-  get mayBeMisled(): boolean {
-    return this.faults.nodeLies > 0
-  }
-
   /** The bindings of every Worker at once, as one party has them. */
   envOf(party: Party): CoreEnv & SignerEnv {
     const bound = <T>(kind: string) => this.host.namespace(kind, party) as unknown as ObjectNamespace<T>

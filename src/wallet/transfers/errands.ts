@@ -72,7 +72,10 @@ export class Errands {
       isTold ? null : this.#teller.tell(record).then(() => this.#noteHeard(id)),
     ])
     const after = isTold && isBooked ? record : this.#shelf.load(id)
-    if (after === null || isSettled(after)) this.agenda.note(id, null)
+    if (after === null || isSettled(after)) {
+      this.agenda.note(id, null)
+      this.#teller.forget(id)
+    }
     return after
   }
 

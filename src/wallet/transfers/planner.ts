@@ -74,10 +74,11 @@ export function planTransfer(on: Planning, record: TransferRecord, facts: SpendF
     return alone({ ...record, deposits })
   const holder = isSigned(record) ? undefined : holderOf(givenUpBefore(on.sql, record), on.others)
   if (holder) {
-    // Who is waited for may have given it back to whom it was prepared for: the chain is looked at again.
     const reason = `waiting for ${holder.id}: it has what was prepared before for this, which could else still be signed`
-    return alone(waiting({ ...record, lookedBefore: 0 }, { reason, waitsFor: null, untilMs: nowMs + WAIT_MS }, nowMs))
+    return alone(waiting({ ...record, isHeld: true }, { reason, waitsFor: null, untilMs: nowMs + WAIT_MS }, nowMs))
   }
+  // Who was waited for may have given it back, and what was prepared before may have been sent since.
+  if (record.isHeld) return alone({ ...record, isHeld: false, lookedBefore: 0 })
   const parent = parentOf(on, record, facts.parent)
   const worth = worthOf(chain, record, facts)
   const most = worth ? lesser(worth.feeMax, feeMax) : feeMax

@@ -40,6 +40,8 @@ export interface TransferRecord {
   readonly insteadOf?: readonly string[]
   /** How many of their plans the chain was looked at for before it is planned itself. Absent: none. */
   readonly lookedBefore?: number
+  /** Another transfer has, or had, what these spend: when that is over the chain is looked at again. Absent: none. */
+  readonly isHeld?: boolean
   /** Who wants it back though it is signed: what is planned next pays nobody. Absent: nobody. */
   readonly calledBack?: string
   /**

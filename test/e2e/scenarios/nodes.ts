@@ -11,6 +11,8 @@ import { type Stack, waitFor } from '../harness.ts'
 
 const REGTEST = { ...TEST_NETWORK, bech32: 'bcrt' }
 const TOKEN_GAS = 100_000n
+/** Of ten transactions each: enough for bitcoind to estimate by. */
+const ESTIMATE_BLOCKS = 12
 
 /** One call of the Bitcoin node. Throws with the node's words when it refuses. */
 export async function bitcoinCall({ bitcoin }: Stack, ...parts: RpcCall): Promise<unknown> {
@@ -76,6 +78,16 @@ export async function mineWithout(stack: Stack, txid: string, blocks: number): P
   const hashes = await bitcoin.mine(blocks)
   await broadcast(stack, hex)
   return hashes
+}
+
+/** The node estimates 5 sat/vB from now on: bcoin as told, bitcoind by the fees that it has seen in blocks. */
+export async function estimate5(stack: Stack): Promise<void> {
+  const { bitcoin } = stack.wallets
+  if (stack.bitcoin.kind === 'bcoin') return void (await bitcoinCall(stack, 'setestimate', 0.00005))
+  for (let block = 0; block < ESTIMATE_BLOCKS; block++) {
+    for (let n = 0; n < 10; n++) await bitcoin.send({ address: bitcoin.address, units: 20_000n, feeRate: 5n })
+    await bitcoin.mine(1)
+  }
 }
 
 /** Sends USDC from an account that has ether for the fee and no USDC: the node takes it, and it fails in its block. */

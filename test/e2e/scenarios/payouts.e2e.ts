@@ -19,7 +19,7 @@ import {
   unitsOf,
   untilTransfer,
 } from './money-out.ts'
-import { balanceOf, bitcoinCall, bitcoinHeld, broadcast, rawTransaction } from './nodes.ts'
+import { balanceOf, bitcoinCall, bitcoinHeld, broadcast, estimate5, rawTransaction } from './nodes.ts'
 import { endScene, errorsLogged, mine, open, type Scene, startScene } from './scene.ts'
 
 /** Payouts from hot wallets: many at once, and all that holds them up: policy, approvals, the switch, books that do not agree. */
@@ -135,9 +135,8 @@ describe('a batch of two hundred payouts', () => {
 describe('a payment that waits with too low a fee', () => {
   const accelerate = (txid: string) => send(payroll, `/v1/wallets/${payroll.walletId}/accelerations`, { txid })
 
-  it('is hurried by a child that pays for both, at the merchant’s cost: both are in the next block', async ({ skip }) => {
-    if (scene.stack.bitcoin.kind === 'bitcoind') skip('bitcoind estimates by the fees that it has seen')
-    await bitcoinCall(scene.stack, 'setestimate', 0.00005)
+  it('is hurried by a child that pays for both, at the merchant’s cost: both are in the next block', async () => {
+    await estimate5(scene.stack)
     const { available = 0n } = await bookOf(payroll, 'BTC')
     const { id } = await open(payroll)
     const { address } = await payroll.stack.activate(id, 'BTC')
@@ -150,9 +149,9 @@ describe('a payment that waits with too low a fee', () => {
     const { txid, fee } = await untilTransfer(payroll, answer.body.id, 'broadcast')
     const entries = (await Promise.all(
       [parentTxid, txid ?? ''].map((one) => bitcoinCall(scene.stack, 'getmempoolentry', one)),
-    )) as { size: number; fee: number }[]
-    const size = entries.reduce((sum, entry) => sum + entry.size, 0)
-    const together = entries.reduce((sum, entry) => sum + Math.round(entry.fee * 1e8), 0)
+    )) as { size?: number; vsize?: number; fee?: number; fees?: { base: number } }[]
+    const size = entries.reduce((sum, entry) => sum + (entry.vsize ?? entry.size ?? 0), 0)
+    const together = entries.reduce((sum, { fee, fees }) => sum + Math.round((fees?.base ?? fee ?? 0) * 1e8), 0)
     // 5 sat/vB; the signature may be a byte smaller than was planned.
     expect(together / size).toBeGreaterThanOrEqual(5)
     expect(together / size).toBeLessThan(5.1)

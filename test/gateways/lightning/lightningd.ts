@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { accessSync, chmodSync, constants, mkdirSync, writeFileSync } from 'node:fs'
+import { accessSync, chmodSync, closeSync, constants, mkdirSync, openSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { delimiter, join } from 'node:path'
 import type { BitcoinNode, DemoWallet } from '../../../scripts/stack/bitcoin/index.ts'
@@ -68,7 +68,10 @@ export async function startLightningd(program: string, folder: string, chain: Bi
   ]
   const { rpcUrl: PAYTOMAT_RPC_URL, user: PAYTOMAT_RPC_USER, password: PAYTOMAT_RPC_PASSWORD } = chain
   const env = { ...process.env, PAYTOMAT_RPC_URL, PAYTOMAT_RPC_USER, PAYTOMAT_RPC_PASSWORD }
-  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'inherit'], env })
+  // What it says before it has a log, and what its plugins say when it is killed.
+  const output = openSync(join(folder, 'output'), 'a')
+  const child = spawn(program, args, { stdio: ['ignore', output, output], env })
+  closeSync(output)
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   const end = () => child.kill('SIGTERM')
   process.once('exit', end)
@@ -95,7 +98,7 @@ export async function startLightningd(program: string, folder: string, chain: Bi
   }
   const info = await until('lightningd with clnrest', START_MS_MAX, ready).catch(async (thrown) => {
     await stop()
-    throw new Error(`${(thrown as Error).message}; look into ${join(folder, 'log')}`)
+    throw new Error(`${(thrown as Error).message}; look into log and output in ${folder}`)
   })
   const runeFor = async (commands: readonly string[]) => {
     const restrictions = [commands.map((command) => `method=${command}`)]

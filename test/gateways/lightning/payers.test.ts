@@ -60,6 +60,7 @@ test.each([
   [500, { code: -4, message: 'Plugin terminated before replying to RPC call.' }, null],
   // Said by something in between, which may have passed the order on.
   [502, { code: 0, message: 'Bad Gateway' }, null],
+  [502, { code: 200, message: 'Bad Gateway' }, null],
   [408, { code: 408, message: 'Request Timeout' }, null],
   [401, '<html>Sign in</html>', null],
   [201, {}, null],

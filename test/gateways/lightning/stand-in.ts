@@ -5,7 +5,8 @@ import { Purse } from './purse.ts'
 
 /**
  * Stand-ins for Lightning nodes that keep to the documented shapes, headers and failures of phoenixd,
- * LND and clnrest. A real one needs a chain, channels and a payer; what is tested here is what we ask and how we read.
+ * LND and clnrest. A real one needs a chain, channels and a payer (Core Lightning in `lightningd.test.ts`); what is tested here is
+ * what we ask and how we read.
  */
 export interface StandIn {
   readonly kind: LightningEndpoint['kind']

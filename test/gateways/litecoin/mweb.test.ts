@@ -92,6 +92,7 @@ test('the mempool: a peg-out is not told while it waits, a peg-in that takes the
     const asked = JSON.parse(String(init?.body)) as { id: number; method: string; params: (keyof typeof waiting)[] }
     const answer = ({ id, method, params }: typeof asked) => {
       if (method === 'getrawmempool') return { id, result: Object.keys(waiting), error: null }
+      if (method === 'getmempoolinfo') return { id, result: { loaded: true }, error: null }
       fetched++
       return { id, result: toHex(fixture(waiting[params[0] as keyof typeof waiting])), error: null }
     }

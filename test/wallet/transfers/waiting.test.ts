@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { BITCOIN_REGTEST, DEVELOPMENT_CHAINS } from '../../../config/development.ts'
+import { ok } from '../../../src/lib/result.ts'
 import { excludes } from '../../../src/wallet/transfers/decide.ts'
 import { FUNDS_WAIT_MS } from '../../../src/wallet/transfers/limits.ts'
 import { IN_FRONT } from '../../../src/wallet/transfers/line.ts'
@@ -129,6 +130,11 @@ test('a refund made anew waits for whoever took the coin of what was ended, so t
   const again = await world.pay(5_000_000n, 'BTC', { ...refund, insteadOf: [first.id] })
   await look()
   expect(world.desk.read(again.id)).toMatchObject({ status: 'queued', reason: expect.stringMatching(/^waiting for tr_/) })
+  const { version } = world.desk.read(again.id) ?? {}
+  const calls = await callsOf(world, look)
+  // It says so once, and costs little.
+  expect(world.desk.read(again.id)?.version).toBe(version)
+  expect(calls['sender.look']).toBe(0)
   for (const { id } of [other, third]) world.desk.cancel(id, 'Ada')
   await look()
   await look()
@@ -136,4 +142,32 @@ test('a refund made anew waits for whoever took the coin of what was ended, so t
   expect(status).toBe('signing')
   expect(ended && plan && excludes(ended, plan)).toBe(true)
   chain.mine()
+})
+
+test('and what was prepared before is looked for once more when that is over: it may have been sent meanwhile', async () => {
+  const { world } = coinWorld([30_000_000n, 10_000_000n])
+  const refund = { custody: 'self', outputs, kind: 'refund', invoiceId: 'inv_1' } as const
+  const look = async () => {
+    await world.work()
+    await world.later(61_000)
+  }
+  const first = await world.pay(25_000_000n, 'BTC', refund)
+  await world.work()
+  world.desk.cancel(first.id, 'Ada')
+  await look()
+  const other = await world.pay(29_000_000n, 'BTC', { custody: 'self', outputs })
+  await world.work()
+  const again = await world.pay(5_000_000n, 'BTC', { ...refund, insteadOf: [first.id] })
+  await look()
+  expect(world.desk.read(again.id)?.reason).toContain(`waiting for ${other.id}`)
+  const byTxid = 'b'.repeat(64)
+  const pays = { status: 'conflict', byTxid, final: true, pays: true, byAll: true, searchedHeight: world.height } as const
+  world.desk.cancel(other.id, 'Ada')
+  await world.work()
+  expect(world.desk.read(other.id)).toMatchObject({ status: 'failed' })
+  world.sender = { ...world.sender, look: async () => ok(pays) }
+  await look()
+  await look()
+  const reason = `what was prepared before was signed all the same, and pays: ${byTxid}`
+  expect(world.desk.read(again.id)).toMatchObject({ status: 'failed', reason })
 })

@@ -35,8 +35,8 @@ export function createClnPayer(endpoint: NodeEndpoint, fetcher: typeof fetch): L
       const { status, body } = answer.value
       if (isOk(answer.value)) return readPay(body, 'payment_preimage') ?? err(refusalOf(endpoint, answer.value))
       const code = fieldOf(body, 'code')
-      if (BEFORE.includes(code)) return ok({ status: 'in_flight' })
-      // Without a code of lightningd it is somebody in between who refuses.
+      // With another status, or without a code of lightningd, it is somebody in between who refuses.
+      if (status === 500 && BEFORE.includes(code)) return ok({ status: 'in_flight' })
       const hasEnded = status === 500 ? ENDED.includes(code) : REFUSED.includes(status) && typeof code === 'number'
       return hasEnded ? ok(failed(wordsOf(endpoint, textIn(body, 'message') ?? ''))) : err(refusalOf(endpoint, answer.value))
     },
