@@ -8,6 +8,7 @@ import * as payments from '../src/chain/payment-rows.ts'
 import * as chain from '../src/chain/tables.ts'
 import * as delivery from '../src/delivery/store.ts'
 import * as invoice from '../src/invoice/store.ts'
+import { claimKey } from '../src/ledger/keys.ts'
 import { Refusals } from '../src/ledger/refusals.ts'
 import * as ledger from '../src/ledger/tables.ts'
 import type { Sql } from '../src/lib/outbox.ts'
@@ -157,6 +158,7 @@ const ASKED: readonly (readonly [object: string, migrate: (sql: Sql) => void, as
       ledger.openDifferences(sql)
       ledger.clearDifference(sql, 'd', 'me', 'why', 5)
       new Refusals(sql).of(question)
+      claimKey(sql, { storeId: 'st_a', key: 'k', purpose: 'wal_a' })
     },
     // The newest commit and snapshot; what ever differed from the books is hardly any.
     ['commits', 'differences', 'ledger', 'snapshots'],

@@ -22,11 +22,11 @@ export async function createLightningTransfer(
   const source = nodeOf(call, rail, asset, walletId)
   if (!source.ok) return source
   const node = source.value
-  const named = await nameTransfer(call, key, node.id)
-  if (!named.ok) return named
   const [output, ...more] = outputs
   if (!output || more.length > 0)
     return err({ reason: 'invalid_field', param: 'outputs', detail: 'outputs must be one: a Lightning invoice has one payee' })
+  const named = await nameTransfer(call, key, node.id)
+  if (!named.ok) return named
   // What came before is answered as it is now, its invoice expired or not.
   const read = named.value.isReplay ? null : readDestination(output.address, { rail, units: output.units, nowMs: call.nowMs })
   if (read?.ok === false) {

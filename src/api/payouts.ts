@@ -17,7 +17,7 @@ import { type PayoutRow, ROWS_MAX, readPayoutRows } from './payout-rows.ts'
 import type { Problem } from './problems.ts'
 import { readLimit, readPosition } from './query.ts'
 import { askTransfers, copied, describeRefusal, insufficientFunds, showTransfers } from './transfer-access.ts'
-import { keyReused, madeBefore, transferId } from './transfer-keys.ts'
+import { keyReused, madeBefore, takeKey, transferId } from './transfer-keys.ts'
 
 /** Rows in one transfer of an EVM hot wallet: some 5,000,000 gas, a third of what one transaction may have (EIP-7825). */
 export const MANY_MAX = 100
@@ -54,10 +54,12 @@ export async function createPayout(call: Call): Promise<Result<Answer, Problem>>
   if (!read.ok) return read
   const rows = read.value
   const batchId = await batchOf(call, key.value, rows)
+  const covered = await cover(call, rows)
+  // Looked for after the balance: what the same request has taken out of it meanwhile is made.
   const before = await madeBefore(call, key.value)
   if (before.some(({ batch }) => batch?.id !== batchId)) return keyReused()
-  const covered = before.length > 0 ? ok(null) : await cover(call, rows)
-  if (!covered.ok) return covered
+  if (before.length === 0 && !covered.ok) return covered
+  if (before.length === 0 && !(await takeKey(call, key.value, batchId))) return keyReused()
 
   const made = await makeAll(call, await requests(call, key.value, batchId, groupsOf(rows)))
   const transfers = made.flatMap(({ group, answer }) => (answer.ok ? [{ group, transfer: answer.value }] : []))

@@ -4,6 +4,7 @@ import { err, ok, type Result } from '../lib/result.ts'
 import type { CreateTransfer, TransfersRpc } from '../wallet/transfers/rpc.ts'
 import type { Transfer } from '../wallet/transfers/types.ts'
 import { type Call, steadily } from './call.ts'
+import { askLedger } from './ledger-access.ts'
 import type { Problem } from './problems.ts'
 
 /** What a key makes in a wallet. */
@@ -14,10 +15,11 @@ export interface KeyedTransfer {
   readonly isReplay: boolean
 }
 
-/** Names the transfer that a key makes in a wallet. Refuses a key that has made something else, in whichever wallet. */
+/** Names the transfer that a key makes in a wallet. Refuses a key that is for something else, in whichever wallet. */
 export async function nameTransfer(call: Call, key: string, walletId: string): Promise<Result<KeyedTransfer, Problem>> {
   const before = await madeBefore(call, key)
   if (before.some((transfer) => transfer.walletId !== walletId || transfer.batch)) return keyReused()
+  if (before.length === 0 && !(await takeKey(call, key, walletId))) return keyReused()
   const { merchantId, shard, storeId } = call.identity.store
   const id = await transferId(call, key, walletId, 0)
   return ok({ owner: { id, merchantId, shard, storeId }, isReplay: before.length > 0 })
@@ -45,6 +47,15 @@ export async function madeBefore(call: Call, key: string): Promise<Transfer[]> {
     ...lightningNodes.map(({ id }) => first(LIGHTNINGS, id)),
   ])
   return found.filter((transfer) => transfer !== null)
+}
+
+/**
+ * Takes a key that has made nothing for a wallet, or for a batch, by its id; false when it is for another. Of requests that come
+ * at the same instant the first takes it. Whoever takes a key and dies, or is refused, leaves it to the same request.
+ */
+export async function takeKey(call: Call, key: string, purpose: string): Promise<boolean> {
+  const { storeId } = call.identity.store
+  return (await askLedger(call, (ledger) => ledger.claimKey({ storeId, key, purpose }))) === purpose
 }
 
 export function keyReused(): Result<never, Problem> {

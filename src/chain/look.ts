@@ -68,9 +68,10 @@ async function takeIn(ports: LookPorts, begun: FollowState, startedAtMs: number)
     if (!taken.ok) return taken
     if (!more) return ok(glance.scan.more ? 'behind' : 'synced')
     state = taken.value
-    const next = await readMempool(reader, state)
+    const next = await reader.mempool()
     if (!next.ok) return next
-    glance = next.value
+    // What it no longer shows may be in a block above our head by now: what is missing is told by the first alone.
+    glance = { scan: next.value, loose: new Set() }
   }
 }
 
@@ -105,12 +106,14 @@ async function takeBlocks(
   while (state.recent[0]?.hash !== head.hash) {
     const read = await readBlocks(reader, state, head, watch, (height) => follower.trackedAbove(height))
     if (!read.ok) return read
-    const { rollbackTo, blocks } = read.value
+    const { rollbackTo, blocks, failure } = read.value
     const reached = blocks.at(-1)?.ref.hash === head.hash
     const more = reached || clock() < startedAtMs + LOOK_BUDGET_MS
     const here = place(reader, state, head, startedAtMs)
     const committed = await follower.commit({ ...here, rollbackTo, blocks, mempool: null, more })
     if (!committed.ok) return committed
+    // Asked again by the next look, not at once.
+    if (failure) return err(failure)
     if (!more) return ok(null)
     state = committed.value
   }

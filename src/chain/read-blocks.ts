@@ -12,9 +12,14 @@ const PAYMENTS_MAX = 1_000
 /** Where a new follower starts: so many blocks from the head, that a reorganisation of the very first ones is survived. */
 const FIRST_BLOCKS = 6
 
+/** At least one block, at most what fits a commit; and why there are no more of them, where something is wrong. */
+interface Reading extends Pick<ChainBatch, 'rollbackTo' | 'blocks'> {
+  readonly failure: LookError | null
+}
+
 /**
- * Reads the next blocks on the way from the cursor to the head, back over a reorganisation if there was one: at least
- * one block, at most what fits a commit. Call it only while the cursor is not at the head.
+ * Reads the next blocks on the way from the cursor to the head, back over a reorganisation if there was one. Call it only
+ * while the cursor is not at the head.
  */
 export async function readBlocks(
   reader: ChainReader,
@@ -22,7 +27,7 @@ export async function readBlocks(
   head: BlockRef,
   watch: WatchShards,
   trackedAbove: (height: number) => Promise<TrackedTransaction[]>,
-): Promise<Result<Pick<ChainBatch, 'rollbackTo' | 'blocks'>, LookError>> {
+): Promise<Result<Reading, LookError>> {
   const base = state.recent[0] ?? null
   const found = base ? await findAncestor(reader, state.recent, head) : ok(null)
   if (!found.ok) return found
@@ -42,14 +47,17 @@ export async function readBlocks(
       if (payments >= PAYMENTS_MAX) break
       // What hangs together so far is as good as ever: a node that tires must not keep us where we are.
       const isNext = read.ok && read.value !== null && (parent === null || read.value.ref.parentHash === parent.hash)
-      if (!isNext) return blocks.length > 0 ? ok({ rollbackTo, blocks }) : read.ok ? err(MOVED) : read
+      if (!isNext) {
+        const failure = read.ok ? MOVED : read.error
+        return blocks.length > 0 ? ok({ rollbackTo, blocks, failure }) : err(failure)
+      }
       blocks.push(read.value)
       payments += read.value.payments.length
       parent = read.value.ref
       height++
     }
   }
-  return blocks.length > 0 ? ok({ rollbackTo, blocks }) : err(MOVED)
+  return blocks.length > 0 ? ok({ rollbackTo, blocks, failure: null }) : err(MOVED)
 }
 
 /** The node went over to another branch meanwhile. */

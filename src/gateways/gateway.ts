@@ -140,7 +140,7 @@ export interface MempoolScan extends Scan {
 
 /** Reads one chain from its nodes. Verifies what a node says as far as the data proves itself. */
 export interface ChainReader {
-  /** Blocks that may be read at one time, where the next comes sooner than a few answers of a node; absent: one. */
+  /** Blocks that may be read at one time now, where the next comes sooner than a few answers of a node; absent: one. */
   readonly ahead?: number
   /**
    * The newest block to follow. `ours` is the chain read so far, newest first: where several nodes are compared it tells

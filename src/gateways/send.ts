@@ -19,6 +19,7 @@ export interface FactsQuestion {
   readonly payer: {
     readonly address: string
     readonly asset: string
+    /** None, and no `deposits`: it pays nothing to itself, as what calls back does. */
     readonly outputs: readonly Output[]
     /** Of a sweep, the addresses that `Funds.deposits` will have, in their order. */
     readonly deposits?: readonly string[]

@@ -3,11 +3,13 @@ import type { CoreEnv } from '../../workers/core/env.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import { logEvent, reasonOf } from '../lib/log.ts'
 import type { Result } from '../lib/result.ts'
+import { claimKey } from './keys.ts'
 import { Ledger } from './ledger.ts'
 import type {
   Booking,
   BookRefusal,
   ClearDifference,
+  KeyClaim,
   LedgerRpc,
   LedgerStanding,
   PostReservation,
@@ -64,6 +66,10 @@ export class LedgerObject extends DurableObject<CoreEnv> implements LedgerRpc {
 
   async book(request: Booking): Promise<Result<Transaction, BookRefusal>> {
     return this.#changing((ledger, nowMs) => ledger.book(request, nowMs))
+  }
+
+  async claimKey(claim: KeyClaim): Promise<string> {
+    return claimKey(this.ctx.storage.sql, claim)
   }
 
   async balances(storeId: string): Promise<StoreBalances> {

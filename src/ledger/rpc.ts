@@ -24,6 +24,12 @@ export interface LedgerRpc {
    */
   book(request: Booking): Promise<Result<Transaction, BookRefusal>>
 
+  /**
+   * What an idempotency key is for, in a store: answers the purpose of the first claim, for ever. It is the merchant's ledger
+   * that says it, since wallets, bank accounts and Lightning nodes know nothing of each other.
+   */
+  claimKey(claim: KeyClaim): Promise<string>
+
   /** Of one store. */
   balances(storeId: string): Promise<StoreBalances>
   /** What was set aside under this key, and whether it still is; null when nothing was. */
@@ -91,6 +97,13 @@ export interface Booking {
   readonly transferId: string | null
   readonly by: string | null
   readonly reason: string | null
+}
+
+export interface KeyClaim {
+  readonly storeId: string
+  readonly key: string
+  /** The id of the wallet, bank account or Lightning node that makes a transfer under it, or of a batch of payouts. */
+  readonly purpose: string
 }
 
 /** The key was used for something else. */

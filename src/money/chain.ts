@@ -57,7 +57,8 @@ export interface ChainToken extends ChainAsset {
   readonly contract: string
   /**
    * How many whole tokens one whole of the chain's own asset is taken for at most, when it is asked whether bringing this token
-   * in is worth the network fee (docs/evm-sweeping.md). Absent: nobody asks.
+   * in is worth the network fee (docs/evm-sweeping.md): 10000 of USDC on Ethereum means 10,000 USDC for 1 ETH, whatever their
+   * decimals. From 1e-9 on. Absent: nobody asks.
    */
   readonly perNativeMax?: number
 }

@@ -23,7 +23,10 @@ export interface Registry {
   rail(id: string): Rail
 }
 
-/** Throws when the configuration names one code or chain twice. */
+/** As fine as `perNativeMax` is told apart. */
+const PER_NATIVE_MIN = 1e-9
+
+/** Throws when the configuration names one code or chain twice, or a token is worth nothing that can be counted. */
 export function createRegistry(chains: readonly ChainConfig[], lightning: readonly LightningRail[] = []): Registry {
   const byCode = new Map<string, Asset>()
   const assets = [...FIAT_ASSETS, ...chains.flatMap(assetsOf), ...lightning.map(lightningAsset)]
@@ -31,6 +34,10 @@ export function createRegistry(chains: readonly ChainConfig[], lightning: readon
     if (!/^[A-Z0-9-]{2,20}$/.test(asset.code)) throw new Error(`asset code ${asset.code} is not of the form A-Z, 0-9, -`)
     if (byCode.has(asset.code)) throw new Error(`asset code ${asset.code} is configured twice`)
     byCode.set(asset.code, asset)
+  }
+  for (const { code, perNativeMax = 1 } of chains.flatMap(({ tokens }) => tokens)) {
+    if (typeof perNativeMax === 'number' && Number.isFinite(perNativeMax) && perNativeMax >= PER_NATIVE_MIN) continue
+    throw new Error(`perNativeMax of ${code} is not a number from ${PER_NATIVE_MIN} on`)
   }
   const byId = new Map(chains.map((chain) => [chain.id, chain]))
   if (byId.size !== chains.length) throw new Error('a chain is configured twice')

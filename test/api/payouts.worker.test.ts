@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import { beforeAll, describe, expect, test, vi } from 'vitest'
+import { createApi } from '../../src/api/app.ts'
 import type { TransferResource } from '../../src/wallet/transfers/resource.ts'
 import { testEnv } from '../storage/databases.ts'
-import type { Reply } from './merchant.ts'
+import { apiEnv, type Reply } from './merchant.ts'
 import { credit, newSender, type Sender, TO, TO_EVM, TO_TOO } from './money-out.ts'
 import { violations } from './schema.ts'
 
@@ -111,6 +112,14 @@ describe('a batch', () => {
     })
   })
 
+  test('is of one request, whatever else comes at once under its key', async () => {
+    const key = newKey()
+    const reversed = `address,amount,asset\n${TO_EVM},3,USDC\n${TO},0.009,BTC\n`
+    const asked = await Promise.all(Array.from({ length: 20 }, (_, at) => pay(sender, key, at % 2 === 0 ? CSV : reversed)))
+    const paid = asked.filter(({ status }) => status === 201).map((reply) => made(reply))
+    expect([paid.length, new Set(paid.map(({ id }) => id)).size, paid.flatMap((body) => body.refused)]).toEqual([10, 1, []])
+  })
+
   test('warns of the same amount to the same address, and pays both', async () => {
     const csv = `address,amount,asset\n${TO},0.001,BTC\n${TO_TOO},0.001,BTC\n${TO},0.00100,BTC\n`
     const body = made(await pay(sender, newKey(), csv))
@@ -148,6 +157,21 @@ describe('a batch', () => {
     expect(made(await pay(platform, key, csv(['6', '4']))).data).toMatchObject(both)
     const { json } = await platform.merchant.call('GET', '/v1/balances')
     expect(json.data[0]).toMatchObject({ available: '0.000000', reservedFor: { locked: '10.000000' } })
+  })
+
+  test('that comes again while the first takes the money is told of the first, not of too little money', async () => {
+    const platform = await newSender('platform')
+    await credit(platform, 'USDC', 10_000_000n)
+    const [key, csv] = [newKey(), `address,amount,asset\n${TO_EVM},8,USDC\n`]
+    let first: Reply | undefined
+    const balances = async (storeId: string) => {
+      first ??= await pay(platform, key, csv)
+      return testEnv.LEDGERS.getByName(platform.merchant.merchantId).balances(storeId)
+    }
+    const late = { ...apiEnv, LEDGERS: { getByName: () => ({ balances }) } } as unknown as typeof apiEnv
+    const headers = { authorization: `Bearer ${platform.merchant.apiKey}`, 'content-type': 'text/csv', 'idempotency-key': key }
+    const again = await createApi().request('/v1/payouts', { method: 'POST', headers, body: csv }, late)
+    expect([first?.status, again.status, again.headers.get('idempotent-replayed')]).toEqual([201, 201, 'true'])
   })
 
   test('out of an EVM hot wallet is a transfer for each asset and each hundred rows', async () => {

@@ -61,6 +61,29 @@ describe('a transfer', () => {
     detail(await send(await newSender(), 'one', body), 201)
   })
 
+  test('of one key is in one wallet, however many ask at once for how many wallets', async () => {
+    const sender = await newSender()
+    const bodies = [
+      { asset: 'BTC', address: TO, amount: '0.001' },
+      { asset: 'USDC', address: TO_EVM, amount: '5' },
+    ]
+    const asked = await Promise.all(Array.from({ length: 100 }, (_, at) => send(sender, 'at-once', bodies[at % 2] as object)))
+    const made = asked.filter(({ status }) => status === 201)
+    expect([made.length, new Set(made.map(({ json }) => json.id)).size]).toEqual([50, 1])
+    const others = asked.filter(({ status }) => status !== 201).map(({ status, json }) => [status, json.code])
+    expect(others).toEqual(Array(50).fill([422, 'idempotency_key_reused']))
+  })
+
+  test('whose first request took the key and died is made by the same request, and by no other', async () => {
+    const sender = await newSender()
+    const { merchantId, storeId } = sender.merchant
+    await testEnv.LEDGERS.getByName(merchantId).claimKey({ storeId, key: 'died', purpose: sender.bitcoin })
+    const other = { asset: 'USDC', address: TO_EVM, amount: '5' }
+    expect(await send(sender, 'died', other)).toMatchObject({ status: 422, json: { code: 'idempotency_key_reused' } })
+    const made = await send(sender, 'died', { asset: 'BTC', address: TO, amount: '0.001' })
+    expect([made.status, made.headers.get('idempotent-replayed')]).toEqual([201, null])
+  })
+
   test('of many outputs is one transaction on a chain of coins', async () => {
     const sender = await newSender()
     const outputs = [

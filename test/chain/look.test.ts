@@ -280,6 +280,25 @@ test('what is mined while we look is never taken for missing', async () => {
   }
 })
 
+test('what is mined while more and more of a mempool is read is not missing from it: its block is above the head', async () => {
+  const at = setting({ mempoolMax: 1 })
+  await at.look()
+  const tx = pay('a', 1)
+  at.node.broadcast(tx)
+  await at.look()
+  for (const txid of ['b', 'c', 'd']) at.node.broadcast(pay(txid, 2))
+  let reads = 0
+  at.reader.failing = (call) => {
+    if (call === 'mempool' && ++reads === 2) at.node.mine([tx])
+    return false
+  }
+  await at.look()
+  expect(reads).toBeGreaterThan(2)
+  expect(at.row('a')?.status).toBe('unconfirmed')
+  await at.look()
+  expect(at.row('a')?.status).toBe('confirmed')
+})
+
 test.each([1, 4])(
   'a node that gives no more than some blocks at a time is followed to its head all the same (%i ahead)',
   async (ahead) => {
@@ -291,6 +310,7 @@ test.each([1, 4])(
       let blocks = 0
       at.reader.failing = (call) => call === 'block' && ++blocks > 4
       await at.look()
+      expect(blocks, 'not asked again at once').toBeLessThanOrEqual(4 + ahead)
       heights.push(at.follower.tip?.height)
     }
     expect(heights.slice(0, 3)).toEqual([6, 10, 14])

@@ -119,14 +119,14 @@ describe('the form', () => {
     const become = (status: RefundStatus) => {
       held.invoice = invoiceOf({ ...state, refund: { ...state.refund, status, address: LN_INVOICE } })
     }
-    const { env, calls, held } = claimEnv(state, async () => {
+    const { env, held } = claimEnv(state, async () => {
       become('queued')
       setTimeout(() => become('broadcast'), 100)
       setTimeout(() => become('confirmed'), 600)
       return ok(held.invoice)
     })
     const answer = await claim.request(await pathOf(), formOf({ address: LN_INVOICE, step: 'check' }), env)
-    expect([answer.status, calls.filter((call) => call === 'read').length]).toEqual([303, 3])
+    expect(answer.status).toBe(303)
     expect(await (await claim.request(answer.headers.get('location') ?? '', {}, env)).text()).toContain('Your refund has arrived')
   })
 

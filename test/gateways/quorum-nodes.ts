@@ -34,6 +34,10 @@ export function grow(chain: Chain, branch: string, blocks: number): Chain {
 export interface FakeNode extends NodeReader {
   chain: Chain
   isUp: boolean
+  /** Shown on the way to a head that is the others', in the place of its own chain. */
+  misleads: Chain | null
+  /** So many calls are answered before it fails. */
+  patience: number
   /** What its mempool shows. */
   waiting: readonly SimTransaction[]
   /** Names of the calls made. */
@@ -47,10 +51,12 @@ export interface FakeNode extends NodeReader {
 export function fakeNode(host: string, chain: Chain, { isEvm = true }: { isEvm?: boolean } = {}): FakeNode {
   const answer = <T>(call: string, make: () => Result<T, NodeError>): Promise<Result<T, NodeError>> => {
     node.calls.push(call)
-    return Promise.resolve(node.isUp ? make() : err({ reason: 'node_unreachable', detail: `${host}: connection refused` }))
+    return Promise.resolve(
+      node.isUp && node.patience-- > 0 ? make() : err({ reason: 'node_unreachable', detail: `${host}: connection refused` }),
+    )
   }
   const byHash = (hash: string): Result<FakeBlock, NodeError> => {
-    const found = node.chain.find(({ ref }) => ref.hash === hash)
+    const found = [...node.chain, ...(node.misleads ?? [])].find(({ ref }) => ref.hash === hash)
     return found ? ok(found) : err({ reason: 'node_refused', detail: `${host}: block ${hash} is not known` })
   }
   const served = (hash: string): Result<FakeBlock, NodeError> => {
@@ -61,6 +67,8 @@ export function fakeNode(host: string, chain: Chain, { isEvm = true }: { isEvm?:
     chain,
     host,
     isUp: true,
+    misleads: null,
+    patience: Number.POSITIVE_INFINITY,
     waiting: [],
     calls: [],
     forge: null,
@@ -72,7 +80,7 @@ export function fakeNode(host: string, chain: Chain, { isEvm = true }: { isEvm?:
         const final = node.final === null ? undefined : node.chain[node.final]?.ref
         return ok(final ? { ...ref, final: { height: final.height, hash: final.hash } } : ref)
       }),
-    hashAt: (height) => answer('hashAt', () => ok(node.chain[height]?.ref.hash ?? null)),
+    hashAt: (height) => answer('hashAt', () => ok((node.misleads ?? node.chain)[height]?.ref.hash ?? null)),
     hashesAt: (heights) => answer('hashesAt', () => ok(heights.map((height) => node.chain[height]?.ref.hash ?? null))),
     refOf: (hash) =>
       answer('refOf', () => {

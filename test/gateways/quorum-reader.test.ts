@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { look } from '../../src/chain/look.ts'
+import type { ChainReader } from '../../src/gateways/gateway.ts'
 import { createQuorumReader } from '../../src/gateways/quorum-reader.ts'
 import { err, ok } from '../../src/lib/result.ts'
 import { MemoryFollower, memoryWatch } from '../chain/memory.ts'
@@ -23,13 +24,13 @@ function pay(txid: string, key: number, units = 100n): SimTransaction {
 }
 
 /** Nodes, all at the start of one chain, and a follower that looks at them. The clock is that of the newest honest block. */
-function setting(count: number, options: { isEvm?: boolean } = {}) {
+function setting(count: number, options: { isEvm?: boolean; ahead?: number } = {}) {
   const nodes = Array.from({ length: count }, (_, n) => fakeNode(`node-${n}`, START, options))
   const clock = { nowMs: (START.at(-1)?.ref.timeMs ?? 0) + 1_000 }
   const follower = new MemoryFollower(CHAIN)
   const list = memoryWatch(1)
   for (let n = 0; n < 10; n++) list.add(keyOf(n), `inv-${n}`)
-  const reader = createQuorumReader(nodes, QUORUM, () => clock.nowMs)
+  const reader: ChainReader = { ...createQuorumReader(nodes, QUORUM, () => clock.nowMs), ahead: options.ahead ?? 1 }
   return {
     nodes,
     clock,
@@ -326,6 +327,7 @@ const trick = fc.oneof(
   fc.record({ kind: fc.constant('lags' as const), by: fc.integer({ min: 1, max: 15 }) }),
   fc.record({ kind: fc.constant('forks' as const), from: fc.integer({ min: 1, max: 8 }), blocks: fc.integer({ min: 1, max: 25 }) }),
   fc.record({ kind: fc.constant('runs ahead' as const), blocks: fc.integer({ min: 1, max: 5 }) }),
+  fc.record({ kind: fc.constant('misleads' as const), from: fc.integer({ min: 1, max: 12 }) }),
   fc.record({ kind: fc.constant('forges' as const) }),
   fc.record({ kind: fc.constant('honest' as const) }),
 )
@@ -337,29 +339,34 @@ test('whatever a minority does, the follower never rolls back because of it, and
         fc.record({
           minority: fc.constant(minority),
           isEvm: fc.boolean(),
+          ahead: fc.integer({ min: 1, max: 5 }),
           first: fc.nat(),
           rounds: fc.array(
             fc.record({
-              grows: fc.integer({ min: 0, max: 3 }),
+              grows: fc.oneof(fc.integer({ min: 0, max: 3 }), fc.integer({ min: 4, max: 12 })),
+              // Of an honest one: it tires within the look.
+              patience: fc.oneof(fc.constant(Number.POSITIVE_INFINITY), fc.integer({ min: 1, max: 20 })),
               tricks: fc.array(trick, { minLength: minority, maxLength: minority }),
             }),
             { minLength: 1, maxLength: 8 },
           ),
         }),
       ),
-      async ({ minority, isEvm, first, rounds }) => {
+      async ({ minority, isEvm, ahead, first, rounds }) => {
         const count = 2 * minority + 1
-        const at = setting(count, { isEvm })
+        const at = setting(count, { isEvm, ahead })
         const few = Array.from({ length: minority }, (_, n) => node(at, (first + n) % count))
         let truth = START
         let paid = 0
-        for (const { grows, tricks } of rounds) {
+        for (const { grows, patience, tricks } of rounds) {
           for (let n = 0; n < grows; n++) truth = extend(truth, 'main', [pay(`paid-${paid++}`, paid % 10)])
           at.all(truth)
+          node(at, (first + minority) % count).patience = patience
           for (const [n, one] of few.entries()) {
             const does = tricks[n] as (typeof tricks)[number]
             one.isUp = does.kind !== 'away'
             one.forge = null
+            one.misleads = null
             const fake = (): SimTransaction[] => [pay(`fake-${paid++}`, paid % 10)]
             if (does.kind === 'lags') one.chain = truth.slice(0, -does.by)
             if (does.kind === 'runs ahead')
@@ -368,15 +375,21 @@ test('whatever a minority does, the follower never rolls back because of it, and
               one.chain = truth.slice(0, -does.from)
               for (let more = 0; more < does.blocks; more++) one.chain = extend(one.chain, 'lie', fake())
             }
+            if (does.kind === 'misleads') {
+              one.misleads = truth.slice(0, -does.from)
+              while (one.misleads.length < truth.length) one.misleads = extend(one.misleads, 'lie', fake())
+            }
             // Blocks of chains of work prove what is in them, so forging is for the others.
             if (does.kind === 'forges' && isEvm)
               one.forge = (block) => ({ ...block, transactions: [...block.transactions, ...fake()] })
           }
           await at.look()
         }
+        for (const one of at.nodes) one.patience = Number.POSITIVE_INFINITY
         for (const one of few) {
           one.isUp = true
           one.forge = null
+          one.misleads = null
           one.chain = truth
         }
         // What was set aside in between costs a look or two, never the truth.

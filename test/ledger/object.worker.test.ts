@@ -52,6 +52,18 @@ describe('a merchant’s ledger', () => {
     expect(await available(rpc)).toBe(100_000n)
   })
 
+  test('says for ever what a key of a store was first claimed for, and has no books for it', async () => {
+    const { rpc, stub, tables, alarmAtMs } = ledgerOf()
+    const claim = (purpose: string, storeId = 'st_a') => rpc.claimKey({ storeId, key: 'rent', purpose })
+    expect(new Set(await Promise.all(['wal_1', 'wal_2', 'po_3'].map((purpose) => claim(purpose)))).size).toBe(1)
+    const first = await claim('wal_4')
+    expect(await claim('wal_5', 'st_b')).toBe('wal_5')
+    await evictDurableObject(stub)
+    expect([await claim('wal_6'), await claim('wal_7', 'st_b')]).toEqual([first, 'wal_5'])
+    expect([await tables(), await alarmAtMs()]).toEqual([['transfer_keys'], null])
+    expect(await rpc.standing()).toMatchObject({ no: 0 })
+  })
+
   test('that is only asked about writes nothing', async () => {
     const { rpc, tables, alarmAtMs } = ledgerOf()
     await rpc.balances(STORE)

@@ -27,6 +27,8 @@ const KINDS = {
   lnd: [lnd, createLnd, createLndPayer],
   cln: [cln, createCln, createClnPayer],
 } as const
+/** More than anything that is served waits for. */
+const ROUNDS_MAX = 1_000
 let tills = 0
 
 /** A store that is paid on chain and by Lightning, its node, and the gateways Worker's part, which a test runs by hand. */
@@ -77,7 +79,7 @@ export async function openTill(kind: keyof typeof KINDS = 'cln', changes: object
         isDone = true
       }
       answer.then(done, done)
-      for (let round = 0; round < 400 && !isDone; round++) {
+      for (let round = 0; round < ROUNDS_MAX && !isDone; round++) {
         await runErrands(ports)
         await new Promise((resolve) => setTimeout(resolve, 20))
       }

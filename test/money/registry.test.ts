@@ -56,6 +56,15 @@ describe('registry', () => {
     expect(() => registryOf({ CHAINS: 'not JSON' })).toThrow(SyntaxError)
   })
 
+  test('refuses a worth of a token that nothing can be divided by', () => {
+    const [usdc] = DEVELOPMENT_CHAINS.flatMap((chain) => chain.tokens)
+    const of = (perNativeMax: unknown) =>
+      DEVELOPMENT_CHAINS.map((chain) => (chain.tokens.length > 0 ? { ...chain, tokens: [{ ...usdc, perNativeMax }] } : chain))
+    const registry = (perNativeMax: unknown) => registryOf({ CHAINS: JSON.stringify(of(perNativeMax)) })
+    for (const bad of [0, -1, 1e-10, '10000', null]) expect(() => registry(bad)).toThrow(/perNativeMax of .* is not a number/)
+    expect(registry(0.000_005).chains).toHaveLength(DEVELOPMENT_CHAINS.length)
+  })
+
   test('takes a Lightning network by its name or whole, as chains are taken', () => {
     const [bitcoin] = DEVELOPMENT_CHAINS as [ChainConfig]
     const own = { ...testLightning('regtest'), name: 'Lightning stand-in' }

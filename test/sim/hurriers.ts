@@ -11,6 +11,8 @@ import { transfersOf } from './records.ts'
 import type { SimTransaction } from './transactions.ts'
 
 const TRIES = 10
+/** So many of them are for an own transfer alone. */
+const PATIENCE = 8
 /** No transaction of a history has so high a number. */
 const NOBODYS = 999_999
 
@@ -23,15 +25,17 @@ export async function hurrySomething(plot: Plot, stores: readonly StoreTerms[]):
   const chain = chains.find(({ config }) => config.id === BITCOIN_REGTEST)
   // Who had paid enough a moment ago has paid too little.
   if (random.chance(0.5)) chain?.moveMarket(true)
+  // What the wallet may replace itself is worth waiting for.
+  const isPatient = random.chance(0.5)
   for (let tries = 0; chain && tries < TRIES && !plot.isOver; tries++) {
     const walletId = walletOf(random.pick(stores))
-    const parentTxid = walletId && chosen(plot, chain, walletId)
+    const parentTxid = walletId && chosen(plot, chain, walletId, isPatient && tries < PATIENCE)
     const owners = stores.filter((store) => walletOf(store) === walletId)
     if (parentTxid) {
       const asked = owners.length > 1 || random.chance(0.3) ? [random.pick(owners), random.pick(owners)] : owners
       await Promise.all([
         ...asked.map((store) => accelerate(plot, store, parentTxid)),
-        ...(random.chance(0.5) ? [replace(plot, parentTxid)] : []),
+        ...(random.chance(0.7) ? [replace(plot, parentTxid)] : []),
       ])
       return
     }
@@ -83,7 +87,7 @@ async function replace(plot: Plot, parentTxid: string): Promise<void> {
 }
 
 /** Null as long as nothing waits for it. */
-function chosen(plot: Plot, chain: SimChain, walletId: string): string | null {
+function chosen(plot: Plot, chain: SimChain, walletId: string, isOwnOnly: boolean): string | null {
   const { random, host } = plot.world
   const { disk } = host.object('wallet', walletId)
   const own = new Set(disk.rows('SELECT key FROM addresses').map(({ key }) => toHex(key as Uint8Array)))
@@ -91,6 +95,8 @@ function chosen(plot: Plot, chain: SimChain, walletId: string): string | null {
   const paying = waiting.filter(({ outputs }) => outputs.some(({ key }) => own.has(toHex(key))))
   const worth = worths(chain.pool)
   const late = paying.filter(({ txid }) => (worth.get(txid) ?? chain.market) < chain.market)
+  const replaceable = late.filter(({ own: signed }) => signed)
+  if (isOwnOnly) return replaceable.length > 0 ? random.pick(replaceable).txid : null
   // What has more than one coin for a child, and what may be replaced by the wallet itself, is rare.
   const isRare = ({ outputs, own: signed }: SimTransaction) => signed || outputs.filter(({ key }) => own.has(toHex(key))).length > 1
   const rare = late.filter(isRare)

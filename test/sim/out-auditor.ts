@@ -10,6 +10,7 @@ import { insist } from './auditor.ts'
 import { checkChild, checkChildren } from './child-auditor.ts'
 import type { SimObject } from './objects.ts'
 import { readOwn } from './own.ts'
+import { checkPayers } from './payer-auditor.ts'
 import type { Plot } from './plot.ts'
 import { SignerLog } from './signer-log.ts'
 import type { Disk } from './storage.ts'
@@ -90,6 +91,7 @@ export class OutAuditor {
     const records = [...rows.values()].map(({ record }) => record)
     checkClaims(records)
     checkChildren(records)
+    checkPayers(this.#plot, records)
   }
 
   #checkRecord(record: TransferRecord): void {

@@ -6,7 +6,7 @@ import type { StoreTerms } from '../../src/invoice/types.ts'
 import type { AssetPolicy, Policy } from '../../src/signer/policy.ts'
 import type { CreateTransfer } from '../../src/wallet/transfers/rpc.ts'
 import { BITCOIN_ACCOUNTS, EVM_ACCOUNTS } from './accounts.ts'
-import { approveAll } from './approvers.ts'
+import { approveAll, approveSome } from './approvers.ts'
 import { isOrphan } from './child-auditor.ts'
 import { type SeededWallet, seedOf } from './hot.ts'
 import { insist } from './insist.ts'
@@ -78,7 +78,7 @@ function policyOf({ world: { random } }: Plot, assets: readonly string[]): Polic
       perDestinationPerDay: often(some * 2n),
       perStorePerDay: often(some * 3n),
       autoApproveUpTo: { refund: seldom(some), payout: seldom(some) },
-      approvals: random.pick([1, 1, 2, 3]),
+      approvals: random.pick([1, 2, 2, 3]),
       fee: { max: FAR, bps: null, floor: 0n, perDay: often(asset === 'BTC' ? 20_000n : 4n * 10n ** 15n) },
       newDestinationHours: null,
     }
@@ -240,6 +240,7 @@ export async function allowAll(plot: Plot, stores: readonly StoreTerms[]): Promi
 
 /** A person sees to what waits for a person: merchants sign, and what still waits is ended. */
 export async function endWaiting(plot: Plot): Promise<void> {
+  await approveSome(plot)
   for (const transfer of transfersOf(plot)) {
     const { walletId, id, status, custody, signed } = transfer
     if (isOrphan(plot.world.chain(transfer.chainId), transfer) && status !== 'failed')

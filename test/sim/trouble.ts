@@ -66,7 +66,7 @@ function planMoneyOut(plot: Plot, stores: readonly StoreTerms[], often: Often, s
   often(random.between(1, 7), 'a payout', () => start(payOut(plot, random.pick(stores))))
   often(random.between(1, 3), 'a refund', () => start(refundSomething(plot)))
   often(random.between(0, 5), 'a merchant hurries what waits', () => start(hurrySomething(plot, stores)))
-  often(random.chance(0.8) ? random.between(6, 20) : 0, 'somebody approves', () => start(approveSomething(plot)))
+  often(random.chance(0.8) ? random.between(4, 10) : 0, 'somebody approves', () => start(approveSomething(plot)))
   often(random.between(0, 6), 'somebody meddles', () => start(meddle(plot)))
   often(random.chance(0.4) ? random.between(1, 2) : 0, 'something is stopped', () => start(stopSomething(plot, stores)))
   if (world.chains.some(({ config }) => config.gateway === 'evm'))

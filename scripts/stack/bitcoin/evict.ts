@@ -1,18 +1,14 @@
 import type { RpcCall } from '../../../src/gateways/bitcoin/rpc.ts'
+import type { NodeCalls } from './rpc.ts'
 
 /** Over the two weeks that bitcoind keeps what waits (`-mempoolexpiry`). */
 const EXPIRY_SECONDS = 15 * 86_400
-
-interface Calls {
-  call(...call: RpcCall): Promise<unknown>
-  callAll(calls: readonly RpcCall[]): Promise<unknown[]>
-}
 
 /**
  * Removes a transaction and its descendants from the mempool of bitcoind, which has no call for that and drops what is old
  * when something new comes in (`sendNew`). So its clock is put ahead for that, and all others are sent again.
  */
-export async function evictByAge({ call, callAll }: Calls, txid: string, sendNew: () => Promise<unknown>): Promise<void> {
+export async function evictByAge({ call, callAll }: NodeCalls, txid: string, sendNew: () => Promise<unknown>): Promise<void> {
   const descendants = (await call('getmempooldescendants', txid)) as string[]
   const waiting = (await call('getrawmempool', true)) as Record<string, { ancestorcount: number }>
   const others = Object.entries(waiting)
@@ -20,8 +16,11 @@ export async function evictByAge({ call, callAll }: Calls, txid: string, sendNew
     .sort(([, one], [, other]) => one.ancestorcount - other.ancestorcount)
   const raws = await callAll(others.map(([name]): RpcCall => ['getrawtransaction', name]))
   await call('setmocktime', Math.floor(Date.now() / 1_000) + EXPIRY_SECONDS)
-  await sendNew()
-  await call('setmocktime', 0)
+  try {
+    await sendNew()
+  } finally {
+    await call('setmocktime', 0)
+  }
   await callAll(raws.map((raw): RpcCall => ['sendrawtransaction', String(raw)]))
   await call('savemempool')
 }

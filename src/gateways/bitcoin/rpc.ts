@@ -170,7 +170,10 @@ async function blockByRest(node: NodeEndpoint, hash: string, fetcher: typeof fet
   const { status, body } = response.value
   if (status === 200) return ok(ok(body))
   // "<hash> not found", or "<hash> not available (pruned data)".
-  if (status === 404) return ok(err({ code: -5, message: new TextDecoder().decode(body.subarray(0, 200)).trim() }))
+  if (status === 404) {
+    const message = withoutSecrets(node, new TextDecoder().decode(body)).trim().slice(0, 200)
+    return ok(err({ code: -5, message }))
+  }
   return err(statusError(node, status))
 }
 

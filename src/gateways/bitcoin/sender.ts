@@ -9,7 +9,8 @@ import { mergeParents, parentFrom } from './sender-parent.ts'
 
 /**
  * Nodes refuse what costs over 0.1 coin for 1,000 virtual bytes unless told otherwise (`maxfeerate`). A small child that
- * pays for a large parent may; how much that is in all the plan has been held to.
+ * pays for a large parent may. Whatever is sent costs what its plan says, and `feeMax` has bounded that: the bytes are made
+ * from the plan, whoever signed, and each signature commits to what the plan says that its coin holds.
  */
 const ANY_FEE_RATE = 0
 

@@ -92,6 +92,11 @@ export function flushCall(delegate: string, asset: Asset, accounts: readonly str
   return { to: delegate, value: 0n, data: FLUSH_MANY + encodeArguments(args) }
 }
 
+/** A payment of nothing to oneself. */
+export function nothingCall(payer: string): Call {
+  return { to: payer, value: 0n, data: '0x' }
+}
+
 /** Makes the delegate of `treasury`. */
 export function deployCall(factory: string, treasury: string): Call {
   return { to: factory.toLowerCase(), value: 0n, data: deployData(treasury) }

@@ -4,7 +4,7 @@ import type { NodeError } from '../gateway.ts'
 import type { FactsQuestion } from '../send.ts'
 import { encodeAddress } from './abi.ts'
 import type { NodeFacts } from './agree.ts'
-import { assetOf, type Call, deployCall, flushCall, paymentCall } from './calls.ts'
+import { assetOf, type Call, deployCall, flushCall, nothingCall, paymentCall } from './calls.ts'
 import { ownDelegate } from './delegate.ts'
 import { readDeposits } from './deposits.ts'
 import { BALANCE_OF } from './erc20.ts'
@@ -52,7 +52,8 @@ export async function readFacts(node: RpcNode, chain: ChainConfig, question: Fac
   }
   const gas = asked === null ? ok(null) : await estimateAsked(node, chain, payer.address, asked)
   if (!gas.ok) return gas
-  const operatorFee = await askOperatorFee(node, dataFee > 0n ? gas.value : null, asked?.delegating.length ?? 0)
+  const hasOracle = readWord(l1Fee) !== null
+  const operatorFee = await askOperatorFee(node, hasOracle ? gas.value : null, asked?.delegating.length ?? 0)
   if (!operatorFee.ok) return operatorFee
   const facts = factsWith(dataFee + operatorFee.value)
   const refusing = gas.value === null ? await refusingOutput(node, chain, payer) : null
@@ -113,6 +114,7 @@ function askedOf(chain: ChainConfig, { address, asset, outputs, deposits, isOwn 
     if (deposits.length === 0) return { call: deployCall(delegateFactory, payer), delegating: [] }
     return { call: flushCall(ownDelegate(chain, payer), assetOf(chain, asset), deposits), delegating: deposits }
   }
+  if (outputs.length === 0) return { call: nothingCall(payer), delegating: [] }
   const call = paymentCall(chain, payer, asset, outputs, isOwn)
   return call.ok ? { call: call.value, delegating: outputs.length > 1 ? [payer] : [] } : null
 }

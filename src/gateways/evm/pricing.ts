@@ -1,9 +1,10 @@
 import { assert, err, ok, type Result } from '../../lib/result.ts'
+import { greater } from '../../money/amount.ts'
 import type { ChainConfig } from '../../money/chain.ts'
 import type { AccountKey } from '../gateway.ts'
 import type { AccountPlan, FeeFacts, PlannedAuthorization, PlanRefusal } from '../spend.ts'
 import { payerOf } from './address.ts'
-import type { Call } from './calls.ts'
+import { type Call, nothingCall } from './calls.ts'
 
 export type GasFees = Extract<FeeFacts, { kind: 'account' }>
 
@@ -15,8 +16,8 @@ const GAS_MARGIN_PERCENT = 20n
 export const AUTHORIZATION_GAS = 25_000n
 /** Nodes take a replacement at 10 % more (geth's `txpool.pricebump`), or a little over. */
 const BUMP_PER_MILLE = 1_125n
-/** A payment of nothing to oneself, also where the account has delegated. */
-const NOTHING_GAS = 30_000n
+/** The least for a payment of nothing to oneself: enough where the account has delegated, or does by this very transaction. */
+const NOTHING_GAS_MIN = 30_000n
 
 interface Pricing {
   readonly call: Call
@@ -85,20 +86,28 @@ export function over(before: AccountPlan, market: GasFees): GasFees {
 /**
  * A payment of nothing to oneself that uses up a number of the account: fills a gap below others that wait, or takes the
  * place of `before`, a transaction that must not come into the chain any more. An authorization of the payer's own that was
- * in that has a number, too, and stays.
+ * in that has a number, too, and stays. `gas`: as estimated; a rollup may count what it pays to Ethereum as gas (Arbitrum).
  */
 export function planNothing(
   chain: ChainConfig,
   account: AccountKey,
-  wanted: { index: number; nonce: number; native: bigint; fees: FeeFacts; feeMax: bigint; before: AccountPlan | null },
+  wanted: {
+    index: number
+    nonce: number
+    native: bigint
+    gas: bigint | null
+    fees: FeeFacts
+    feeMax: bigint
+    before: AccountPlan | null
+  },
 ): Result<AccountPlan, PlanRefusal> {
-  const { index, nonce, native, fees: market, feeMax, before } = wanted
+  const { index, nonce, native, gas, fees: market, feeMax, before } = wanted
   assert(market.kind === 'account', 'fees of an EVM chain')
   assert(before === null || (before.index === index && before.nonce === nonce), 'only what has the same number can be replaced')
   const fees = before === null ? market : over(before, market)
-  const call = { to: payerOf(chain, account, index), value: 0n, data: '0x' }
+  const call = nothingCall(payerOf(chain, account, index))
   const own = before?.authorizations?.filter((authorization) => authorization.index === index) ?? []
-  const gasLimit = NOTHING_GAS + BigInt(own.length) * AUTHORIZATION_GAS
+  const gasLimit = greater(NOTHING_GAS_MIN, withMargin(gas ?? PLAIN_GAS)) + BigInt(own.length) * AUTHORIZATION_GAS
   const pricing = { call, index, nonce, fees, gasLimit, ...(own.length > 0 && { authorizations: own }) }
   return priced(chain, pricing, { native, feeMax })
 }

@@ -20,15 +20,26 @@ import { lie, malformed, readBlock, readLogs, readRef, type WireBlock, type Wire
  * so that nothing is missed in between.
  */
 export const createEvmReader: ReaderFactory = (chain, endpoints, fetcher): ChainReader => {
+  let ahead = 1
+  const note = (transactions: number) => {
+    ahead = Math.min(AHEAD_MAX, Math.max(1, Math.floor(TRANSACTIONS_AHEAD / Math.max(1, transactions))))
+  }
   const readers = endpoints.map((endpoint) => {
-    return readNode(chain, endpoint, [endpoint, ...endpoints.filter((other) => other !== endpoint)], fetcher)
+    return readNode(chain, endpoint, [endpoint, ...endpoints.filter((other) => other !== endpoint)], fetcher, note)
   })
   const reader = readers.length === 1 ? (readers[0] as NodeReader) : createQuorumReader(readers, chain)
-  return { ...reader, ahead: AHEAD }
+  return {
+    ...reader,
+    get ahead() {
+      return ahead
+    },
+  }
 }
 
 /** Arbitrum One makes four blocks a second, and each takes three answers of a node, one after the other. */
-const AHEAD = 4
+const AHEAD_MAX = 4
+/** Blocks as large as the last have so many together: their traces come to megabytes, and all must fit a Worker's 128. */
+const TRANSACTIONS_AHEAD = 300
 
 /** One node; for the traces of a block, and for a second opinion on a token, the others are asked after it. */
 function readNode(
@@ -36,6 +47,7 @@ function readNode(
   endpoint: NodeEndpoint,
   endpoints: readonly NodeEndpoint[],
   fetcher: typeof fetch,
+  note: (transactions: number) => void,
 ): NodeReader {
   const nodes = connectNodes([endpoint], fetcher, chain.id)
   const all = connectNodes(endpoints, fetcher, chain.id)
@@ -51,7 +63,7 @@ function readNode(
       return hashes.ok ? ok(hashes.value[0] ?? null) : hashes
     },
     refOf: (hash) => nodes.first((node) => readRefOf(node, hash)),
-    block: (hash) => readWholeBlock({ chain, nodes, all, count: endpoints.length, trace }, hash),
+    block: (hash) => readWholeBlock({ chain, nodes, all, count: endpoints.length, trace, note }, hash),
     async mempool() {
       if (endpoint.pending !== true) return ok(unseenMempool(nodes))
       return await nodes.first((node) =>
@@ -112,12 +124,15 @@ interface Ports {
   readonly all: RpcNodes
   readonly count: number
   readonly trace: Tracer
+  /** Hears how many transactions are in each block that is read. */
+  readonly note: (transactions: number) => void
 }
 
-async function readWholeBlock({ chain, nodes, all, count, trace }: Ports, hash: string): Promise<Result<Block, NodeError>> {
+async function readWholeBlock({ chain, nodes, all, count, trace, note }: Ports, hash: string): Promise<Result<Block, NodeError>> {
   const read = await nodes.first((node) => readBlockAndLogs(node, chain, hash))
   if (!read.ok) return read
   const { block, logs } = read.value
+  note(block.transactions.length)
   const inner = await trace(block)
   if (!inner.ok) return inner
   const byId = new Map(block.transactions.map((transaction) => [transaction.txid, transaction]))

@@ -40,7 +40,8 @@ export const evmSpender: Spender = {
     const { funds, fees } = accountKinds(request)
     const evm = accountPlan(before)
     const { index, nonce } = evm
-    return planNothing(chain, account, { index, nonce, native: funds.native, fees, feeMax: request.feeMax, before: evm })
+    const { native, gas } = funds
+    return planNothing(chain, account, { index, nonce, native, gas, fees, feeMax: request.feeMax, before: evm })
   },
 
   txidOf: () => null,

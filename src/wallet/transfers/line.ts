@@ -38,13 +38,22 @@ export function nextInFront(claims: readonly Claim[], line: string): Claim | und
   return standing(claims, line)[IN_FRONT - 1]
 }
 
-/** The first that `left` is enough for, where one in front needs more. What waits for gas has its asset. */
-export function firstWithin(claims: readonly Claim[], { asset }: Pick<Claim, 'asset'>, left: bigint): Claim | undefined {
-  const wanted = claims.filter(
-    (claim) => claim.asset === asset && claim.waitsFor !== 'gas' && claim.line?.startsWith(SWEEPS) === false,
-  )
-  return wanted.filter(({ units }) => units <= left).sort(before)[0]
+/**
+ * Of those that `left` is enough for, where one in front needs more, who has not looked for the longest time: one of many
+ * outputs may look in vain again and again, for its fee. What waits for gas has its asset, and what waits for a merchant's
+ * balance looks by itself.
+ */
+export function firstWithin(
+  claims: readonly Claim[],
+  { asset }: Pick<Claim, 'asset'>,
+  left: bigint,
+  lookedAtMs: ReadonlyMap<string, number>,
+): Claim | undefined {
+  const wanted = claims.filter((claim) => claim.asset === asset && claim.units <= left && !ELSEWHERE.has(claim.waitsFor))
+  return unlooked(wanted.filter(({ line }) => line?.startsWith(SWEEPS) === false).sort(before), lookedAtMs)
 }
+
+const ELSEWHERE: ReadonlySet<Wait | null> = new Set(['gas', 'balance'])
 
 /** Of those behind the front, who has not looked for the longest time. */
 export function longestUnlooked(
@@ -52,9 +61,13 @@ export function longestUnlooked(
   line: string,
   lookedAtMs: ReadonlyMap<string, number>,
 ): Claim | undefined {
+  return unlooked(standing(claims, line).slice(IN_FRONT), lookedAtMs)
+}
+
+/** The first of those who never looked in vain, else who did longest ago. */
+function unlooked(claims: readonly Claim[], lookedAtMs: ReadonlyMap<string, number>): Claim | undefined {
   const atMs = ({ id }: Claim) => lookedAtMs.get(id) ?? 0
-  const behind = standing(claims, line).slice(IN_FRONT)
-  return behind.reduce<Claim | undefined>((first, claim) => (first && atMs(first) <= atMs(claim) ? first : claim), undefined)
+  return claims.reduce<Claim | undefined>((first, claim) => (first && atMs(first) <= atMs(claim) ? first : claim), undefined)
 }
 
 function before(one: Claim, other: Claim): number {

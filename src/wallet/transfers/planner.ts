@@ -12,7 +12,7 @@ import { childOf, hurries, parentOf, spentOfParent } from './accelerating.ts'
 import { takePlan, takePlanRefusal } from './decide.ts'
 import { type Claim, freeCoins, freeNonce, promised } from './funds.ts'
 import { givenUpBefore, holderOf, nonceBefore, payersBefore, requiredCoins } from './instead.ts'
-import { READING_WAIT_MS, WAIT_MS } from './limits.ts'
+import { houseFeeMax, READING_WAIT_MS, WAIT_MS } from './limits.ts'
 import { failedUnsigned, waiting } from './move.ts'
 import { isAcceleration, isOver, isSigned, type TransferRecord } from './record.ts'
 import {
@@ -68,6 +68,8 @@ export function planTransfer(on: Planning, record: TransferRecord, facts: SpendF
     if (facts.payer?.gas === null) return alone(failedUnsigned(record, nothingOf(asset), nowMs))
   }
   if (isEmptying && !isSigned(record) && facts.payer?.units === 0n) return alone(failedUnsigned(record, nothingOf(asset), nowMs))
+  // An answer that comes late or twice, about more addresses: what it tells is not in the order of these.
+  if (!isSigned(record) && !record.own && (facts.deposits?.length ?? 0) !== (record.deposits?.length ?? 0)) return alone(record)
   const deposits = worthBringing(chain, record, facts)
   // The gas of fewer is asked for anew. When none is worth it, all are waited for.
   if (!isSigned(record) && deposits.length > 0 && deposits.length < (record.deposits?.length ?? 0))
@@ -103,7 +105,13 @@ export function planTransfer(on: Planning, record: TransferRecord, facts: SpendF
       ? dearWords(planned.error, { units: worth.units, code: asset, isSigned: isSigned(record) }, chain)
       : planWords(planned.error, chain)
     const reason = isAwaited ? lack.reason : words
-    const refused = takePlanRefusal(awaited, planned.error, { waitsFor, reason }, nowMs)
+    const isTooDear =
+      planned.error.reason === 'fee_over_limit' && !isSigned(record) && !record.own && (record.deposits?.length ?? 0) > 0
+    // Whoever offers less than the house would for one address has nobody else wait for it.
+    if (isTooDear && !isDear && feeMax < houseFeeMax(chain, 0, 1)) return alone(failedUnsigned(record, words, nowMs))
+    // For any other they do: with what has come since it may be worth its fee.
+    const chosenAnew = isTooDear ? { ...awaited, payer: null, deposits: null } : awaited
+    const refused = takePlanRefusal(chosenAnew, planned.error, { waitsFor, reason }, nowMs)
     return { record: refused, sweeps: isOver(refused) ? [] : sweeps, ...leftOf(planned.error, record.transfer) }
   }
   const { value } = planned
@@ -162,6 +170,7 @@ export function questionOf({ chain, account }: Planning, record: TransferRecord)
     const outputs = [{ address: addressOf(own.index), units: own.units ?? 1n }]
     return { targetBlocks, payer: { ...from, outputs, isOwn: true } }
   }
+  if (record.calledBack !== undefined) return { targetBlocks, payer: { ...from, outputs: [] } }
   return { targetBlocks, payer: { ...from, outputs, ...(deposits && { deposits: deposits.map(addressOf) }) } }
 }
 

@@ -6,8 +6,8 @@ import type { Shelf } from './shelf.ts'
 
 /**
  * Who of those that wait is told to look again. Each look asks nodes, so never all are: what comes in wakes those in front of
- * each line; who goes wakes the next, who looks in vain one more: the first that what there is would be enough for, else one
- * that has not looked for long. What it remembers is in memory alone: after a start everything under way is looked after.
+ * each line; who goes wakes the next, who looks in vain one more: of those that what there is would be enough for, else of all,
+ * one that has not looked for long. What it remembers is in memory alone: after a start everything under way is looked after.
  */
 export class Waking {
   readonly #shelf: Shelf
@@ -58,7 +58,7 @@ export class Waking {
       .slice(0, IN_FRONT)
       .some((claim) => claim.id === id)
     if (!isInFront) return
-    const within = left === null || left >= units ? undefined : firstWithin(claims, { asset }, left)
+    const within = left === null || left >= units ? undefined : firstWithin(claims, { asset }, left, this.#lookedAtMs)
     this.#look((within ?? longestUnlooked(claims, now, this.#lookedAtMs))?.id)
   }
 

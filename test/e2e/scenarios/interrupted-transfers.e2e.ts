@@ -321,7 +321,7 @@ describe('all of it', () => {
       return all.every(({ id, status }) => status === (calledBack.has(id) ? 'failed' : 'confirmed'))
     })
     expect(new Set(all.map(({ txid }) => txid)).size).toBe(all.length)
-    // Requests that were sent again after a kill made no other. Core is asked for two less.
+    // Requests that were sent again after a kill made no other.
     expect(all.length - calledBack.size).toBe(17)
     expect(errorsBesideDeepReorgs(scene)).toEqual([])
   })

@@ -156,6 +156,15 @@ test('a block comes as bytes by REST where the node has it, else as hexadecimal'
   expect(paths).toEqual(['GET /rest/block/aa.bin', 'POST /', 'GET /rest/block/cc.bin'])
 })
 
+test('what stands before a node and knows no REST tells no key, whole or cut off', async () => {
+  const page = `Cannot GET ${'/'.repeat(150)}`
+  const url = await nodeThat((request, _body, response) => response.writeHead(404).end(page + request.url))
+  const key = 'a-key-that-nobody-may-read-'.repeat(3)
+  const answer = await createBitcoinRpc([{ url: `${url}/${key}`, rest: true }], fetch).block('cc')
+  expect(answer).toMatchObject({ value: { ok: false, error: { code: -5 } } })
+  expect(JSON.stringify(answer)).not.toContain('nobody')
+})
+
 test('no node configured is told as what it is', async () => {
   expect(await ask(createBitcoinRpc([], fetch), 'getblockcount')).toMatchObject({ ok: false, error: { reason: 'protocol' } })
 })

@@ -47,7 +47,7 @@ describe('facts', () => {
     ['of three nodes the one in the middle', [0.0001, 9, 0.0002], 20_000n],
     ['of two nodes the lower one: a fee that is too low can be raised', [0.0001, 9], 10_000n],
     ['that of those that estimate', [null, 0.0003, null], 30_000n],
-  ])('the rate is %s, so that no one of three can push it', async (_what, feerates, rate) => {
+  ])('the rate is %s, in whatever order they stand', async (_what, feerates, rate) => {
     for (const order of [feerates, feerates.toReversed()])
       expect(await rateOf(senderOf(order.map((feerate) => estimating(feerate))))).toBe(rate)
   })

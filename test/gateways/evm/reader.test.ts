@@ -151,7 +151,8 @@ describe('a block', () => {
       },
     }
     expect(await transfersOf(kept)).toMatchObject([{ index: 'native' }, { txid: TX_2, index: `${LOCAL_USDC}:0`, units: 7n }])
-    expect(await transfersOf({ ...kept, eth_getTransactionReceipt: () => null })).toBe('node_lied')
+    const silent = ({ params: [txid] }: RpcCall) => receipt({ transactionHash: txid })
+    expect(await transfersOf({ ...kept, eth_getTransactionReceipt: silent })).toBe('node_lied')
   })
 
   test('takes transactions without a nonce, as rollups have them', async () => {
@@ -286,6 +287,28 @@ describe('a block of a thousand payments', () => {
     const poorer = { ...full, eth_getBlockReceipts: () => all({})().slice(1) }
     expect(await asked(full, poorer)).toMatchObject({ found: 'nodes_disagree' })
   })
+})
+
+test('several blocks are read at one time where they are small, and fewer the more is in them', async () => {
+  const txids = Array.from({ length: 1_000 }, (_, at) => pad(`0x${(at + 1).toString(16)}`))
+  let count = 0
+  const reader = readerOf({
+    ...honest,
+    eth_getLogs: () => [],
+    eth_getBlockByHash: () => block(txids.slice(0, count).map((hash, at) => transaction({ hash, nonce: `0x${at.toString(16)}` }))),
+  })
+  expect(reader.ahead).toBe(1)
+  for (const [transactions, ahead] of [
+    [0, 4],
+    [20, 4],
+    [150, 2],
+    [1_000, 1],
+    [1, 4],
+  ] as const) {
+    count = transactions
+    expect(await reader.block(HASH)).toMatchObject({ ok: true })
+    expect(reader.ahead).toBe(ahead)
+  }
 })
 
 test('a height above the head has no hash; the wrong height is a lie', async () => {

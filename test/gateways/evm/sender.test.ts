@@ -58,6 +58,31 @@ describe('what a call would take', () => {
     expect(await facts(message)).toMatchObject({ ok: true, value: { payer: { gas: null } } })
   })
 
+  test('that pays nothing to itself is asked of nodes, too: on Arbitrum its price on Ethereum is gas', async () => {
+    const { address } = viemAccount(0)
+    const node: Answers = ({ method, params }) => {
+      if (method === 'eth_getBlockByNumber') return { hash: hash('a'), parentHash: hash('b'), number: '0x9', timestamp: '0x9' }
+      if (method === 'eth_feeHistory') return { baseFeePerGas: ['0x1'], gasUsedRatio: [], reward: [] }
+      if (method === 'eth_estimateGas')
+        expect(params).toEqual([{ from: address, to: address.toLowerCase(), value: '0x0', data: '0x' }])
+      return method === 'eth_estimateGas' ? '0x61a80' : '0x1'
+    }
+    const facts = senderOver(node).facts({ targetBlocks: 2, payer: { address, asset: 'ETH', outputs: [] } })
+    expect(await facts).toMatchObject({ ok: true, value: { payer: { gas: 400_000n } } })
+  })
+
+  test('pays the operator of a rollup that takes nothing for its data, too', async () => {
+    const word = (value: number) => `0x${value.toString(16).padStart(64, '0')}`
+    const node: Answers = ({ method, params }) => {
+      if (method === 'eth_getBlockByNumber') return { hash: hash('a'), parentHash: hash('b'), number: '0x9', timestamp: '0x9' }
+      if (method === 'eth_feeHistory') return { baseFeePerGas: ['0x1'], gasUsedRatio: [], reward: [] }
+      if (method !== 'eth_call') return method === 'eth_estimateGas' ? '0x5208' : '0x1'
+      return word((params[0] as { data: string }).data.startsWith('0x275aedd2') ? 7 : 0)
+    }
+    const payer = { address: viemAccount(0).address, asset: 'ETH', outputs: [{ address: BOB, units: 1n }] }
+    expect(await senderOver(node).facts({ targetBlocks: 2, payer })).toMatchObject({ ok: true, value: { fees: { dataFee: 7n } } })
+  })
+
   test('of several outputs names the one that a token would refuse by itself, by as many nodes as must agree', async () => {
     const outputs = [1n, 2n, 3n].map((units) => ({ address: viemAccount(Number(units) + 3).address, units }))
     const payer = { address: viemAccount(0).address, asset: 'USDC', outputs }

@@ -186,7 +186,15 @@ describe('a number', () => {
     expect(await look(above, waiting)).toMatchObject({ status: 'waiting' })
     const { native } = request.funds
     const filler = must(
-      planNothing(chain, account, { index: TREASURY, nonce: gap, native, fees: request.fees, feeMax: ETHER, before: null }),
+      planNothing(chain, account, {
+        index: TREASURY,
+        nonce: gap,
+        native,
+        gas: null,
+        fees: request.fees,
+        feeMax: ETHER,
+        before: null,
+      }),
     )
     expect(await carryOut(filler)).toMatchObject({ status: 'included', reverted: false })
     await anvil.miner.mine(1)
@@ -201,7 +209,15 @@ describe('a number', () => {
     const { nonce, fee } = plan
     const request = await requestFor('ETH', outputsOf(plan))
     const instead = must(
-      planNothing(chain, account, { index: TREASURY, nonce, native: ETHER, fees: request.fees, feeMax: 4n * fee, before: plan }),
+      planNothing(chain, account, {
+        index: TREASURY,
+        nonce,
+        native: ETHER,
+        gas: null,
+        fees: request.fees,
+        feeMax: 4n * fee,
+        before: plan,
+      }),
     )
     const { txid: byTxid } = evmSigner.sign(chain, seed, 'evm', instead)
     expect(await carryOut(instead)).toMatchObject({ status: 'included', txid: byTxid })
@@ -215,7 +231,7 @@ describe('a number', () => {
     const before = must(await sender.facts({ targetBlocks: 1, payer: { address: treasury, asset: 'ETH', outputs: [] } }))
     must(await sender.broadcast(evmSigner.sign(chain, seed, 'evm', plan).raw))
     const after = must(await sender.facts({ targetBlocks: 1, payer: { address: treasury, asset: 'ETH', outputs: [] } }))
-    expect(before.payer).toMatchObject({ nonce: plan.nonce, pendingNonce: plan.nonce, gas: null })
+    expect(before.payer).toMatchObject({ nonce: plan.nonce, pendingNonce: plan.nonce, gas: 21_000n })
     expect(after.payer).toMatchObject({ nonce: plan.nonce, pendingNonce: plan.nonce + 1 })
     await anvil.miner.mine(1)
   })
@@ -302,9 +318,8 @@ describe('several outputs in one transaction', () => {
 
   test('are called back by one that has both their numbers, and pays none of them', async () => {
     const outputs = many([4n, 5n])
-    const request = await requestFor('ETH', outputs)
     const plan = await planned('ETH', outputs)
-    const empty = accountPlan(must(evmSpender.callBack(chain, account, plan, request)))
+    const empty = accountPlan(must(evmSpender.callBack(chain, account, plan, await requestFor('ETH', []))))
     expect(evmSpender.check(chain, account, empty, 'ETH', [])).toEqual({ ok: true, value: null })
     expect(await carryOut(empty)).toMatchObject({ status: 'included' })
     const after = await requestFor('ETH', outputs)
@@ -313,11 +328,12 @@ describe('several outputs in one transaction', () => {
   })
 
   test('leave the payer free to pay nothing under a number', async () => {
-    const request = await requestFor('ETH', many([1n]))
+    const request = await requestFor('ETH', [])
     if (request.funds.kind !== 'account') throw new Error('of coins')
-    const { nonce, native } = request.funds
+    const { nonce, native, gas } = request.funds
+    expect(gas).toBeGreaterThanOrEqual(21_000n)
     const filler = must(
-      planNothing(chain, account, { index: TREASURY, nonce, native, fees: request.fees, feeMax: ETHER, before: null }),
+      planNothing(chain, account, { index: TREASURY, nonce, native, gas, fees: request.fees, feeMax: ETHER, before: null }),
     )
     expect(await carryOut(filler)).toMatchObject({ status: 'included', reverted: false })
   })

@@ -292,7 +292,7 @@ describe('a bump', () => {
 })
 
 describe('a payment of nothing', () => {
-  const wanted = { index: 3, nonce: 7, native: ETHER, fees, feeMax: ETHER, before: null }
+  const wanted = { index: 3, nonce: 7, native: ETHER, gas: null, fees, feeMax: ETHER, before: null }
 
   test('goes to oneself and uses up the number', () => {
     const plan = planNothing(chain, account, wanted)
@@ -306,6 +306,17 @@ describe('a payment of nothing', () => {
       value: { maxFeePerGas: 22_500_000_000n, maxPriorityFeePerGas: 1_125_000_000n },
     })
     expect(() => planNothing(chain, account, { ...wanted, nonce: 8, before })).toThrow(/same number/)
+  })
+
+  test('has the gas that a node estimates for it, as where a rollup counts its price on Ethereum as gas', () => {
+    const before = planOf(ask('ETH', [{ address: BOB, units: 5n }]))
+    for (const [gas, gasLimit] of [
+      [21_000n, 30_000n],
+      [400_000n, 480_000n],
+    ] as const) {
+      expect(planNothing(chain, account, { ...wanted, gas })).toMatchObject({ value: { gasLimit } })
+      expect(evmSpender.callBack(chain, account, before, ask('ETH', [], { gas }))).toMatchObject({ value: { gasLimit } })
+    }
   })
 
   test('is what calls back, by its place alone', () => {

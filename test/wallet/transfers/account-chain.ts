@@ -67,6 +67,9 @@ export class AccountChain {
       const fees = { kind: 'account', maxFeePerGas: this.gwei * 10n ** 9n, maxPriorityFeePerGas: 10n ** 9n } as const
       const deposits = payer?.deposits?.map(() => ({ units: 5n, native: 0n, nonce: 0, delegated: false }))
       const units = payer?.asset === 'ETH' ? this.native : this.units
+      // On Arbitrum its price on Ethereum is gas.
+      if (payer?.outputs.length === 0 && !deposits)
+        return ok({ fees, height: this.height, payer: { ...own, units, gas: 400_000n } })
       const isReady = payer?.deposits === undefined || (payer.deposits.length === 0) === (this.gas === null)
       const known = { ...own, units, gas: isReady ? (this.gas ?? 500_000n) : null }
       return ok({ fees, height: this.height, payer: known, ...(deposits && { deposits }) })

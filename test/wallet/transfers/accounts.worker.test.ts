@@ -305,7 +305,7 @@ describe('an EVM hot wallet', () => {
     await world.wallet.callBackTransfer(many.id, 'Ada')
     await world.work()
     const called = (await world.wallet.transfer(many.id)) as Transfer
-    expect(planOf(called)).toMatchObject({ nonce: 0, value: 0n, data: '0x', authorizations: [{ nonce: 1 }] })
+    expect(planOf(called)).toMatchObject({ nonce: 0, value: 0n, data: '0x', gasLimit: 505_000n, authorizations: [{ nonce: 1 }] })
     expect(faultOfPlan(chainOf(), world.account, intentOf(called), planOf(called))).not.toBeNull()
     expect(callsBack(chainOf(), world.account, intentOf(called), planOf(called))).toBe(true)
     const [failed, paid] = await untilOver([many.id, next.id])

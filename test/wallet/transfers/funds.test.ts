@@ -96,10 +96,15 @@ describe('a line', () => {
   })
 
   test('lets the first go that there is enough for, whatever is waited for, and each look in its time', () => {
-    const small = [...all, waits(3, 2n, 'deposits'), waits(2, 2n), waits(30, 1n, 'gas')]
-    expect(firstWithin(small, { asset: 'ETH' }, 5n)?.id).toBe('tr_3')
-    expect(firstWithin(small, { asset: 'USDC' }, 5n)).toBeUndefined()
-    expect(firstWithin(small, { asset: 'ETH' }, 1n)).toBeUndefined()
+    const small = [...all, waits(3, 2n, 'deposits'), waits(2, 2n), waits(30, 1n, 'gas'), waits(31, 1n, 'balance')]
+    const within = (left: bigint, looked: readonly string[] = [], asset = 'ETH') =>
+      firstWithin(small, { asset }, left, new Map(looked.map((id, at) => [id, 1_000 + at])))?.id
+    expect(within(5n)).toBe('tr_3')
+    expect(within(5n, ['tr_3'])).toBe('tr_2')
+    expect(within(5n, ['tr_3', 'tr_2'])).toBe('tr_3')
+    expect(within(5n, [], 'USDC')).toBeUndefined()
+    // What waits for gas, or for a merchant's balance, is another matter.
+    expect(within(1n)).toBeUndefined()
     const looked = new Map([4, 3, 2, 1].map((at) => [`tr_${at}`, 1_000 + at]))
     expect(longestUnlooked(all, 'ETH funds', looked)?.id).toBe('tr_0')
     expect(longestUnlooked(all, 'ETH funds', looked.set('tr_0', 5_000))?.id).toBe('tr_1')

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { DEVELOPMENT_CHAINS, EVM_LOCAL } from '../../../config/development.ts'
 import type { AccountPlan } from '../../../src/gateways/spend.ts'
+import { ok } from '../../../src/lib/result.ts'
 import type { ChainConfig } from '../../../src/money/chain.ts'
 import { addressAt } from '../../../src/wallet/addresses.ts'
 import { treasuryIndex } from '../../../src/wallet/transfers/treasury.ts'
@@ -40,7 +41,8 @@ function sweepWorld(deposits: readonly bigint[]) {
   }
   const sweeps = () => world.transfers().filter(({ kind }) => kind === 'sweep')
   world.nowMs += 60_000
-  return { world, chain, rounds, sweeps }
+  const deposit = (units: bigint) => chain.deposits.set(addressOf(world.give(`inv_${units}`)), units)
+  return { world, chain, rounds, sweeps, deposit }
 }
 
 test('a sweep waits while it would cost more than a quarter of what it brings, and says so to who waits for it', async () => {
@@ -73,6 +75,63 @@ test('whoever forces a sweep, however much they offer, has it no dearer; crumbs 
   expect(sweeps()).toMatchObject([{ status: 'confirmed' }])
   expect(chain.units).toBe(300n * USDC)
   expect([...chain.deposits.values()]).toEqual([1n, 10n, 1_000n])
+})
+
+test('an answer about more addresses than are brought since, told once more, is taken for nobody else’s', async () => {
+  const { world, chain, rounds } = sweepWorld([0n, 300n * USDC])
+  chain.gwei = 5n
+  // By the newest reading the first has the most.
+  const read = world.balancesOf
+  world.balancesOf = (index) =>
+    index === 0 ? [{ assetCode: 'USDC', confirmed: 500n * USDC, leaving: 0n, coins: [] }] : read(index)
+  const { id } = await world.pay(0n, 'USDC', { kind: 'sweep', feeMax: 10n ** 18n })
+  const { facts } = chain.node
+  const told: Awaited<ReturnType<typeof facts>>[] = []
+  const counts: (number | undefined)[] = []
+  world.sender = {
+    ...chain.node,
+    facts: async (question) => {
+      counts.push(question.payer?.deposits?.length)
+      const [first] = told
+      if (first) await world.desk.steps.takeFacts(id, first)
+      const answer = await facts(question)
+      // The first has delegated already.
+      if (answer.ok)
+        told.push(ok({ ...answer.value, deposits: answer.value.deposits?.map((one) => ({ ...one, delegated: one.units === 0n })) }))
+      return told.at(-1) ?? answer
+    },
+  }
+  await world.work()
+  await rounds(3)
+  expect(counts).toEqual([2, 1])
+  expect(chain.sent.map(({ plan }) => plan.authorizations?.map(({ index }) => index))).toEqual([[1]])
+})
+
+test('one that is too dear brings what has come since, so that nobody waits a day for crumbs', async () => {
+  const { world, chain, rounds, sweeps, deposit } = sweepWorld([5n * USDC])
+  const outputs = [{ address: PAYEE, units: 0n }]
+  await world.pay(3n * USDC, 'USDC', { outputs })
+  await world.work()
+  await rounds(3)
+  expect(sweeps()).toMatchObject([{ status: 'queued', reason: expect.stringContaining('of the 5 USDC') }])
+  deposit(10_000n * USDC)
+  const { id } = await world.pay(9_000n * USDC, 'USDC', { outputs, storeId: 'st_other' })
+  await world.work()
+  await rounds(6)
+  expect(world.desk.read(id)).toMatchObject({ status: 'confirmed' })
+  expect(chain.done).toEqual(['flush', 'pay', 'pay'])
+})
+
+test('whoever offers too little for a sweep hears so at once: what is of all waits for nobody’s limit', async () => {
+  const { world, chain, rounds, sweeps } = sweepWorld([1_000n * USDC])
+  await world.pay(0n, 'USDC', { kind: 'sweep', feeMax: 1n })
+  const { id } = await world.pay(500n * USDC, 'USDC', { outputs: [{ address: PAYEE, units: 0n }], storeId: 'st_other' })
+  await world.work()
+  await rounds(6)
+  const reason = expect.stringMatching(/^the network fee would be 0.00265 ETH, over the limit of this transfer/)
+  expect(sweeps()).toContainEqual(expect.objectContaining({ status: 'failed', reason }))
+  expect(world.desk.read(id)).toMatchObject({ status: 'confirmed' })
+  expect(chain.done).toEqual(['flush', 'pay'])
 })
 
 test('crumbs alone are not brought at all', async () => {

@@ -82,6 +82,22 @@ test('one in front that is too large keeps nobody waiting whom there is enough f
   expect(small.filter(isPaid)).toHaveLength(12)
 })
 
+test('one that there seems to be enough for, but for the fee of its many outputs, keeps nobody of another store waiting', async () => {
+  const { world, chain, pay } = coinWorld([100_000_000n])
+  await pay(1_000n)
+  await world.work()
+  for (let count = 0; count < IN_FRONT; count++) await pay(150_000_000n)
+  world.nowMs++
+  const many = await world.pay(499_950n, 'BTC', { outputs: Array.from({ length: 200 }, () => ({ address: PAYEE, units: 0n })) })
+  world.nowMs++
+  const small = await world.pay(2_000n, 'BTC', { outputs, storeId: 'st_other' })
+  await world.work()
+  chain.mine()
+  await world.later(200_000)
+  expect(world.desk.read(many.id)?.status).toBe('queued')
+  expect(world.desk.read(small.id)?.status).toBe('broadcast')
+})
+
 test('whoever is ended in front, or whatever was in memory is lost, the next have their turn', async () => {
   const { world, chain, pay } = coinWorld([100_000_000n])
   for (let count = 0; count < 40; count++) {
