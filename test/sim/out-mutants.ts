@@ -162,28 +162,4 @@ export const OUT_MUTANTS: readonly Mutant[] = [
     within: 2_000,
     isOut: true,
   },
-  {
-    name: 'what a child hurries is replaced',
-    file: 'src/wallet/transfers/accelerating.ts',
-    find: 'return claims.find((claim) => isPlanned(claim) && signed.some(({ txid }) => isHurrying(claim, txid)))',
-    put: 'return claims.find((claim) => isPlanned(claim) && signed.length < 0)',
-    within: 2_000,
-    isOut: true,
-  },
-  {
-    name: 'a replacement that was wanted before there was a child is made',
-    file: 'src/wallet/transfers/planner.ts',
-    find: "if (child) return err({ reason: 'not_bumpable', detail: hurries(child) } as const)",
-    put: '',
-    within: 2_000,
-    isOut: true,
-  },
-  {
-    name: 'two who asked before there was a plan both hurry it',
-    file: 'src/wallet/transfers/accelerating.ts',
-    find: 'if (open) return refused(hurries(open))',
-    put: '',
-    within: 2_000,
-    isOut: true,
-  },
 ]
