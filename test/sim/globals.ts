@@ -58,6 +58,8 @@ export function takeOverGlobals(): void {
   globals.clearTimeout = (timer: Happening | undefined) => {
     if (timer) timer.cancelled = true
   }
+  globals.setInterval = (run: () => void, ms: number) => every(here().scheduler, ms, run)
+  globals.clearInterval = (timer: Repeated | undefined) => timer?.stop()
   globals.scheduler = { wait: (ms: number) => here().scheduler.sleep(ms, 'wait') }
   crypto.getRandomValues = ((bytes: Uint8Array) => {
     for (let i = 0; i < bytes.length; i++) bytes[i] = isBeside ? i + 1 : here().random.word()
@@ -92,6 +94,24 @@ export function takeOverGlobals(): void {
   for (const level of ['log', 'warn', 'error'] as const) {
     const real = console[level]
     console[level] = (...said: unknown[]) => (now ? now.logged(String(said[0])) : real(...said))
+  }
+}
+
+interface Repeated {
+  stop(): void
+}
+
+function every(scheduler: Scheduler, ms: number, run: () => void): Repeated {
+  let next: Happening
+  const again = (): void => {
+    next = scheduler.after(ms, 'interval', again)
+    run()
+  }
+  next = scheduler.after(ms, 'interval', again)
+  return {
+    stop() {
+      next.cancelled = true
+    },
   }
 }
 
