@@ -125,7 +125,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'src/gateways/quorum-reader.ts',
     find: 'return failures.length === 0 ? transfers : err(worstOf(failures))',
     put: 'return transfers',
-    within: 100,
+    within: 1_000,
   },
   ...OUT_MUTANTS,
 ]
