@@ -7,7 +7,7 @@ export const OUT_MUTANTS: readonly Mutant[] = [
     file: 'src/wallet/transfers/wishes.ts',
     find: 'if (attempt && outstanding(attempt, nowMs).length > 0)',
     put: 'if (attempt && attempt.version < 0)',
-    within: 2_000,
+    within: 5_000,
     isOut: true,
   },
   {
@@ -119,7 +119,7 @@ export const OUT_MUTANTS: readonly Mutant[] = [
     file: 'src/signer/book.ts',
     find: 'if (attempt === 1) recent.outflows.push(',
     put: 'if (attempt === 0) recent.outflows.push(',
-    within: 2_000,
+    within: 3_000,
     isOut: true,
   },
   {
