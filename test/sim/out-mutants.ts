@@ -3,14 +3,6 @@ import type { Mutant } from './mutants.ts'
 /** Those of money out: only its histories are looked at. */
 export const OUT_MUTANTS: readonly Mutant[] = [
   {
-    name: 'a transfer is ended though the signer may be signing it',
-    file: 'src/wallet/transfers/wishes.ts',
-    find: 'if (attempt && outstanding(attempt, nowMs).length > 0)',
-    put: 'if (attempt && attempt.version < 0)',
-    within: 5_000,
-    isOut: true,
-  },
-  {
     name: 'a question to the signer whose answer was lost is never over',
     file: 'src/wallet/transfers/signing.ts',
     find: 'at !== (askedAtMs === undefined ? 0 : asked.indexOf(askedAtMs))',
