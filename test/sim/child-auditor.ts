@@ -63,8 +63,7 @@ export function hasLostParent(plot: Plot, { transfer, settling }: TransferRecord
   const parent = chain.known.get(parentTxid)
   if (!parent || chain.placeOf(parentTxid)) return false
   if (settling) return true
-  const all = [parent, ...ancestorsOf(chain, parent)]
-  return chain.find((block) => block.transactions.some((one) => all.some((lost) => contradicts(lost, one)))) !== null
+  return isContradicted(chain, parent)
 }
 
 /**
@@ -74,10 +73,20 @@ export function hasLostParent(plot: Plot, { transfer, settling }: TransferRecord
 export function isOrphan(chain: SimChain, { parentTxid, signed }: Transfer): boolean {
   const parent = chain.known.get(parentTxid ?? '')
   if (!parent || signed.length === 0 || signed.some(({ txid }) => chain.placeOf(txid))) return false
-  if (chain.find(({ transactions }) => transactions.some((one) => contradicts(parent, one)))) return false
+  if (isContradicted(chain, parent)) return false
+  return !signed.some(({ txid }) => chain.known.get(txid)?.spends.every((coin) => isThere(chain, coin)))
+}
+
+/** In a block is something in the place of it, or of what it hangs on. */
+function isContradicted(chain: SimChain, transaction: SimTransaction): boolean {
+  const all = [transaction, ...ancestorsOf(chain, transaction)]
+  return chain.find((block) => block.transactions.some((one) => all.some((lost) => contradicts(lost, one)))) !== null
+}
+
+/** In a block, or of what waits, with all that this hangs on: what was told again after its parent was given up waits in vain. */
+function isThere(chain: SimChain, coin: string): boolean {
   const { coins } = chain.branches.stateOf(chain.best)
-  const isThere = (coin: string) => coins.has(coin) || chain.pool.has(makerOf(coin))
-  return !signed.some(({ txid }) => chain.known.get(txid)?.spends.every(isThere))
+  return coins.has(coin) || isForeign(coin) || chain.pool.get(makerOf(coin))?.spends.every((one) => isThere(chain, one)) === true
 }
 
 /** Money is on its way with it, or will be. */

@@ -14,4 +14,8 @@ export const FOUND: readonly (readonly [seed: number, why: string])[] = [
     12663,
     'a question to the books outlived its wallet object, which asked again and was refused: what it reserved nobody gave back',
   ],
+  [
+    4273,
+    'an acceleration was told again after what its parent hangs on was given up, and no person of the history ended it: no defect of the code',
+  ],
 ]
