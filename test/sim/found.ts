@@ -18,4 +18,8 @@ export const FOUND: readonly (readonly [seed: number, why: string])[] = [
     4273,
     'an acceleration was told again after what its parent hangs on was given up, and no person of the history ended it: no defect of the code',
   ],
+  [
+    9003,
+    'what an unsigned payout was to spend was taken back for good after it was final, and no person of the history ended it: no defect of the code',
+  ],
 ]

@@ -207,6 +207,18 @@ export function isOver({ status }: Transfer): boolean {
 }
 
 /**
+ * What it is to spend is not there, nobody has signed it, and nothing says why: a deep reorganisation took back what had made
+ * it. It would wait for ever for what spent that, and a person ends it.
+ */
+export function hasLostCoins({ world }: Plot, { chainId, status, signed, plan }: Transfer): boolean {
+  if (status !== 'unknown' || signed.length > 0 || plan?.kind !== 'coins') return false
+  const chain = world.chain(chainId)
+  const { coins } = chain.branches.stateOf(chain.best)
+  const spends = spendsOf(plan)
+  return !spends.every((coin) => coins.has(coin)) && !chain.isSpentIn(chain.best, { spends })
+}
+
+/**
  * Only a person can say what becomes of it: what it spends was taken back by the chain, or, of a merchant who signs, a number
  * before its own was never used.
  */

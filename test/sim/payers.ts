@@ -10,6 +10,7 @@ import { approveAll, approveSome } from './approvers.ts'
 import { isOrphan } from './child-auditor.ts'
 import { type SeededWallet, seedOf } from './hot.ts'
 import { insist } from './insist.ts'
+import { hasLostCoins } from './out-auditor.ts'
 import { passkeys } from './passkeys.ts'
 import { hex64, type Plot } from './plot.ts'
 import { transfersOf } from './records.ts'
@@ -243,7 +244,7 @@ export async function endWaiting(plot: Plot): Promise<void> {
   await approveSome(plot)
   for (const transfer of transfersOf(plot)) {
     const { walletId, id, status, custody, signed } = transfer
-    if (isOrphan(plot.world.chain(transfer.chainId), transfer) && status !== 'failed')
+    if ((isOrphan(plot.world.chain(transfer.chainId), transfer) && status !== 'failed') || hasLostCoins(plot, transfer))
       await plot.env.WALLETS.getByName(walletId).settleTransfer(id, WORD)
     if (signed.length > 0 || status === 'failed') continue
     if (custody === 'self' && status === 'signing' && plot.world.random.chance(0.5)) await signAsMerchant(plot, walletId, id)
