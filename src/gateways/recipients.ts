@@ -6,7 +6,7 @@ import { readPayee } from './evm/payee.ts'
 import type { Output } from './spend.ts'
 
 /** What is wrong with an output, and in words that go on after the name of that field why. */
-export interface RecipientFault {
+interface RecipientFault {
   readonly field: 'address' | 'amount'
   readonly detail: string
 }

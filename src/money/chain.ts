@@ -58,10 +58,13 @@ export interface ChainToken extends ChainAsset {
   /**
    * How many whole tokens one whole of the chain's own asset is taken for at most, when it is asked whether bringing this token
    * in is worth the network fee (docs/evm-sweeping.md): 10000 of USDC on Ethereum means 10,000 USDC for 1 ETH, whatever their
-   * decimals. From 1e-9 on. Absent: nobody asks.
+   * decimals. From 1e-9 to 1e15. Absent: nobody asks.
    */
   readonly perNativeMax?: number
 }
+
+/** `perNativeMax` is counted in parts of a whole token: one in so many. */
+export const PER_NATIVE_PARTS = 1_000_000_000
 
 /** SLIP-44 coin type in the CAIP-19 name of a native asset, by ticker. */
 const SLIP44: Record<string, number> = { BTC: 0, LTC: 2, ETH: 60, POL: 966 }

@@ -1,6 +1,6 @@
 import { type Asset, FIAT_ASSETS } from './asset.ts'
 import { BANK_RAILS, type BankRail } from './bank.ts'
-import { assetsOf, type ChainConfig } from './chain.ts'
+import { assetsOf, type ChainConfig, PER_NATIVE_PARTS } from './chain.ts'
 import { type LightningRail, lightningAsset, takeLightning } from './lightning.ts'
 import { expandChains } from './presets.ts'
 
@@ -23,8 +23,9 @@ export interface Registry {
   rail(id: string): Rail
 }
 
-/** As fine as `perNativeMax` is told apart. */
-const PER_NATIVE_MIN = 1e-9
+/** Of `perNativeMax`. A coin that is worth more of something is worth more than there is of anything. */
+const PER_NATIVE_MIN = 1 / PER_NATIVE_PARTS
+const PER_NATIVE_MAX = 1e15
 
 /** Throws when the configuration names one code or chain twice, or a token is worth nothing that can be counted. */
 export function createRegistry(chains: readonly ChainConfig[], lightning: readonly LightningRail[] = []): Registry {
@@ -36,8 +37,8 @@ export function createRegistry(chains: readonly ChainConfig[], lightning: readon
     byCode.set(asset.code, asset)
   }
   for (const { code, perNativeMax = 1 } of chains.flatMap(({ tokens }) => tokens)) {
-    if (typeof perNativeMax === 'number' && Number.isFinite(perNativeMax) && perNativeMax >= PER_NATIVE_MIN) continue
-    throw new Error(`perNativeMax of ${code} is not a number from ${PER_NATIVE_MIN} on`)
+    if (typeof perNativeMax === 'number' && perNativeMax >= PER_NATIVE_MIN && perNativeMax <= PER_NATIVE_MAX) continue
+    throw new Error(`perNativeMax of ${code} is not a number from ${PER_NATIVE_MIN} to ${PER_NATIVE_MAX}`)
   }
   const byId = new Map(chains.map((chain) => [chain.id, chain]))
   if (byId.size !== chains.length) throw new Error('a chain is configured twice')

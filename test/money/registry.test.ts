@@ -61,8 +61,9 @@ describe('registry', () => {
     const of = (perNativeMax: unknown) =>
       DEVELOPMENT_CHAINS.map((chain) => (chain.tokens.length > 0 ? { ...chain, tokens: [{ ...usdc, perNativeMax }] } : chain))
     const registry = (perNativeMax: unknown) => registryOf({ CHAINS: JSON.stringify(of(perNativeMax)) })
-    for (const bad of [0, -1, 1e-10, '10000', null]) expect(() => registry(bad)).toThrow(/perNativeMax of .* is not a number/)
-    expect(registry(0.000_005).chains).toHaveLength(DEVELOPMENT_CHAINS.length)
+    for (const bad of [0, -1, 1e-10, '10000', null, 1.1e15, 1e300])
+      expect(() => registry(bad)).toThrow(/perNativeMax of .* is not a number from 1e-9 to 1000000000000000/)
+    for (const good of [1e-9, 0.000_005, 1e15]) expect(registry(good).chains).toHaveLength(DEVELOPMENT_CHAINS.length)
   })
 
   test('takes a Lightning network by its name or whole, as chains are taken', () => {

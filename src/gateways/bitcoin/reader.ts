@@ -8,7 +8,7 @@ import { merkleFault, readHeader, type ScannedBlock } from './block.ts'
 import { askHash, readBlock, readRef } from './chain-reads.ts'
 import { readMempool } from './mempool.ts'
 import { pegOutConflicts, withPegOuts } from './mweb.ts'
-import { BATCH_MAX, createBitcoinRpc, decodeHex, isHash, type RpcCall, refusalError, toNodeError } from './rpc.ts'
+import { askAll, createBitcoinRpc, decodeHex, isHash, type RpcCall, refusalError, toNodeError } from './rpc.ts'
 import { conflictsIn, transfersAt } from './scan.ts'
 import { workOf } from './work.ts'
 
@@ -82,14 +82,15 @@ function readNode(chain: ChainConfig, node: NodeEndpoint, fetcher: typeof fetch)
       const above = await hashesAt(Array.from({ length: head.height - base.height }, (_, n) => base.height + 1 + n))
       if (!above.ok) return above
       const hashes = [base.hash, ...above.value.map(String)]
+      const answers = await askAll(
+        rpc,
+        hashes.map((hash): RpcCall => ['getblockheader', hash, false]),
+      )
+      if (!answers.ok) return answers
       const headers: Uint8Array[] = []
-      for (let at = 0; at < hashes.length; at += BATCH_MAX) {
-        const answers = await rpc.batch(hashes.slice(at, at + BATCH_MAX).map((hash): RpcCall => ['getblockheader', hash, false]))
-        if (!answers.ok) return err(toNodeError(answers.error))
-        for (const answer of answers.value) {
-          if (!answer.ok) return err(refusalError('getblockheader', answer.error))
-          headers.push(decodeHex(answer.value) ?? new Uint8Array())
-        }
+      for (const answer of answers.value) {
+        if (!answer.ok) return err(refusalError('getblockheader', answer.error))
+        headers.push(decodeHex(answer.value) ?? new Uint8Array())
       }
       const [first, last] = [headers[0], headers.at(-1)].map((raw) => readHeader(raw as Uint8Array))
       const isAsked = first?.ok && last?.ok && first.value.hash === base.hash && last.value.hash === head.hash

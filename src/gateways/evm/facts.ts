@@ -10,7 +10,7 @@ import { readDeposits } from './deposits.ts'
 import { BALANCE_OF } from './erc20.ts'
 import { FEE_CALLS, readFees } from './fees.ts'
 import { delegatedTo, estimate, l1FeeCall, operatorFeeCall, readL1Fee } from './gas.ts'
-import { AUTHORIZATION_GAS, withMargin } from './pricing.ts'
+import { AUTHORIZATION_GAS, nothingGas, withMargin } from './pricing.ts'
 import type { RpcCall, RpcNode } from './rpc.ts'
 import { malformed, readNumber, readQuantity, readRef, readWord } from './wire.ts'
 
@@ -53,7 +53,7 @@ export async function readFacts(node: RpcNode, chain: ChainConfig, question: Fac
   const gas = asked === null ? ok(null) : await estimateAsked(node, chain, payer.address, asked)
   if (!gas.ok) return gas
   const hasOracle = readWord(l1Fee) !== null
-  const operatorFee = await askOperatorFee(node, hasOracle ? gas.value : null, asked?.delegating.length ?? 0)
+  const operatorFee = await askOperatorFee(node, hasOracle ? gasLimitOf(payer, gas.value, asked) : null)
   if (!operatorFee.ok) return operatorFee
   const facts = factsWith(dataFee + operatorFee.value)
   const refusing = gas.value === null ? await refusingOutput(node, chain, payer) : null
@@ -70,11 +70,16 @@ export async function readFacts(node: RpcNode, chain: ChainConfig, question: Fac
   return deposits.ok ? ok({ facts: { ...facts, payer: known, deposits: deposits.value }, headTimeMs }) : deposits
 }
 
-/** What the operator of an OP-stack chain takes besides; zero elsewhere, and for what has no estimate. */
-async function askOperatorFee(node: RpcNode, gas: bigint | null, delegating: number): Promise<Result<bigint, NodeError>> {
+/** The gas that what is planned by this may take; null for what has no estimate, and needs one. */
+function gasLimitOf({ outputs, deposits }: Payer, gas: bigint | null, asked: Asked | null): bigint | null {
+  if (outputs.length === 0 && deposits === undefined) return nothingGas(gas)
+  return gas === null ? null : withMargin(gas) + BigInt(asked?.delegating.length ?? 0) * AUTHORIZATION_GAS
+}
+
+/** What the operator of an OP-stack chain takes besides for so much gas; zero elsewhere. */
+async function askOperatorFee(node: RpcNode, gas: bigint | null): Promise<Result<bigint, NodeError>> {
   if (gas === null) return ok(0n)
-  const limit = withMargin(gas) + BigInt(delegating) * AUTHORIZATION_GAS
-  const answer = await node.call([operatorFeeCall(limit, 'latest')])
+  const answer = await node.call([operatorFeeCall(gas, 'latest')])
   return answer.ok ? ok(readWord(answer.value[0]) ?? 0n) : answer
 }
 
@@ -97,8 +102,9 @@ async function refusingOutput(node: RpcNode, chain: ChainConfig, { address, asse
     const params = [{ from: address, to, value: `0x${value.toString(16)}`, data }, 'latest']
     return [{ method: 'eth_call', params, optional: true }]
   })
+  if (calls.length < outputs.length) return null
   const answer = await node.call(calls)
-  if (!answer.ok || calls.length < outputs.length) return null
+  if (!answer.ok) return null
   // Refused, or a token that answers `false`.
   const refused = answer.value.map((result) => result === null || readWord(result) === 0n)
   return refused.includes(true) && refused.includes(false) ? refused.indexOf(true) : null

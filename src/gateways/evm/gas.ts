@@ -19,8 +19,6 @@ const AUTHORIZATION_BYTES = 110
 const DELEGATION = '0xef0100'
 /** A node's words for a call that fails, as geth, Nethermind, Besu and anvil say it. Anything else says nothing of the call. */
 const CALL_FAILS = /revert|insufficient|not enough|exceeds|gas required|out of ?gas|opcode|execution/i
-/** Words of the same kind about the node itself: out of time (geth: `execution aborted (timeout = 5s)`), or asked too often. */
-const NODE_FAILS = /time[sd]?.?out|aborted|rate.?limit|too many|capacity|busy/i
 
 /** Gas of a call, without a margin; null when it would fail as things are. */
 export async function estimate(
@@ -37,7 +35,8 @@ export async function estimate(
 }
 
 function saysItFails(detail: string): boolean {
-  return /revert/i.test(detail) || (CALL_FAILS.test(detail) && !NODE_FAILS.test(detail))
+  // An execution that is aborted was so by the node.
+  return /revert/i.test(detail) || (CALL_FAILS.test(detail) && !/aborted/i.test(detail))
 }
 
 /** Asks what the OP stack takes for a transaction with so many bytes of data and authorizations, a little over. */

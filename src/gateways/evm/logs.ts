@@ -18,22 +18,24 @@ export async function checkLogs(
   found: readonly WireLog[],
 ): Promise<Result<WireLog[], NodeError>> {
   const { hash } = block.ref
+  const txids = block.transactions.map(({ txid }) => txid)
   const isOurs = (log: WireLog) => contracts.includes(log.contract) && log.topics[0] === TRANSFER_TOPIC
   let logs = found
   if (isSuspicious(block, contracts, found)) {
-    const receipts = await askAllReceipts(
-      node,
-      hash,
-      block.transactions.map(({ txid }) => txid),
-    )
-    if (!receipts.ok) return receipts
-    const all = readReceiptLogs(receipts.value.filter((receipt) => receipt !== null))
+    const answer = await askAllReceipts(node, hash, txids)
+    if (!answer.ok) return answer
+    const { receipts, byBlock } = answer.value
+    const all = readReceiptLogs(receipts.filter((receipt) => receipt !== null))
     if (all === null) return err(malformed(`receipts of block ${hash}`))
-    if (!explains(all, fromHex(block.bloom))) return err(lie(`logs of block ${hash} are kept back`))
+    if (!explains(all, fromHex(block.bloom))) {
+      const missing = byBlock ? undefined : txids[receipts.indexOf(null)]
+      if (missing !== undefined) return err({ reason: 'node_refused', detail: `no receipt of ${missing} yet` })
+      return err(lie(`logs of block ${hash} are kept back`))
+    }
     logs = all.filter(isOurs)
   }
-  const txids = new Set(block.transactions.map((transaction) => transaction.txid))
-  const asked = logs.every((log) => log.blockHash === hash && txids.has(log.txid) && isOurs(log))
+  const known = new Set(txids)
+  const asked = logs.every((log) => log.blockHash === hash && known.has(log.txid) && isOurs(log))
   if (!asked || new Set(logs.map((log) => log.logIndex)).size !== logs.length) {
     return err(lie(`logs of block ${hash} are not those asked for`))
   }

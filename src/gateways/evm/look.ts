@@ -62,7 +62,9 @@ export async function lookAt(node: RpcNode, chain: ChainConfig, question: LookQu
   }
   const waiting = readWaiting(answer.value.slice(3 + txids.length), txids)
   if (!waiting.ok) return waiting
-  const taken = count > plan.nonce ? await takerOf(node, plan, question, head.height) : null
+  const taker = count > plan.nonce ? await takerOf(node, plan, question, head.height) : ok(null)
+  if (!taker.ok) return taker
+  const taken = taker.value
   if (taken && txids.includes(taken.txid)) return err({ reason: 'node_refused', detail: `${taken.txid} has no receipt yet` })
   const behind = pendingCount < plan.nonce ? { behind: pendingCount } : {}
   const sighting: Sighting =
@@ -87,31 +89,33 @@ export async function lookAt(node: RpcNode, chain: ChainConfig, question: LookQu
  * The transaction that has used the number of a plan, and that nobody here has seen signed: found by going back from the
  * newest block, ever further, then by halving what is between, for a node tells how many an account has sent up to each, and
  * many nodes do so of the newest blocks alone. Whoever signed it may have chosen another fee: it pays what the plan pays when
- * it is the same call. Null where the node no longer has the state of those blocks.
+ * it is the same call. Null where the node no longer has the state of those blocks; one that is away, or asked too often, may
+ * have it.
  */
 async function takerOf(
   node: RpcNode,
   plan: AccountPlan,
   { payer, searchedHeight }: LookQuestion,
   headHeight: number,
-): Promise<{ txid: string; pays: boolean } | null> {
+): Promise<Result<{ txid: string; pays: boolean } | null, NodeError>> {
   let [low, high, back] = [searchedHeight, headHeight, 1]
   // Twice 53 turns for any height there can be.
   while (high - low > 1) {
     const middle = Math.max(high - back, Math.floor((low + high) / 2))
     const answer = await node.call([{ method: 'eth_getTransactionCount', params: [payer, `0x${middle.toString(16)}`] }])
-    if (!answer.ok && answer.error.reason !== 'node_refused') return null
+    if (!answer.ok && answer.error.reason === 'node_unreachable') return answer
     const count = answer.ok ? readNumber(answer.value[0]) : null
     // Of a block that it has forgotten: what is below it is not known, and what is found must have the number.
     if (count !== null && count > plan.nonce) [high, back] = [middle, back * 2]
     else low = middle
   }
   const answer = await node.call([{ method: 'eth_getBlockByNumber', params: [`0x${high.toString(16)}`, true] }])
+  if (!answer.ok && answer.error.reason === 'node_unreachable') return answer
   const block = answer.ok ? readBlock(answer.value[0]) : null
   const [sender, nonce] = [payer.toLowerCase(), BigInt(plan.nonce)]
   const found = block?.transactions.find((transaction) => transaction.from === sender && transaction.nonce === nonce)
-  if (!found) return null
-  return { txid: found.txid, pays: found.to === plan.to && found.value === plan.value && found.input === plan.data }
+  if (!found) return ok(null)
+  return ok({ txid: found.txid, pays: found.to === plan.to && found.value === plan.value && found.input === plan.data })
 }
 
 interface Included {

@@ -1,4 +1,4 @@
-import { assert, err, ok, type Result } from '../../lib/result.ts'
+import { err, ok, type Result } from '../../lib/result.ts'
 import { greater } from '../../money/amount.ts'
 import type { ChainConfig } from '../../money/chain.ts'
 import type { AccountKey } from '../gateway.ts'
@@ -58,6 +58,14 @@ export function withMargin(estimate: bigint): bigint {
   return estimate === PLAIN_GAS ? PLAIN_GAS : (estimate * (100n + GAS_MARGIN_PERCENT) + 99n) / 100n
 }
 
+/**
+ * Of a payment of nothing to oneself that was estimated, or could not be; a rollup may count what it pays to Ethereum as gas
+ * (Arbitrum).
+ */
+export function nothingGas(estimate: bigint | null): bigint {
+  return greater(NOTHING_GAS_MIN, withMargin(estimate ?? 0n))
+}
+
 /** The same transaction at these fees. */
 export function dearer(
   chain: ChainConfig,
@@ -84,30 +92,26 @@ export function over(before: AccountPlan, market: GasFees): GasFees {
 }
 
 /**
- * A payment of nothing to oneself that uses up a number of the account: fills a gap below others that wait, or takes the
- * place of `before`, a transaction that must not come into the chain any more. An authorization of the payer's own that was
- * in that has a number, too, and stays. `gas`: as estimated; a rollup may count what it pays to Ethereum as gas (Arbitrum).
+ * A payment of nothing to oneself that takes the place of `before`, a transaction that must not come into the chain any more,
+ * by its number. An authorization of the payer's own that was in that has a number, too, and stays. `gas`: as estimated.
  */
 export function planNothing(
   chain: ChainConfig,
   account: AccountKey,
   wanted: {
-    index: number
-    nonce: number
     native: bigint
     gas: bigint | null
-    fees: FeeFacts
+    fees: GasFees
     feeMax: bigint
-    before: AccountPlan | null
+    before: AccountPlan
   },
 ): Result<AccountPlan, PlanRefusal> {
-  const { index, nonce, native, gas, fees: market, feeMax, before } = wanted
-  assert(market.kind === 'account', 'fees of an EVM chain')
-  assert(before === null || (before.index === index && before.nonce === nonce), 'only what has the same number can be replaced')
-  const fees = before === null ? market : over(before, market)
+  const { native, gas, fees: market, feeMax, before } = wanted
+  const { index, nonce } = before
+  const fees = over(before, market)
   const call = nothingCall(payerOf(chain, account, index))
-  const own = before?.authorizations?.filter((authorization) => authorization.index === index) ?? []
-  const gasLimit = greater(NOTHING_GAS_MIN, withMargin(gas ?? PLAIN_GAS)) + BigInt(own.length) * AUTHORIZATION_GAS
+  const own = before.authorizations?.filter((authorization) => authorization.index === index) ?? []
+  const gasLimit = nothingGas(gas) + BigInt(own.length) * AUTHORIZATION_GAS
   const pricing = { call, index, nonce, fees, gasLimit, ...(own.length > 0 && { authorizations: own }) }
   return priced(chain, pricing, { native, feeMax })
 }

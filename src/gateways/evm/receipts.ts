@@ -10,22 +10,26 @@ const ONE_BY_ONE_MAX = 20
  * asked for by their block: a block of a thousand payments is then one call.
  */
 export async function askReceipts(node: RpcNode, hash: string, txids: readonly string[]): Promise<Result<unknown[], NodeError>> {
-  return txids.length > ONE_BY_ONE_MAX
-    ? await askAllReceipts(node, hash, txids)
-    : await askEach(node, 'eth_getTransactionReceipt', txids)
+  if (txids.length <= ONE_BY_ONE_MAX) return await askEach(node, 'eth_getTransactionReceipt', txids)
+  const all = await askAllReceipts(node, hash, txids)
+  return all.ok ? ok(all.value.receipts) : all
 }
 
 /**
  * The same of all there are in the block; one by one where the node does not tell them by their block, or not of this one
- * (bor has such blocks: `receipts length mismatch`).
+ * (bor has such blocks: `receipts length mismatch`). Null is then for one that it does not have yet, not for one it left out.
  */
-export async function askAllReceipts(node: RpcNode, hash: string, txids: readonly string[]): Promise<Result<unknown[], NodeError>> {
+export async function askAllReceipts(
+  node: RpcNode,
+  hash: string,
+  txids: readonly string[],
+): Promise<Result<{ receipts: unknown[]; byBlock: boolean }, NodeError>> {
   const answer = await node.call([{ method: 'eth_getBlockReceipts', params: [hash], optional: true }])
   if (!answer.ok) return answer
   const [receipts] = answer.value
-  return Array.isArray(receipts)
-    ? ok(pickByTxid(receipts, 'transactionHash', txids))
-    : await askEach(node, 'eth_getTransactionReceipt', txids)
+  if (Array.isArray(receipts)) return ok({ receipts: pickByTxid(receipts, 'transactionHash', txids), byBlock: true })
+  const each = await askEach(node, 'eth_getTransactionReceipt', txids)
+  return each.ok ? ok({ receipts: each.value, byBlock: false }) : each
 }
 
 /** The transactions themselves. */

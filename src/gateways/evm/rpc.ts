@@ -11,8 +11,11 @@ const TOO_LONG =
   /batch.{0,40}(too|limit|exceed|more than|large|not (supported|allowed))|(max|too many|more than|exceed|limit).{0,40}batch/i
 /** A node that is asked too often says so in its answer as often as by HTTP 429. -32005: limit exceeded (EIP-1474). */
 const BUSY_CODES: readonly unknown[] = [429, -32005]
+const TOO_OFTEN = /rate.?limit|per (second|minute|hour|day)|throttl/i
 const BUSY =
-  /rate.?limit|too many requests|requests? (limit|rate|count)|per (second|minute|day)|limit (reached|exceeded)|throttl|time[sd]?.?out|busy/i
+  /too many (\w+ )?requests|requests? (limit|rate|count|exceeded)|(daily|monthly|usage|plan|tier|credits?|units?|concurrency|connections?|calls|(^|: )limit) (limit )?(reached|exceeded)|quota|capacity|time[sd]?.?out|busy/i
+/** A contract's own words for why it fails say nothing of the node. Besu's -32005: `gas limit exceeds block gas limit`. */
+const NOT_OF_NODE = /revert|gas limit/i
 /** The largest blocks in use are a few megabytes with their transactions. */
 const ANSWER_BYTES_MAX = 32 * 1024 * 1024
 
@@ -74,8 +77,8 @@ function connect(endpoint: NodeEndpoint, fetcher: typeof fetch): RpcNode {
     const text = new TextDecoder().decode(body)
     if (status === 200) return readAnswers(endpoint, calls, text)
     const detail = `${host}: HTTP ${status}`
-    if (status === 413 || (status !== 429 && TOO_LONG.test(text))) return err({ reason: 'too_long', detail })
-    return err({ reason: status === 429 || status >= 500 ? 'node_unreachable' : 'protocol', detail })
+    if (status === 413 || (status !== 429 && isTooLong(text))) return err({ reason: 'too_long', detail })
+    return err({ reason: status === 429 || status >= 500 || TOO_OFTEN.test(text) ? 'node_unreachable' : 'protocol', detail })
   }
 
   return {
@@ -125,7 +128,7 @@ function readAnswers(endpoint: NodeEndpoint, calls: readonly RpcCall[], text: st
   }
   const [first] = Array.isArray(json) ? json : [json]
   // geth answers with one error in the name of the first call.
-  if (calls.length > 1 && isRecord(first) && isRecord(first.error) && TOO_LONG.test(String(first.error.message)))
+  if (calls.length > 1 && isRecord(first) && isRecord(first.error) && isTooLong(String(first.error.message)))
     return err({ reason: 'too_long', detail: `${host}: ${withoutSecrets(endpoint, String(first.error.message)).slice(0, 200)}` })
   if (!Array.isArray(json))
     return isRecord(json) && isRecord(json.error) ? refusal(endpoint, 'batch', json.error) : protocol(host, 'not a batch')
@@ -145,15 +148,23 @@ function readAnswers(endpoint: NodeEndpoint, calls: readonly RpcCall[], text: st
   return ok(answers)
 }
 
-/** A contract's own words for why it fails say nothing of the node. */
-function isBusy({ code, message }: Record<string, unknown>): boolean {
-  return BUSY_CODES.includes(code) || (BUSY.test(String(message)) && !/revert/i.test(String(message)))
+/** How many batches may be asked for is no word about how long they may be. */
+function isTooLong(said: string): boolean {
+  return TOO_LONG.test(said) && !TOO_OFTEN.test(said)
 }
 
-/** A method the node does not have stays missing until a person acts; anything else may pass. */
+function isBusy({ code, message }: Record<string, unknown>): boolean {
+  const said = String(message)
+  return !NOT_OF_NODE.test(said) && (BUSY_CODES.includes(code) || TOO_OFTEN.test(said) || BUSY.test(said))
+}
+
+/**
+ * A node that is asked too often, or out of time, says nothing of what it is asked: it is as good as away. A method it does
+ * not have stays missing until a person acts; anything else is about the call, and may pass.
+ */
 function refusal(node: NodeEndpoint, what: string, error: Record<string, unknown>): Result<never, NodeError> {
   const detail = `${hostOf(node)}: ${what}: ${withoutSecrets(node, String(error.message)).slice(0, 200)}`
-  return err({ reason: error.code === -32601 ? 'protocol' : 'node_refused', detail })
+  return err({ reason: error.code === -32601 ? 'protocol' : isBusy(error) ? 'node_unreachable' : 'node_refused', detail })
 }
 
 function protocol(host: string, detail: string): Result<never, NodeError> {

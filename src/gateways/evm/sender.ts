@@ -42,7 +42,7 @@ const TOO_LOW =
  * waiting transaction, and none above a gap.
  */
 const PASSING =
-  /rate.?limit|too many requests|request.{0,20}exceeded|capacity|timed? ?out|internal error|pool is full|txpool.{0,10}full|busy|syncing|unavailable|account limit|in-?flight|delegated account|already reserved|replace pending|gapped/i
+  /internal error|pool is full|txpool.{0,10}full|syncing|unavailable|account limit|in-?flight|delegated account|already reserved|replace pending|gapped/i
 
 async function sendTo(nodes: RpcNodes, raw: string): Promise<Answer> {
   const txid = `0x${toHex(keccak_256(fromHex(raw)))}`

@@ -38,10 +38,8 @@ export const evmSpender: Spender = {
 
   callBack(chain, account, before, request) {
     const { funds, fees } = accountKinds(request)
-    const evm = accountPlan(before)
-    const { index, nonce } = evm
     const { native, gas } = funds
-    return planNothing(chain, account, { index, nonce, native, gas, fees, feeMax: request.feeMax, before: evm })
+    return planNothing(chain, account, { native, gas, fees, feeMax: request.feeMax, before: accountPlan(before) })
   },
 
   txidOf: () => null,

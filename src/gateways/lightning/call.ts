@@ -48,8 +48,13 @@ export async function callNode(
 export function refusalOf(endpoint: NodeEndpoint, { status, body }: NodeAnswer): NodeError {
   const said = typeof body === 'string' ? body : (textIn(body, 'message') ?? textIn(body, 'error') ?? '')
   const words = wordsOf(endpoint, said)
-  if (status >= 200 && status < 300) return { reason: 'protocol', detail: `${hostOf(endpoint)} answered what is no answer` }
+  if (status >= 200 && status < 300) return noAnswer(endpoint)
   return { reason: 'node_refused', detail: `${hostOf(endpoint)}: HTTP ${status} ${words}`.trim() }
+}
+
+/** A node took what was asked, and did not answer it. */
+export function noAnswer(endpoint: NodeEndpoint): NodeError {
+  return { reason: 'protocol', detail: `${hostOf(endpoint)} answered what is no answer` }
 }
 
 /** A node's own words, as people may read them. */

@@ -1,6 +1,6 @@
 import { err, ok, type Result } from '../../lib/result.ts'
 import type { NodeError } from '../gateway.ts'
-import { callNode, fieldOf, isHash, isOk, type NodeAnswer, refusalOf, textIn, wholeIn } from './call.ts'
+import { callNode, fieldOf, isHash, isOk, type NodeAnswer, noAnswer, refusalOf, textIn, wholeIn } from './call.ts'
 import type { LightningEndpoint, LightningNode, PaidAnswer, PaidQuestion, SettledPayment } from './node.ts'
 
 /** Payments of one look. More wait for the next. */
@@ -45,7 +45,7 @@ export function createCln(endpoint: LightningEndpoint, fetcher: typeof fetch): L
         body = known.value
       }
       const [bolt11, paymentHash] = [textIn(body, 'bolt11'), fieldOf(body, 'payment_hash')]
-      if (bolt11 === null || !isHash(paymentHash)) return err(refusalOf(endpoint, { status: 200, body: null }))
+      if (bolt11 === null || !isHash(paymentHash)) return err(noAnswer(endpoint))
       return ok({ bolt11, paymentHash })
     },
 
@@ -62,7 +62,7 @@ export function createCln(endpoint: LightningEndpoint, fetcher: typeof fetch): L
           return err(refusalOf(endpoint, answer.value))
         }
         const payIndex = wholeIn(answer.value.body, 'pay_index')
-        if (payIndex === null || payIndex <= index) return err(refusalOf(endpoint, { status: 200, body: null }))
+        if (payIndex === null || payIndex <= index) return err(noAnswer(endpoint))
         index = payIndex
         const paid = readPaid(answer.value.body)
         if (paid) payments.push(paid)
@@ -75,7 +75,7 @@ export function createCln(endpoint: LightningEndpoint, fetcher: typeof fetch): L
       if (!found.ok) return found
       const paid = readPaid(found.value)
       const isUnread = paid === null && fieldOf(found.value, 'status') === 'paid'
-      return isUnread ? err(refusalOf(endpoint, { status: 200, body: null })) : ok(paid)
+      return isUnread ? err(noAnswer(endpoint)) : ok(paid)
     },
 
     async cancel({ label }) {
@@ -94,7 +94,7 @@ export function createCln(endpoint: LightningEndpoint, fetcher: typeof fetch): L
       const amounts = channels
         .filter((channel) => USABLE.includes(fieldOf(channel, 'state')))
         .map((channel) => wholeIn(channel, 'our_amount_msat'))
-      if (!amounts.every((msat) => msat !== null)) return err(refusalOf(endpoint, { status: 200, body: null }))
+      if (!amounts.every((msat) => msat !== null)) return err(noAnswer(endpoint))
       return ok(amounts.reduce((sum, msat) => sum + msat, 0n) / 1_000n)
     },
   }

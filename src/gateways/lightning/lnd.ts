@@ -4,7 +4,7 @@ import { hmacSha256 } from '../../lib/ids.ts'
 import { err, ok, type Result } from '../../lib/result.ts'
 import type { NodeError } from '../gateway.ts'
 import { reachNode } from '../nodes-request.ts'
-import { callNode, fieldOf, isHash, isOk, type NodeCall, refusalOf, textIn, wholeIn } from './call.ts'
+import { callNode, fieldOf, isHash, isOk, type NodeCall, noAnswer, refusalOf, textIn, wholeIn } from './call.ts'
 import type { LightningEndpoint, LightningNode, PaidAnswer, PaidQuestion, SettledPayment } from './node.ts'
 
 /** After the first payment others of the same moment are waited for so long. */
@@ -52,7 +52,7 @@ export function createLnd(endpoint: LightningEndpoint, fetcher: typeof fetch): L
         body = known.value
       }
       const [bolt11, paymentHash] = [textIn(body, 'payment_request'), hexIn(body, 'r_hash')]
-      if (bolt11 === null || paymentHash === null) return err(refusalOf(endpoint, { status: 200, body: null }))
+      if (bolt11 === null || paymentHash === null) return err(noAnswer(endpoint))
       return ok({ bolt11, paymentHash })
     },
 
@@ -73,7 +73,7 @@ export function createLnd(endpoint: LightningEndpoint, fetcher: typeof fetch): L
       if (!found.ok) return found
       const settled = readSettled(found.value)
       const isUnread = settled === null && fieldOf(found.value, 'state') === 'SETTLED'
-      return isUnread ? err(refusalOf(endpoint, { status: 200, body: null })) : ok(settled)
+      return isUnread ? err(noAnswer(endpoint)) : ok(settled)
     },
 
     async cancel({ paymentHash }) {

@@ -1,6 +1,6 @@
 import { err, ok, type Result } from '../../lib/result.ts'
 import type { NodeError } from '../gateway.ts'
-import { callNode, fieldOf, isHash, isOk, type NodeCall, refusalOf, textIn, wholeIn } from './call.ts'
+import { callNode, fieldOf, isHash, isOk, type NodeCall, noAnswer, refusalOf, textIn, wholeIn } from './call.ts'
 import type { LightningEndpoint, LightningNode, PaidAnswer, PaidQuestion, SettledPayment } from './node.ts'
 
 /** Payments in one page, newest first, and pages in one look. What is beyond is found by looking it up. */
@@ -47,7 +47,7 @@ export function createPhoenixd(endpoint: LightningEndpoint, fetcher: typeof fetc
       if (!answer.ok) return answer
       const bolt11 = textIn(answer.value, 'serialized') ?? textIn(answer.value, 'invoice')
       const paymentHash = fieldOf(answer.value, 'paymentHash')
-      if (bolt11 === null || !isHash(paymentHash)) return err(refusalOf(endpoint, { status: 200, body: null }))
+      if (bolt11 === null || !isHash(paymentHash)) return err(noAnswer(endpoint))
       return ok({ bolt11, paymentHash })
 
       async function make(): Promise<Result<unknown, NodeError>> {

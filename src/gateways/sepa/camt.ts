@@ -76,7 +76,7 @@ export type CamtRefusal =
 
 /** Statements in one file, and movements in all of them. */
 const STATEMENTS_MAX = 100
-export const MOVEMENTS_MAX = 10_000
+const MOVEMENTS_MAX = 10_000
 const TEXT_MAX = 500
 /** ISO 20022: an amount has 18 digits at most. */
 const CENTS_MAX = 10n ** 18n - 1n

@@ -1,5 +1,5 @@
 import type { SpendPlan } from '../../gateways/spend.ts'
-import type { ChainConfig } from '../../money/chain.ts'
+import { type ChainConfig, PER_NATIVE_PARTS } from '../../money/chain.ts'
 import { READING_LEASE_MS } from '../balances.ts'
 
 /** Transfers of one wallet that are not over. */
@@ -53,6 +53,8 @@ export const EMPTYINGS_MAX = 100
 export const TOP_UPS_MAX = 5
 /** The treasury is said to be low on gas when it has less than so many tokens' transfers take at the last known price. */
 export const GAS_TRANSFERS = 20n
+/** Gas of a token's transfer, roughly. */
+export const TRANSFER_GAS = 65_000n
 const WEI_PER_GWEI = 1e9
 /** Of chains that name no other. */
 const GAS_PRICE_MAX_GWEI = 500
@@ -69,7 +71,6 @@ const DEPOSIT_GAS = 100_000n
 export const SWEEP_FEE_PART = 4n
 /** Gas that bringing from one more address of many takes, about, with its authorization. */
 export const BRING_GAS = 50_000n
-const NANO = 1_000_000_000
 
 const BLOCK_MS = 10 * 60_000
 const STUCK_COINS_MS_MIN = 3_600_000
@@ -108,6 +109,6 @@ export function sweepFeeMax(chain: ChainConfig, assetCode: string, units: bigint
   if (assetCode === chain.native.code) return units / SWEEP_FEE_PART
   const token = chain.tokens.find(({ code }) => code === assetCode)
   if (token?.perNativeMax === undefined) return null
-  const perNative = BigInt(Math.round(token.perNativeMax * NANO)) * 10n ** BigInt(token.decimals)
-  return (units * BigInt(NANO) * 10n ** BigInt(chain.native.decimals)) / (perNative * SWEEP_FEE_PART)
+  const perNative = BigInt(Math.round(token.perNativeMax * PER_NATIVE_PARTS)) * 10n ** BigInt(token.decimals)
+  return (units * BigInt(PER_NATIVE_PARTS) * 10n ** BigInt(chain.native.decimals)) / (perNative * SWEEP_FEE_PART)
 }

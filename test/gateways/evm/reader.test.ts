@@ -153,6 +153,10 @@ describe('a block', () => {
     expect(await transfersOf(kept)).toMatchObject([{ index: 'native' }, { txid: TX_2, index: `${LOCAL_USDC}:0`, units: 7n }])
     const silent = ({ params: [txid] }: RpcCall) => receipt({ transactionHash: txid })
     expect(await transfersOf({ ...kept, eth_getTransactionReceipt: silent })).toBe('node_lied')
+    // A block that is so new that the node has yet to make its receipts is no lie; a list that lacks some is.
+    const late = { ...kept, eth_getTransactionReceipt: () => null }
+    expect(await transfersOf({ ...late, eth_getBlockReceipts: () => null })).toBe('node_refused')
+    expect(await transfersOf({ ...late, eth_getBlockReceipts: () => [receipt({ transactionHash: TX_1 })] })).toBe('node_lied')
   })
 
   test('takes transactions without a nonce, as rollups have them', async () => {

@@ -8,6 +8,7 @@ import { fakeFetch } from './fake-node.ts'
 const A = { url: 'https://a.example/v3/secret-key' }
 const B = { url: 'https://b.example/' }
 const CALL = { method: 'eth_chainId', params: [] }
+const RATE = 'rate limit exceeded for batch requests'
 
 function ask(endpoints: readonly { url: string }[], fetcher: typeof fetch, calls: readonly RpcCall[] = [CALL]) {
   return connectNodes(endpoints, fetcher).first((node) => node.call(calls))
@@ -34,6 +35,7 @@ test.each<[string, number, () => Response]>([
   ['reth', 50, refusing({ id: null, error: { code: -32010, message: 'The batch request was too large' } })],
   ['proxyd', 10, refusing({ id: null, error: { code: -32014, message: 'maximum 10 calls in 1 batch' } }, 400)],
   ['dRPC', 3, refusing({ error: { code: 31, message: 'Batch of more than 3 requests are not allowed on free tier' } }, 500)],
+  ['Besu', 30, refusing({ error: { code: -32005, message: 'Number of requests exceeds max batch size' } })],
   ['one that answers 413', 20, () => new Response('Request Entity Too Large', { status: 413 })],
   [
     'one that takes no batches',
@@ -68,6 +70,20 @@ test('a node that refuses even one call as a batch too long is not asked for eve
   expect(asked).toBeLessThan(10)
 })
 
+test.each([200, 400, 503])('batches of a node that is asked too often stay as long as they were (HTTP %i)', async (status) => {
+  const sizes: number[] = []
+  const node = fakeFetch(() => '0x1')
+  const picky: typeof fetch = async (input, init) => {
+    sizes.push(JSON.parse(String(init?.body)).length)
+    return sizes.length === 1 ? Response.json({ error: { code: -32005, message: RATE } }, { status }) : node(input, init)
+  }
+  const calls = Array.from({ length: 100 }, () => CALL)
+  const nodes = connectNodes([A], picky)
+  expect(await nodes.first((one) => one.call(calls))).toMatchObject({ ok: false, error: { reason: 'node_unreachable' } })
+  expect(await nodes.first((one) => one.call(calls))).toMatchObject({ ok: true })
+  expect(sizes).toEqual([100, 100])
+})
+
 test('the next node is asked when one is unreachable, and stays the first while it works', async () => {
   const asked: string[] = []
   let aIsUp = false
@@ -85,7 +101,7 @@ test('the next node is asked when one is unreachable, and stays the first while 
 
 test.each([
   ['HTTP 429', () => new Response('slow down', { status: 429 }), 'node_unreachable'],
-  ['HTTP 429 for a batch', () => new Response('rate limit exceeded for batch requests', { status: 429 }), 'node_unreachable'],
+  ['HTTP 429 for a batch', () => new Response(RATE, { status: 429 }), 'node_unreachable'],
   ['HTTP 503', () => new Response('', { status: 503 }), 'node_unreachable'],
   ['HTTP 401', () => new Response('who are you', { status: 401 }), 'protocol'],
   ['a redirect', () => new Response(null, { status: 302, headers: { location: 'https://elsewhere.example' } }), 'protocol'],
@@ -95,7 +111,10 @@ test.each([
   ['an answer to another call', () => Response.json([{ id: 7, result: '0x1' }]), 'protocol'],
   ['an answer without result', () => Response.json([{ id: 0 }]), 'protocol'],
   ['a batch refused', () => Response.json({ error: { code: -32600, message: 'batch too large' } }), 'node_refused'],
-  ['an error', () => Response.json([{ id: 0, error: { code: -32000, message: 'busy' } }]), 'node_refused'],
+  ['an error', () => Response.json([{ id: 0, error: { code: -32000, message: 'no' } }]), 'node_refused'],
+  ['a node that is busy', () => Response.json([{ id: 0, error: { code: -32000, message: 'busy' } }]), 'node_unreachable'],
+  ['a batch of too many a second', () => Response.json({ error: { code: -32000, message: RATE } }), 'node_unreachable'],
+  ['the same with HTTP 400', () => Response.json({ error: { message: RATE } }, { status: 400 }), 'node_unreachable'],
   ['a missing method', () => Response.json([{ id: 0, error: { code: -32601, message: 'not found' } }]), 'protocol'],
   ['an endless answer', () => endless(), 'protocol'],
 ])('%s is an error value without the address of the node', async (_name, answer, reason) => {
@@ -184,12 +203,20 @@ test.each([
   [-32007, '50/second request limit reached - reduce calls per second or upgrade your account'],
   [-32016, 'over rate limit'],
   [-32002, 'request timed out'],
-])('a call that may be refused is no answer while the node is asked too often (%i %s)', async (code, message) => {
+  [-32005, 'Limit exceeded'],
+  [-32000, 'limit exceeded'],
+  [-32000, 'daily limit reached'],
+  [-32000, 'concurrency limit exceeded'],
+  [-32000, 'you have exceeded your monthly quota'],
+  [-32000, 'compute units exceeds capacity'],
+  [-32000, 'too many concurrent requests'],
+])('a node that is asked too often answers no call, be it one that may be refused (%i %s)', async (code, message) => {
   const node = fakeFetch(() => {
     throw { code, message }
   })
   const calls: readonly RpcCall[] = [{ method: 'a', params: [], optional: true }]
-  expect(await ask([A], node, calls)).toMatchObject({ ok: false, error: { reason: 'node_refused' } })
+  for (const some of [calls, [CALL]])
+    expect(await ask([A], node, some)).toMatchObject({ ok: false, error: { reason: 'node_unreachable' } })
   expect(await ask([A, B], (input, init) => (String(input) === A.url ? node : fakeFetch(() => 'b'))(input, init), calls)).toEqual(
     ok(['b']),
   )
@@ -200,9 +227,16 @@ test.each([
   [-32000, 'missing trie node'],
   [-32602, 'Log response size exceeded'],
   [-32004, 'debug_traceBlockByHash is not available on the Free tier'],
+  // Of Besu, with the code that others have for a limit on what is asked.
+  [-32005, 'Transaction gas limit exceeds block gas limit'],
+  [-32000, 'Block gas limit exceeded'],
+  [-32000, 'gas limit reached'],
+  [-32000, 'stack limit reached 1024 (1023)'],
+  [-32000, 'max call depth exceeded'],
 ])('a call that is refused for what it is stays refused (%i %s)', async (code, message) => {
   const node = fakeFetch(() => {
     throw { code, message }
   })
   expect(await ask([A], node, [{ method: 'a', params: [], optional: true }])).toEqual(ok([null]))
+  expect(await ask([A], node)).toMatchObject({ error: { reason: 'node_refused' } })
 })

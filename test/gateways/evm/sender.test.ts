@@ -81,6 +81,24 @@ describe('what a call would take', () => {
     }
     const payer = { address: viemAccount(0).address, asset: 'ETH', outputs: [{ address: BOB, units: 1n }] }
     expect(await senderOver(node).facts({ targetBlocks: 2, payer })).toMatchObject({ ok: true, value: { fees: { dataFee: 7n } } })
+    // For as much gas as what is planned may take: a payment of nothing has more than it is estimated at, or needs no estimate.
+    for (const [outputs, estimate, asked] of [
+      [payer.outputs, '0x5208', 21_000n],
+      [[], '0x5208', 30_000n],
+      [[], '0x61a80', 480_000n],
+      [[], null, 30_000n],
+    ] as const) {
+      const limits: bigint[] = []
+      const counting: Answers = (call) => {
+        const { data = '' } = call.params[0] as { data?: string }
+        if (call.method === 'eth_call' && data.startsWith('0x275aedd2')) limits.push(BigInt(`0x${data.slice(10)}`))
+        if (call.method !== 'eth_estimateGas') return node(call)
+        if (estimate === null) throw { code: -32000, message: 'insufficient funds' }
+        return estimate
+      }
+      expect((await senderOver(counting).facts({ targetBlocks: 2, payer: { ...payer, outputs } })).ok).toBe(true)
+      expect(limits).toEqual([asked])
+    }
   })
 
   test('of several outputs names the one that a token would refuse by itself, by as many nodes as must agree', async () => {
@@ -108,15 +126,22 @@ describe('what a call would take', () => {
     expect(await refused(nodeThat(isPayment))).toBeUndefined()
     expect(await refused(nodeThat(isOf(2)), nodeThat(isOf(0)), nodeThat(isOf(2)))).toBe(2)
     expect(await refused(nodeThat(isOf(2)), nodeThat(isOf(0)))).toBeUndefined()
+    // One that cannot be asked about at all: the others are not asked about either.
+    let payments = 0
+    const counting = nodeThat((data) => isPayment(data) && ++payments > 0)
+    const odd = { ...payer, outputs: [...outputs, { address: 'nowhere', units: 1n }] }
+    expect((await senderOver(counting).facts({ targetBlocks: 2, payer: odd })).ok).toBe(true)
+    expect(payments).toBe(0)
   })
 
   test.each([
-    'execution aborted (timeout = 5s)',
-    'execution timeout',
-    'request exceeds the rate limit',
-    'compute units exceeds capacity',
-  ])('is not known when a node says it of itself: "%s"', async (message) => {
-    expect(await facts(message)).toMatchObject({ ok: false, error: { reason: 'node_refused' } })
+    ['execution aborted', 'node_refused'],
+    ['execution aborted (timeout = 5s)', 'node_unreachable'],
+    ['execution timeout', 'node_unreachable'],
+    ['request exceeds the rate limit', 'node_unreachable'],
+    ['compute units exceeds capacity', 'node_unreachable'],
+  ])('is not known when a node says it of itself: "%s"', async (message, reason) => {
+    expect(await facts(message)).toMatchObject({ ok: false, error: { reason } })
   })
 })
 
@@ -157,6 +182,7 @@ describe('what is broadcast', () => {
     ['insufficient funds for gas * price + value: balance 0, tx cost 1', 'invalid'],
     ['invalid sender', 'invalid'],
     ['exceeds block gas limit', 'invalid'],
+    ['Block gas limit exceeded', 'invalid'],
   ])('and answered with "%s" is %s', async (message, meaning) => {
     const answer = await senderOver(refusing(message)).broadcast(raw)
     expect(answer).toMatchObject({
@@ -166,16 +192,20 @@ describe('what is broadcast', () => {
   })
 
   test.each([
-    'request rate limited',
-    'txpool is full',
-    'internal error',
-    'Too Many Requests',
-    'node is syncing',
-    'in-flight transaction limit reached for delegated accounts',
-    'gapped-nonce tx from delegated accounts',
-    'authority already reserved',
-  ])('and answered with "%s" is not refused: nothing was said of it', async (message) => {
-    expect(await senderOver(refusing(message)).broadcast(raw)).toMatchObject({ ok: false, error: { reason: 'node_refused' } })
+    ['request rate limited', 'node_unreachable'],
+    ['Limit exceeded', 'node_unreachable'],
+    ['50/second request limit reached', 'node_unreachable'],
+    ['you are throttled', 'node_unreachable'],
+    ['Too Many Requests', 'node_unreachable'],
+    ['monthly capacity exceeded', 'node_unreachable'],
+    ['txpool is full', 'node_refused'],
+    ['internal error', 'node_refused'],
+    ['node is syncing', 'node_refused'],
+    ['in-flight transaction limit reached for delegated accounts', 'node_refused'],
+    ['gapped-nonce tx from delegated accounts', 'node_refused'],
+    ['authority already reserved', 'node_refused'],
+  ])('and answered with "%s" is not refused: nothing was said of it', async (message, reason) => {
+    expect(await senderOver(refusing(message)).broadcast(raw)).toMatchObject({ ok: false, error: { reason } })
   })
 
   test('goes to every node, and is taken when one has it', async () => {
@@ -377,12 +407,12 @@ describe('what is looked for', () => {
     }
     const asked: number[] = []
     const nodeOf =
-      (transaction: object, known = 0): Answers =>
+      (transaction: object, known = 0, forgotten: object = new Error('missing trie node')): Answers =>
       (call) => {
         const [first, second] = call.params
         if (call.method === 'eth_getTransactionCount' && typeof second === 'string' && second.startsWith('0x')) {
           asked.push(Number(second))
-          if (Number(second) < known) throw new Error('missing trie node')
+          if (Number(second) < known) throw forgotten
           return Number(second) >= 37 ? '0x8' : '0x7'
         }
         const whole = { ...block(37, 'b'), logsBloom: `0x${'0'.repeat(512)}`, transactions: [transaction] }
@@ -398,7 +428,8 @@ describe('what is looked for', () => {
     const late = await senderOver(nodeOf({ ...made, hash: question.txids[0] })).look(question)
     expect(late).toMatchObject({ error: { reason: 'node_refused' } })
     // A node that knows the newest blocks alone.
-    expect(await senderOver(nodeOf(made, 34)).look(unsigned)).toMatchObject({ value: { ...conflict, pays: true } })
+    for (const forgotten of [undefined, { code: -32601, message: 'no archive' }])
+      expect(await senderOver(nodeOf(made, 34, forgotten)).look(unsigned)).toMatchObject({ value: { ...conflict, pays: true } })
     for (const other of [{ to: viemAccount(9).address }, { value: '0x9' }, { input: '0xaa' }])
       expect(await senderOver(nodeOf({ ...made, ...other })).look(unsigned)).toMatchObject({ value: { ...conflict, pays: false } })
     // Another of the block, or a node that has forgotten those blocks: nothing is known.
@@ -406,6 +437,16 @@ describe('what is looked for', () => {
       const seen = await senderOver(node).look(unsigned)
       expect(seen).toMatchObject({ value: { status: 'conflict', byTxid: null } })
       expect(seen).not.toHaveProperty('value.pays')
+    }
+    // One that is asked too often, at any turn, says nothing at all: what it would tell may pay.
+    for (let turns = 0; turns < 20; turns++) {
+      let left = turns
+      const busy: Answers = (call) => {
+        if (call.method === 'eth_getTransactionCount' && Number(call.params[1]) < 98 && --left < 0) return AWAY(call)
+        if (call.method === 'eth_getBlockByNumber' && call.params[1] === true && left >= 0) return AWAY(call)
+        return nodeOf(made)(call)
+      }
+      expect(await senderOver(busy).look(unsigned)).toMatchObject({ error: { reason: 'node_unreachable' } })
     }
   })
 

@@ -2,7 +2,6 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { payerOf } from '../../../src/gateways/evm/address.ts'
 import { deployCall } from '../../../src/gateways/evm/calls.ts'
 import { delegateOf } from '../../../src/gateways/evm/delegate.ts'
-import { planNothing } from '../../../src/gateways/evm/pricing.ts'
 import { createEvmSender } from '../../../src/gateways/evm/sender.ts'
 import { evmSigner } from '../../../src/gateways/evm/sign.ts'
 import { evmSpender } from '../../../src/gateways/evm/spend.ts'
@@ -184,18 +183,9 @@ describe('a number', () => {
     must(await sender.broadcast(waiting.raw))
     await anvil.miner.mine(1)
     expect(await look(above, waiting)).toMatchObject({ status: 'waiting' })
-    const { native } = request.funds
-    const filler = must(
-      planNothing(chain, account, {
-        index: TREASURY,
-        nonce: gap,
-        native,
-        gas: null,
-        fees: request.fees,
-        feeMax: ETHER,
-        before: null,
-      }),
-    )
+    const left = must(evmSpender.plan(chain, account, request))
+    const filler = accountPlan(must(evmSpender.callBack(chain, account, left, await requestFor('ETH', []))))
+    expect(filler.nonce).toBe(gap)
     expect(await carryOut(filler)).toMatchObject({ status: 'included', reverted: false })
     await anvil.miner.mine(1)
     expect(await look(above, waiting)).toMatchObject({ status: 'included' })
@@ -206,19 +196,8 @@ describe('a number', () => {
     const plan = await planned('ETH', [{ address: newAddress(), units: 7n }])
     const signed = evmSigner.sign(chain, seed, 'evm', plan)
     must(await sender.broadcast(signed.raw))
-    const { nonce, fee } = plan
-    const request = await requestFor('ETH', outputsOf(plan))
-    const instead = must(
-      planNothing(chain, account, {
-        index: TREASURY,
-        nonce,
-        native: ETHER,
-        gas: null,
-        fees: request.fees,
-        feeMax: 4n * fee,
-        before: plan,
-      }),
-    )
+    const request = { ...(await requestFor('ETH', [])), feeMax: 4n * plan.fee }
+    const instead = accountPlan(must(evmSpender.callBack(chain, account, plan, request)))
     const { txid: byTxid } = evmSigner.sign(chain, seed, 'evm', instead)
     expect(await carryOut(instead)).toMatchObject({ status: 'included', txid: byTxid })
     expect(await look(plan, signed)).toMatchObject({ status: 'conflict', byTxid, final: false, pays: false })
@@ -330,11 +309,9 @@ describe('several outputs in one transaction', () => {
   test('leave the payer free to pay nothing under a number', async () => {
     const request = await requestFor('ETH', [])
     if (request.funds.kind !== 'account') throw new Error('of coins')
-    const { nonce, native, gas } = request.funds
-    expect(gas).toBeGreaterThanOrEqual(21_000n)
-    const filler = must(
-      planNothing(chain, account, { index: TREASURY, nonce, native, gas, fees: request.fees, feeMax: ETHER, before: null }),
-    )
+    expect(request.funds.gas).toBeGreaterThanOrEqual(21_000n)
+    const left = await planned('ETH', [{ address: newAddress(), units: 1n }])
+    const filler = accountPlan(must(evmSpender.callBack(chain, account, left, request)))
     expect(await carryOut(filler)).toMatchObject({ status: 'included', reverted: false })
   })
 })

@@ -292,20 +292,28 @@ describe('a bump', () => {
 })
 
 describe('a payment of nothing', () => {
-  const wanted = { index: 3, nonce: 7, native: ETHER, gas: null, fees, feeMax: ETHER, before: null }
+  const payment = planOf(ask('USDC', [{ address: BOB, units: 5n }], { gas: 50_000n }))
+  const wanted = { native: ETHER, gas: null, fees, feeMax: ETHER, before: payment }
 
   test('goes to oneself and uses up the number', () => {
     const plan = planNothing(chain, account, wanted)
-    expect(plan).toMatchObject({ value: { nonce: 7, to: viemAccount(3).address.toLowerCase(), value: 0n, data: '0x' } })
+    expect(plan).toMatchObject({
+      value: { nonce: 7, gasLimit: 30_000n, to: viemAccount(3).address.toLowerCase(), value: 0n, data: '0x' },
+    })
     if (plan.ok) expect(evmSpender.check(chain, account, plan.value, 'ETH', [])).toEqual({ ok: true, value: null })
   })
 
   test('takes the place of what is under that number, an eighth dearer', () => {
-    const before = planOf(ask('USDC', [{ address: BOB, units: 5n }], { gas: 50_000n }))
-    expect(planNothing(chain, account, { ...wanted, before })).toMatchObject({
-      value: { maxFeePerGas: 22_500_000_000n, maxPriorityFeePerGas: 1_125_000_000n },
-    })
-    expect(() => planNothing(chain, account, { ...wanted, nonce: 8, before })).toThrow(/same number/)
+    for (const before of [payment, { ...payment, index: 4, nonce: 9 }])
+      expect(planNothing(chain, account, { ...wanted, before })).toMatchObject({
+        value: {
+          index: before.index,
+          nonce: before.nonce,
+          to: viemAccount(before.index).address.toLowerCase(),
+          maxFeePerGas: 22_500_000_000n,
+          maxPriorityFeePerGas: 1_125_000_000n,
+        },
+      })
   })
 
   test('has the gas that a node estimates for it, as where a rollup counts its price on Ethereum as gas', () => {

@@ -147,7 +147,7 @@ describe('nodes and their traces', () => {
     serve = () => {
       throw { code: -32000, message: 'busy' }
     }
-    expect(await trace(blockAt(2))).toMatchObject({ ok: false, error: { reason: 'node_refused' } })
+    expect(await trace(blockAt(2))).toMatchObject({ ok: false, error: { reason: 'node_unreachable' } })
     expect(await trace(blockAt(2))).toMatchObject({ ok: false })
     serve = () => TRACES
     expect(await trace(blockAt(2))).toEqual({ ok: true, value: MOVES })
@@ -170,7 +170,7 @@ describe('nodes and their traces', () => {
       throw { code: 429, message: 'Your app has exceeded its compute units per second capacity' }
     }
     const { trace, asked, error } = tracer(() => serve())
-    expect(await trace(blockAt(1))).toMatchObject({ ok: false, error: { reason: 'node_refused' } })
+    expect(await trace(blockAt(1))).toMatchObject({ ok: false, error: { reason: 'node_unreachable' } })
     const limit = serve
     serve = () => TRACES
     expect(await trace(blockAt(1))).toEqual({ ok: true, value: MOVES })

@@ -3,7 +3,7 @@ import { fromHex } from '../../../lib/bytes.ts'
 import { err, ok, type Result } from '../../../lib/result.ts'
 import type { NodeEndpoint, NodeError } from '../../gateway.ts'
 import { reachNode } from '../../nodes-request.ts'
-import { fieldOf, isHash, refusalOf, textIn, wholeIn, wordsOf } from '../call.ts'
+import { fieldOf, isHash, noAnswer, refusalOf, textIn, wholeIn, wordsOf } from '../call.ts'
 import { type LightningPayer, PAY_MAX_MS, type PaymentSight, satsUp, TRY_S } from '../payer.ts'
 
 /** Updates of one payment: each shows all of its attempts. */
@@ -133,10 +133,6 @@ function errorOf(error: unknown): NonNullable<Read['error']> {
   const [code, message] = [wholeIn(error, 'code'), textIn(error, 'message')]
   if (message === null) return { code: null, message: typeof error === 'string' ? error : '' }
   return { code: code === null ? null : Number(code), message }
-}
-
-function noAnswer(endpoint: NodeEndpoint): NodeError {
-  return refusalOf(endpoint, { status: 200, body: null })
 }
 
 function parsed(line: string): unknown {
