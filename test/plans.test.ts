@@ -1,5 +1,6 @@
 import { DatabaseSync } from 'node:sqlite'
 import { expect, test } from 'vitest'
+import { creditsOfInvoice, sumsOfInvoice } from '../src/bank/credits.ts'
 import { openDifferences } from '../src/bank/differences.ts'
 import * as bank from '../src/bank/tables.ts'
 import * as bankTransfers from '../src/bank/transfers/tables.ts'
@@ -47,14 +48,14 @@ const ASKED: readonly (readonly [object: string, migrate: (sql: Sql) => void, as
       bank.countUnmatched(sql)
       openDifferences(sql)
       bank.factsOf(sql, 'wal_a', ['sepa:eur/e/wal_a'])
-      bank.sumsOfInvoice(sql, 'inv_a')
-      bank.creditsOfInvoice(sql, 'inv_a')
+      sumsOfInvoice(sql, 'inv_a')
+      creditsOfInvoice(sql, 'inv_a')
       const book = bank.openBook(sql, () => {})
       book.like('key')
       book.countLike('key')
       book.partsOf('key')
       book.invoiceOf('RF18')
-      for (const clue of [{ invoiceId: 'inv_a' }, { endToEndId: 'E' }, { bankReference: 'B' }]) book.creditsOf(clue)
+      book.creditsFor({ cents: 5n, endToEndId: 'E', bankReference: 'B' } as Parameters<typeof book.creditsFor>[0], 'inv_a')
       book.countOf('inv_a')
       book.openReturns()
       book.pendingBefore('2026-11-01')
@@ -146,7 +147,7 @@ const ASKED: readonly (readonly [object: string, migrate: (sql: Sql) => void, as
       ledger.commitsAfter(sql, 5, 20)
       ledger.commitsBetween(sql, 5, 9)
       ledger.commitByKey(sql, 'k')
-      ledger.commitsUnder(sql, 'k', 20)
+      ledger.commitsUnder(sql, 'k', 5, 20)
       ledger.lastCommitUnder(sql, 'k')
       ledger.loadTold(sql)
       ledger.heardVersion(sql, 'inv_a')
@@ -216,6 +217,8 @@ const ASKED: readonly (readonly [object: string, migrate: (sql: Sql) => void, as
       addresses.accountOf(sql)
       addresses.indexOf(sql, 'inv_a')
       addresses.nextIndex(sql)
+      addresses.changeIndex(sql, 'tr_a')
+      addresses.spareChange(sql, 'tr_a')
       addresses.givenFrom(sql, 5, 20)
       addresses.indicesOfInvoices(sql, ['inv_a'])
       balances.beginReading(sql, 'chain', 'id', 0, 5, 9)

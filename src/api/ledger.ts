@@ -1,6 +1,5 @@
 import { CAUSES } from '../ledger/accounts.ts'
 import type { Cause, Transaction } from '../ledger/types.ts'
-import type { Fields } from '../lib/fields.ts'
 import { isId } from '../lib/ids.ts'
 import { ok, type Result } from '../lib/result.ts'
 import { registryOf } from '../money/registry.ts'
@@ -33,25 +32,30 @@ export async function listTransactions(call: Call): Promise<Result<Answer, Probl
   const query = readQuery(
     call.request,
     ['account', 'cause', 'asset', 'from', 'to', 'invoiceId', 'limit', 'cursor'],
-    (fields): { filter: LedgerFilter; invoiceId: string | null } => ({
-      filter: {
-        storeId,
-        account: fields.optional('account', (name) => readAccount(fields, name)),
-        cause: fields.optional('cause', (name) => fields.choice(name, CAUSE_NAMES)),
-        asset: fields.optional('asset', (name) => readAsset(fields, name, registry)),
-        fromMs: fields.optional('from', (name) => readTime(fields, name)),
-        toMs: readEnd(fields),
-        limit: readLimit(fields),
-        after: fields.optional('cursor', (name): LedgerPosition | null => {
-          const position = decodeLedgerCursor(fields.text(name, { max: 100 }))
-          return position ?? fields.refuse(name, 'must be the nextCursor of a page before', null)
+    (fields): { filter: LedgerFilter; invoiceId: string | null } => {
+      const fromMs = fields.optional('from', (name) => readTime(fields, name))
+      const toMs = fields.optional('to', (name) => readTime(fields, name))
+      if (fromMs !== null && toMs !== null && toMs <= fromMs) fields.refuse('to', 'must be after from', 0)
+      return {
+        filter: {
+          storeId,
+          account: fields.optional('account', (name) => readAccount(fields, name)),
+          cause: fields.optional('cause', (name) => fields.choice(name, CAUSE_NAMES)),
+          asset: fields.optional('asset', (name) => readAsset(fields, name, registry)),
+          fromMs,
+          toMs,
+          limit: readLimit(fields),
+          after: fields.optional('cursor', (name): LedgerPosition | null => {
+            const position = decodeLedgerCursor(fields.text(name, { max: 100 }))
+            return position ?? fields.refuse(name, 'must be the nextCursor of a page before', null)
+          }),
+        },
+        invoiceId: fields.optional('invoiceId', (name) => {
+          const id = fields.text(name, { max: 100 })
+          return isId('inv', id) ? id : fields.refuse(name, 'must be the id of an invoice', '')
         }),
-      },
-      invoiceId: fields.optional('invoiceId', (name) => {
-        const id = fields.text(name, { max: 100 })
-        return isId('inv', id) ? id : fields.refuse(name, 'must be the id of an invoice', '')
-      }),
-    }),
+      }
+    },
   )
   if (!query.ok) return query
   const { filter, invoiceId } = query.value
@@ -61,15 +65,6 @@ export async function listTransactions(call: Call): Promise<Result<Answer, Probl
       : pageOf(await ofInvoice(call, invoiceId), filter)
   const data = page.transactions.map((transaction) => transactionResource(transaction, registry))
   return ok({ status: 200, body: { data, nextCursor: page.next && encodeLedgerCursor(page.next) } })
-}
-
-/** `to`, when it is given; between it and `from` there is something. */
-function readEnd(fields: Fields): number | null {
-  return fields.optional('to', (name) => {
-    const toMs = readTime(fields, name)
-    const fromMs = fields.optional('from', () => readTime(fields, 'from'))
-    return fromMs === null || toMs > fromMs ? toMs : fields.refuse(name, 'must be after from', toMs)
-  })
 }
 
 /** `GET /v1/invoices/:id/postings`: oldest first, at most 500, always current. */
@@ -83,7 +78,7 @@ export async function listPostings(call: Call): Promise<Result<Answer, Problem>>
 
 async function ofInvoice(call: Call, invoiceId: string): Promise<Transaction[]> {
   const { storeId } = call.identity.store
-  return (await askLedger(call, (ledger) => ledger.ofInvoice(storeId, invoiceId))).map(({ transaction }) => transaction)
+  return (await askLedger(call, (ledger) => ledger.ofInvoice(storeId, invoiceId, 0))).map(({ transaction }) => transaction)
 }
 
 /** What `listRows` answers, of transactions that are at hand. */

@@ -92,8 +92,7 @@ async function csvRows(request: Request): Promise<Result<RawRow[], Problem>> {
   if (!text.ok) return text.error.reason === 'malformed_json' ? badRows([whole('the file is not UTF-8')], 1) : text
   const read = readCsv(text.value, ROWS_MAX + 1)
   if (!read.ok) return badRows([{ ...read.error, param: null }], 1)
-  // Spreadsheets write a line of commas where a row is empty.
-  const [header, ...records] = read.value.filter(({ cells }) => cells.some((cell) => cell.trim() !== ''))
+  const [header, ...records] = read.value
   const names = header?.cells.map((name) => name.trim()) ?? []
   const fault = headerFault(names)
   if (fault !== null) return badRows([whole(fault)], 1)

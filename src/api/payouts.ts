@@ -56,7 +56,7 @@ export async function createPayout(call: Call): Promise<Result<Answer, Problem>>
   const batchId = await batchOf(call, key.value, rows)
   const covered = await cover(call, rows)
   // Looked for after the balance: what the same request has taken out of it meanwhile is made.
-  const before = await madeBefore(call, key.value)
+  const before = await madeBefore(call, key.value, [...new Set(rows.map(({ source }) => source.wallet.id))])
   if (before.some(({ batch }) => batch?.id !== batchId)) return keyReused()
   if (before.length === 0 && !covered.ok) return covered
   if (before.length === 0 && !(await takeKey(call, key.value, batchId))) return keyReused()

@@ -13,8 +13,8 @@ export interface CsvFault {
 
 /**
  * Reads CSV as RFC 4180 has it: commas, quotes around what needs them and doubled inside, lines that end with CRLF, or LF
- * as most programs write them. Empty lines are left out. At most `recordsMax` records, the header among them; one pass,
- * whatever the text.
+ * as most programs write them. Lines with nothing in them are left out, and are counted in `line` alone. At most
+ * `recordsMax` records, the header among them; one pass, whatever the text.
  */
 export function readCsv(text: string, recordsMax: number): Result<CsvRecord[], CsvFault> {
   const records: CsvRecord[] = []
@@ -34,7 +34,8 @@ export function readCsv(text: string, recordsMax: number): Result<CsvRecord[], C
     }
     at += text[at] === '\r' ? 2 : 1
     line++
-    if (cells.length === 1 && cells[0] === '') continue
+    // Spreadsheets write a line of commas where a row is empty.
+    if (cells.every((cell) => cell.trim() === '')) continue
     if (records.length === recordsMax)
       return err({ line: first, detail: `there are more than ${recordsMax - 1} lines under the header` })
     records.push({ line: first, cells })

@@ -5,7 +5,7 @@ import type { Answer, Call } from './call.ts'
 import { TARGET_BLOCKS_DEFAULT } from './create-transfer.ts'
 import { requiredKey } from './idempotency.ts'
 import type { Problem } from './problems.ts'
-import { readSendable } from './sending.ts'
+import { readAsset } from './query.ts'
 import { answerMade, askTransfers } from './transfer-access.ts'
 import { nameTransfer } from './transfer-keys.ts'
 import { ownWallet } from './wallet-access.ts'
@@ -18,7 +18,7 @@ export async function createSweep(call: Call): Promise<Result<Answer, Problem>> 
   const key = requiredKey(call)
   if (!key.ok) return key
   const registry = registryOf(call.env)
-  const body = await readBody(call.request, ['asset'], (fields) => readSendable(fields, 'asset', registry))
+  const body = await readBody(call.request, ['asset'], (fields) => readAsset(fields, 'asset', registry))
   if (!body.ok) return body
   const wallet = ownWallet(call)
   if (!wallet.ok) return wallet

@@ -17,9 +17,9 @@ export interface KeyedTransfer {
 
 /** Names the transfer that a key makes in a wallet. Refuses a key that is for something else, in whichever wallet. */
 export async function nameTransfer(call: Call, key: string, walletId: string): Promise<Result<KeyedTransfer, Problem>> {
-  const before = await madeBefore(call, key)
-  if (before.some((transfer) => transfer.walletId !== walletId || transfer.batch)) return keyReused()
-  if (before.length === 0 && !(await takeKey(call, key, walletId))) return keyReused()
+  // Whatever was made under a key was made after the key was taken for it.
+  const [isOurs, before] = await Promise.all([takeKey(call, key, walletId), madeBefore(call, key, [walletId])])
+  if (!isOurs) return keyReused()
   const { merchantId, shard, storeId } = call.identity.store
   const id = await transferId(call, key, walletId, 0)
   return ok({ owner: { id, merchantId, shard, storeId }, isReplay: before.length > 0 })
@@ -33,25 +33,26 @@ export function transferId({ env, identity }: Call, key: string, walletId: strin
   return keyedId('tr', env.ID_SECRET, [identity.store.storeId, key, walletId, String(number)])
 }
 
-/** What a key has made before: the first transfer of it in each wallet, bank account and Lightning node of the store. */
-export async function madeBefore(call: Call, key: string): Promise<Transfer[]> {
-  const { wallets, bankAccounts = [], lightningNodes = [] } = call.identity.store
-  const { WALLETS, BANKS, LIGHTNINGS } = call.env
-  const first = async (homes: ObjectNamespace<Pick<TransfersRpc, 'transfer'>>, walletId: string) => {
-    const id = await transferId(call, key, walletId, 0)
-    return steadily(() => homes.getByName(walletId).transfer(id))
-  }
-  const found = await Promise.all([
-    ...wallets.map(({ id }) => first(WALLETS, id)),
-    ...bankAccounts.map(({ id }) => first(BANKS, id)),
-    ...lightningNodes.map(({ id }) => first(LIGHTNINGS, id)),
-  ])
+/** What a key has made before in these wallets, bank accounts and Lightning nodes of the store: the first transfer in each. */
+export async function madeBefore(call: Call, key: string, walletIds: readonly string[]): Promise<Transfer[]> {
+  const found = await Promise.all(
+    walletIds.map(async (walletId) => {
+      const id = await transferId(call, key, walletId, 0)
+      return steadily(() => homeOf(call, walletId).getByName(walletId).transfer(id))
+    }),
+  )
   return found.filter((transfer) => transfer !== null)
 }
 
+function homeOf({ env, identity }: Call, walletId: string): ObjectNamespace<Pick<TransfersRpc, 'transfer'>> {
+  const { bankAccounts = [], lightningNodes = [] } = identity.store
+  if (bankAccounts.some(({ id }) => id === walletId)) return env.BANKS
+  return lightningNodes.some(({ id }) => id === walletId) ? env.LIGHTNINGS : env.WALLETS
+}
+
 /**
- * Takes a key that has made nothing for a wallet, or for a batch, by its id; false when it is for another. Of requests that come
- * at the same instant the first takes it. Whoever takes a key and dies, or is refused, leaves it to the same request.
+ * Takes a key for a wallet, or for a batch, by its id; false when it is for another. Of requests that come at the same instant
+ * the first takes it. Whoever takes a key and dies, or is refused, leaves it to the same request.
  */
 export async function takeKey(call: Call, key: string, purpose: string): Promise<boolean> {
   const { storeId } = call.identity.store

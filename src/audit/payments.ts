@@ -4,6 +4,7 @@ import type { ChainRpc, PaymentFact } from '../chain/rpc.ts'
 import type { InvoiceRpc } from '../invoice/rpc.ts'
 import type { Invoice } from '../invoice/types.ts'
 import type { LedgerRpc } from '../ledger/rpc.ts'
+import type { LedgerEntry } from '../ledger/types.ts'
 import { logEvent } from '../lib/log.ts'
 import type { ObjectNamespace } from '../lib/objects.ts'
 import type { LightningRpc } from '../lightning/rpc.ts'
@@ -12,8 +13,10 @@ import { bookedPayments, faultOfPayment } from './compare.ts'
 import { keyOf } from './judge.ts'
 import type { Finding } from './rpc.ts'
 
-/** With so many transactions the answer about an invoice may be cut short (ledger.ts), and proves nothing. */
+/** With so many transactions the answer about an invoice may be cut short (ledger.ts): there may be more. */
 const WHOLE_ANSWER = 250
+/** Such answers that are read about one invoice, which takes a hundred payments. */
+const ANSWERS_MAX = 10
 
 export interface PaymentsEnv {
   readonly CHAINS_FOLLOWED: ObjectNamespace<ChainRpc>
@@ -68,9 +71,9 @@ export async function lookAtInvoice(
   // An invoice that is not there leaves its money with the books that say they have it.
   const own = invoice ? { merchantId: invoice.terms.merchantId, storeId: invoice.terms.storeId } : (owners[0] ?? null)
   for (const owner of [own, ...owners.filter((other) => !isSame(other, own))]) {
-    const entries = owner ? await env.LEDGERS.getByName(owner.merchantId).ofInvoice(owner.storeId, invoiceId) : []
-    if (entries.length >= WHOLE_ANSWER) {
-      logEvent('warn', 'audit_invoice_too_long', { invoiceId, transactions: entries.length })
+    const entries = owner ? await entriesOf(env, owner, invoiceId) : []
+    if (entries === null) {
+      logEvent('warn', 'audit_invoice_too_long', { invoiceId, merchantId: owner?.merchantId })
       continue
     }
     const booked = bookedPayments(entries)
@@ -83,6 +86,18 @@ export async function lookAtInvoice(
   if (invoice) for (const [id, detail] of await addressFaults(env, invoice)) look('wallet', own, id, detail)
   // What was met on the chain without an invoice may have one by now.
   return { findings, looked: [...looked, ...payments.map((key) => keyOf({ merchantId: null, id: `chain/${key}` }))] }
+}
+
+/** All that the books have of an invoice; null when that is more than is read. */
+async function entriesOf(env: PaymentsEnv, { merchantId, storeId }: Owner, invoiceId: string): Promise<LedgerEntry[] | null> {
+  const ledger = env.LEDGERS.getByName(merchantId)
+  const entries: LedgerEntry[] = []
+  for (let answers = 0; answers < ANSWERS_MAX; answers++) {
+    const more = await ledger.ofInvoice(storeId, invoiceId, entries.at(-1)?.transaction.no ?? 0)
+    entries.push(...more)
+    if (more.length < WHOLE_ANSWER) return entries
+  }
+  return null
 }
 
 /** Each address index that the invoice shows belongs to it. */

@@ -1,8 +1,9 @@
 import { formatBankAddress } from '../gateways/sepa/address.ts'
 import type { Sql } from '../lib/outbox.ts'
 import { standingOf } from './balances.ts'
+import { sumsOfInvoice } from './credits.ts'
 import type { AccountSums, GivenReference } from './rpc.ts'
-import { type AccountRow, entriesUnsettled, type Reference, readLinks, sumsOfInvoice } from './tables.ts'
+import { type AccountRow, entriesUnsettled, type Reference, readLinks } from './tables.ts'
 import { statusOf } from './transfers/state.ts'
 import { openTransfers } from './transfers/tables.ts'
 

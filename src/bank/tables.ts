@@ -6,6 +6,7 @@ import { decodeJson, encodeJson } from '../lib/json.ts'
 import { OUTBOX_TABLE, type Sql } from '../lib/outbox.ts'
 import { assert } from '../lib/result.ts'
 import type { StatementLink } from './balances.ts'
+import { creditsFor } from './credits.ts'
 import { batchKey, type Entry, factsKey, observationOf, referenceKey } from './entries.ts'
 import type { ImportReport } from './rpc.ts'
 import { type Book, isUnmatched } from './take.ts'
@@ -50,8 +51,6 @@ const LIKE_MAX = 200
 /** Links that the standing is made from: over a year of daily statements. Older ones have been joined long since. */
 const LINKS_MAX = 500
 const PENDING_MAX = 1_000
-/** Cents are added up by quotient and remainder of this. */
-const SUM_PART = 1_000_000_000
 /** Two invoices have one 53-bit reference once in a lifetime; a second attempt is always another. */
 const ATTEMPTS_MAX = 20
 
@@ -187,33 +186,8 @@ export function factsOf(sql: Sql, walletId: string, keys: readonly string[]): Pa
   })
 }
 
-/** Cents that came in for an invoice less those that were taken back, over all of its entries. */
-export function sumsOfInvoice(sql: Sql, invoiceId: string): { readonly confirmed: bigint; readonly pending: bigint } {
-  // Two parts, so that no sum leaves what a number holds exactly. Amounts stand in the body as `encodeJson` writes them.
-  const centsAt = (name: string) => `CAST(substr(json_extract(body, '$.${name}'), 3) AS INTEGER)`
-  const left = `${centsAt('cents')} - ${centsAt('returnedCents')}`
-  const rows = sql
-    .exec(
-      `SELECT json_extract(body, '$.place') AS place, SUM((${left}) / ${SUM_PART}) AS high, SUM((${left}) % ${SUM_PART}) AS low
-         FROM entries WHERE invoice_id = ? AND json_extract(body, '$.direction') = 'credit' GROUP BY place`,
-      invoiceId,
-    )
-    .toArray()
-  const sumOf = (place: Entry['place']) => {
-    const row = rows.find((one) => one.place === place)
-    return row ? BigInt(row.high as number) * BigInt(SUM_PART) + BigInt(row.low as number) : 0n
-  }
-  return { confirmed: sumOf('booked'), pending: sumOf('pending') }
-}
-
-/** What came in for an invoice and is booked, oldest first. */
-export function creditsOfInvoice(sql: Sql, invoiceId: string): Entry[] {
-  return bookedCredits(sql, 'invoice_id', invoiceId).sort((one, other) => one.atMs - other.atMs)
-}
-
 /** The book of `takeStatement`, on these rows; `changed` hears of each entry that is put. */
 export function openBook(sql: Sql, changed: (entry: Entry) => void): Book {
-  const credits = (where: string, value: string) => bookedCredits(sql, where, value)
   return {
     at: (id) => entryAt(sql, id),
     like: (key) =>
@@ -227,10 +201,7 @@ export function openBook(sql: Sql, changed: (entry: Entry) => void): Book {
       const row = sql.exec('SELECT invoice_id FROM refs WHERE reference = ?', reference).toArray()[0]
       return (row?.invoice_id as string | undefined) ?? null
     },
-    creditsOf: ({ invoiceId, endToEndId, bankReference }) => {
-      if (invoiceId !== undefined) return credits('invoice_id', invoiceId)
-      return endToEndId === undefined ? credits('bank_reference', bankReference ?? '') : credits('end_to_end_id', endToEndId)
-    },
+    creditsFor: (taking, invoiceId) => creditsFor(sql, taking, invoiceId),
     countOf: (invoiceId) => sql.exec('SELECT COUNT(*) AS n FROM entries WHERE invoice_id = ?', invoiceId).toArray()[0]?.n as number,
     openReturns: () =>
       entriesOf(sql, `unmatched = 1 AND json_extract(body, '$.takesBack') ORDER BY date DESC`, [], LIKE_MAX).filter(
@@ -269,12 +240,6 @@ export function putEntry(sql: Sql, entry: Entry): void {
     entry.place === 'pending' ? 1 : entry.place === 'booked' && entry.unstated ? 2 : 0,
     isUnmatched(entry) ? 1 : 0,
     encodeJson(entry),
-  )
-}
-
-function bookedCredits(sql: Sql, where: string, value: string): Entry[] {
-  return entriesOf(sql, `${where} = ? AND invoice_id IS NOT NULL`, [value], LIKE_MAX).filter(
-    ({ direction, place }) => direction === 'credit' && place === 'booked',
   )
 }
 

@@ -16,8 +16,12 @@ export interface Book {
   invoiceOf(reference: string): string | null
   /** Entries that the invoice has, as many as there are. */
   countOf(invoiceId: string): number
-  /** Booked credits of invoices that a return may mean: by invoice, end-to-end id or the bank's reference. */
-  creditsOf(clue: { invoiceId?: string; endToEndId?: string; bankReference?: string }): readonly Entry[]
+  /**
+   * Booked credits that a return may mean: of this invoice, or with its end-to-end id or bank's reference and of any
+   * invoice, and so much left of it that the return fits. The likeliest two, whole before in part and then its end-to-end
+   * id first, and whether all there are (of `CREDITS_MAX` by each clue) are of one invoice.
+   */
+  creditsFor(taking: Movement, invoiceId: string | null): { readonly likeliest: readonly Entry[]; readonly areOfOne: boolean }
   /** Booked entries that take something back of which nothing has been found yet. */
   openReturns(): readonly Entry[]
   /** Pending entries of days before this one: they were never booked. */
@@ -256,19 +260,10 @@ function putReturn(entry: Entry, original: Entry, book: Book): void {
 
 /** The payment that is taken back: found by exact words only, whole before in part, and only when it is the one. */
 function originalOf(taking: Movement, book: Book): Entry | undefined {
-  const { reference, endToEndId, bankReference } = taking
-  const invoiceId = reference === null ? null : book.invoiceOf(reference)
-  const credits = [
-    ...(invoiceId === null ? [] : book.creditsOf({ invoiceId })),
-    ...(endToEndId === null ? [] : book.creditsOf({ endToEndId })),
-    ...(bankReference === null ? [] : book.creditsOf({ bankReference })),
-  ]
-  const left = [...new Map(credits.map((entry) => [entry.id, entry])).values()].filter(
-    ({ cents, returnedCents }) => cents - returnedCents >= taking.cents,
-  )
-  if (new Set(left.map((entry) => entry.invoiceId)).size > 1) return undefined
-  const whole = left.filter(({ cents, returnedCents }) => cents - returnedCents === taking.cents)
-  const clear = whole.filter((entry) => endToEndId !== null && entry.endToEndId === endToEndId)
-  if (whole.length > 0) return clear[0] ?? whole[0]
-  return left.length === 1 ? left[0] : undefined
+  const invoiceId = taking.reference === null ? null : book.invoiceOf(taking.reference)
+  const { likeliest, areOfOne } = book.creditsFor(taking, invoiceId)
+  const [first, second] = likeliest
+  if (!first || !areOfOne) return undefined
+  const isWhole = first.cents - first.returnedCents === taking.cents
+  return isWhole || !second ? first : undefined
 }

@@ -108,7 +108,8 @@ async function takeBlocks(
     if (!read.ok) return read
     const { rollbackTo, blocks, failure } = read.value
     const reached = blocks.at(-1)?.ref.hash === head.hash
-    const more = reached || clock() < startedAtMs + LOOK_BUDGET_MS
+    // How a look ends that fails is told after this.
+    const more = failure !== null || reached || clock() < startedAtMs + LOOK_BUDGET_MS
     const here = place(reader, state, head, startedAtMs)
     const committed = await follower.commit({ ...here, rollbackTo, blocks, mempool: null, more })
     if (!committed.ok) return committed

@@ -89,7 +89,7 @@ export interface ChainBatch {
   } | null
   /** The newest block under the chain's finality tag, as the node named it beside its head. Null or absent: not told. */
   readonly final?: { readonly height: number; readonly hash: string } | null
-  /** This look will commit again: no other need be sent meanwhile. */
+  /** This look will commit again, or fail: no other need be sent meanwhile. */
   readonly more: boolean
   /** The node's head as this look found it, and when the look started. */
   readonly head: { readonly height: number; readonly hash: string }

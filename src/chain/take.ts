@@ -63,8 +63,9 @@ export function take(taking: Taking, batch: ChainBatch, nowMs: number): Result<T
     nextLookAtMs: batch.more ? facts.nextLookAtMs : finished ? taking.nextLookAtMs() : nowMs,
     heardAtMs: nowMs,
     atHead: finished,
-    failures: 0,
-    error: null,
+    // An outage lasts until a look has ended that did not fail: a node may give some blocks and then none, look after look.
+    failures: batch.more ? facts.failures : 0,
+    error: batch.more ? facts.error : null,
     headHeight: batch.head.height,
     headHash: batch.head.hash,
     headAdvancedAtMs: batch.head.hash === facts.headHash ? facts.headAdvancedAtMs : batch.startedAtMs,

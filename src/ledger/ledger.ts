@@ -129,13 +129,12 @@ export class Ledger {
     return this.#hasTables ? tables.findReservation(this.#sql, key) : null
   }
 
-  ofInvoice(storeId: string, invoiceId: string): LedgerEntry[] {
+  ofInvoice(storeId: string, invoiceId: string, afterNo: number): LedgerEntry[] {
     if (!this.#hasTables) return []
     return tables
-      .commitsUnder(this.#sql, `${invoiceId}/`, INVOICE_COMMITS_MAX)
+      .commitsUnder(this.#sql, `${invoiceId}/`, afterNo, INVOICE_COMMITS_MAX)
       .flatMap(({ entries }) => entries)
-      .filter(({ transaction }) => transaction.storeId === storeId)
-      .sort((one, other) => one.transaction.no - other.transaction.no)
+      .filter(({ transaction }) => transaction.storeId === storeId && transaction.no > afterNo)
       .slice(0, INVOICE_ENTRIES_MAX)
   }
 

@@ -80,8 +80,8 @@ export class LedgerObject extends DurableObject<CoreEnv> implements LedgerRpc {
     return this.#ledger.reservation(key)
   }
 
-  async ofInvoice(storeId: string, invoiceId: string): Promise<LedgerEntry[]> {
-    return this.#ledger.ofInvoice(storeId, invoiceId)
+  async ofInvoice(storeId: string, invoiceId: string, afterNo: number): Promise<LedgerEntry[]> {
+    return this.#ledger.ofInvoice(storeId, invoiceId, afterNo)
   }
 
   async page(afterNo: number, limit: number): Promise<LedgerEntry[]> {

@@ -34,8 +34,8 @@ export interface LedgerRpc {
   balances(storeId: string): Promise<StoreBalances>
   /** What was set aside under this key, and whether it still is; null when nothing was. */
   reservation(key: string): Promise<Reservation | null>
-  /** What one invoice's payments made, oldest first, at most 500. */
-  ofInvoice(storeId: string, invoiceId: string): Promise<LedgerEntry[]>
+  /** What one invoice's payments made after `no`, oldest first, at most 500, of at most 250 commits. */
+  ofInvoice(storeId: string, invoiceId: string, afterNo: number): Promise<LedgerEntry[]>
 
   /** Transactions after `no`, oldest first, at most `PAGE_MAX`. */
   page(afterNo: number, limit: number): Promise<LedgerEntry[]>

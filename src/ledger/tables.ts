@@ -82,10 +82,11 @@ export function commitByKey(sql: Sql, key: string): CommitBody | null {
   return bodies(sql.exec('SELECT body FROM commits WHERE key = ?', key))[0] ?? null
 }
 
-/** Commits whose keys begin with `prefix`, by key. */
-export function commitsUnder(sql: Sql, prefix: string, limit: number): CommitBody[] {
+/** Commits whose keys begin with `prefix`, after a transaction, oldest first. Found by their keys, however long the log is. */
+export function commitsUnder(sql: Sql, prefix: string, no: number, limit: number): CommitBody[] {
   const [from, to] = range(prefix)
-  return bodies(sql.exec('SELECT body FROM commits WHERE key >= ? AND key < ? ORDER BY key LIMIT ?', from, to, limit))
+  const found = 'SELECT no FROM commits WHERE key >= ? AND key < ? AND +no > ? ORDER BY +no LIMIT ?'
+  return bodies(sql.exec(`SELECT body FROM commits WHERE no IN (${found}) ORDER BY no`, from, to, no, limit))
 }
 
 export function lastCommitUnder(sql: Sql, prefix: string): CommitBody | null {

@@ -1,5 +1,5 @@
 import { positionsOf } from '../invoice/positions.ts'
-import type { Refund } from '../invoice/refund.ts'
+import { refundFault } from '../invoice/refundable.ts'
 import type { InvoiceRpc } from '../invoice/rpc.ts'
 import type { LedgerRpc } from '../ledger/rpc.ts'
 import { logEvent, reasonOf } from '../lib/log.ts'
@@ -44,17 +44,19 @@ export async function coverOf(intent: Intent, sources: CoverSources): Promise<Re
 }
 
 /**
- * The refund as the invoice has it: this transfer, to the address that the payer gave, of this amount. And all that the
- * invoice received in the asset in this wallet for good.
+ * Whether it is a refund that the invoice wants now (`refundFault`), from this wallet. And all that the invoice received in
+ * the asset in this wallet for good.
  */
 async function refundCover(intent: Intent, { INVOICES }: CoverSources): Promise<Result<Cover, SignRefusal>> {
   const invoice = await INVOICES.getByName(intent.invoiceId ?? '').read()
   if (!invoice) return notCovered('there is no such invoice')
   const { merchantId, storeId } = invoice.terms
   if (merchantId !== intent.merchantId || storeId !== intent.storeId) return notCovered('the invoice is another store’s')
+  const fault = refundFault(invoice, intent)
+  if (fault !== null) return notCovered(fault)
   const refunds = invoice.refunds ?? []
   const refund = refunds.find(({ transfers }) => transfers.some(({ id }) => id === intent.id))
-  if (!refund || !isRefund(refund, intent)) return notCovered('the invoice sends back no such refund')
+  if (refund?.walletId !== intent.walletId) return notCovered('the refund is of another wallet')
   const received = positionsOf(invoice).payments.filter(
     ({ asset, walletId, custody, place }) =>
       asset === intent.asset &&
@@ -65,21 +67,6 @@ async function refundCover(intent: Intent, { INVOICES }: CoverSources): Promise<
   const most = received.reduce((sum, { units }) => sum + units, 0n)
   const failed = refunds.flatMap(({ transfers }) => transfers.filter(({ status }) => status === 'failed').map(({ id }) => id))
   return ok({ most, failed })
-}
-
-function isRefund({ asset, chainId, walletId, units, cancelledBy, transfers }: Refund, intent: Intent): boolean {
-  const transfer = transfers.find(({ id }) => id === intent.id)
-  const [output, ...others] = intent.outputs
-  return (
-    asset === intent.asset &&
-    chainId === intent.chainId &&
-    walletId === intent.walletId &&
-    cancelledBy === null &&
-    transfer?.replaced === false &&
-    output?.address === transfer.address &&
-    output.units === units &&
-    others.length === 0
-  )
 }
 
 /** The reservation of this very transfer, still open. */

@@ -6,8 +6,8 @@ import type { ChainConfig } from '../money/chain.ts'
 import type { GivenIndex } from './rpc.ts'
 
 /**
- * The indices that were given out. A row is never changed but to add its watch key, and never deleted: an index belongs to
- * one invoice for ever. The watch key is the same on every chain of the wallet; keeping it saves deriving it for a reading.
+ * The indices that were given out. A row is never deleted, and changed only to add its watch key, or for a change that nobody
+ * has signed for: an index belongs to one invoice for ever. The watch key is the same on every chain of the wallet; keeping it saves deriving it for a reading.
  */
 export const ADDRESS_TABLES = `
   CREATE TABLE IF NOT EXISTS account (id INTEGER PRIMARY KEY CHECK (id = 1), xpub TEXT NOT NULL, script TEXT NOT NULL, origin TEXT);
@@ -46,6 +46,29 @@ export function nextIndex(sql: Sql): number {
 /** `key` is null when this chain could not make an address of the index: it is given out all the same. */
 export function give(sql: Sql, index: number, invoiceId: string, key: Uint8Array | null): void {
   sql.exec('INSERT INTO addresses (idx, invoice_id, key) VALUES (?, ?, ?)', index, invoiceId, key && bufferOf(key))
+}
+
+/** Whom the index of a transfer's change belongs to. */
+function changeOwner(transferId: string): string {
+  return `change/${transferId}`
+}
+
+/** The index for the change of a transfer: its own, else one that was never used, else the next. */
+export function changeIndex(sql: Sql, transferId: string): number {
+  const spare = "SELECT idx FROM addresses WHERE invoice_id >= 'spare/' AND invoice_id < 'spare0' ORDER BY invoice_id LIMIT 1"
+  return indexOf(sql, changeOwner(transferId)) ?? (sql.exec(spare).toArray()[0]?.idx as number | undefined) ?? nextIndex(sql)
+}
+
+/** Keeps that index for it. */
+export function giveChange(sql: Sql, chain: ChainConfig, account: AccountKey, index: number, transferId: string): void {
+  const owner = changeOwner(transferId)
+  if (index === nextIndex(sql)) give(sql, index, owner, addressAt(chain, account, index).watchKey)
+  else if (indexOf(sql, owner) === null) sql.exec('UPDATE addresses SET invoice_id = ? WHERE idx = ?', owner, index)
+}
+
+/** A transfer has ended without a signature: the index of its change, if any, is for the next that has one. */
+export function spareChange(sql: Sql, transferId: string): void {
+  sql.exec("UPDATE addresses SET invoice_id = 'spare/' || idx WHERE invoice_id = ?", changeOwner(transferId))
 }
 
 export function givenFrom(sql: Sql, fromIndex: number, limit: number): GivenIndex[] {

@@ -237,6 +237,7 @@ describe('rows that are not right', () => {
       [10, 'asset'],
     ])
     expect(problem.detail).toContain('7 of 8 rows')
+    expect(problem.errors.at(-1)?.detail).toContain('EUR is sent by POST /v1/bank/transfers')
     // The key is still free.
     expect(made(await pay(sender, key, csv.split('\r\n').slice(0, 2).join('\r\n'))).data).toHaveLength(1)
   })
@@ -287,7 +288,7 @@ describe('rows that are not right', () => {
   })
 
   test('what spreadsheets add is not in the way: a byte order mark, quotes around everything, spaces, empty lines and rows', async () => {
-    const csv = `\ufeff"address","amount","asset","reference"\r\n\r\n" ${TO} ","0.0010","BTC",""\r\n\r\n,,,\r\n  \r\n`
+    const csv = `\ufeff"address","amount","asset","reference"\r\n\r\n" ${TO} ","0.0010","BTC",""\r\n\r\n${',,,\r\n'.repeat(1_001)}  \r\n`
     expect(made(await pay(sender, newKey(), csv)).data[0]).toMatchObject({ amount: '0.00100000', reference: null })
   })
 

@@ -24,7 +24,11 @@ test('a quoted cell holds commas, quotes and line ends, and lines are counted th
   ])
 })
 
-test('empty lines are left out and counted', () => {
+test('empty lines are left out and counted, those of commas, spaces and empty quotes too', () => {
+  expect(records(',,\n a,\r\n , ,"",\t\nb')).toEqual([
+    { line: 2, cells: [' a', ''] },
+    { line: 4, cells: ['b'] },
+  ])
   expect(records('\n\na\r\n\r\nb')).toEqual([
     { line: 3, cells: ['a'] },
     { line: 5, cells: ['b'] },
@@ -42,6 +46,7 @@ test.each([
 
 test('more records than may be are refused at the first that is too many', () => {
   expect(readCsv('a\nb\n\n', 2)).toMatchObject({ ok: true })
+  expect(readCsv('a,\n,\nb,\n,\n,\n', 2)).toMatchObject({ ok: true })
   expect(readCsv('a\nb\n\nc\n', 2)).toEqual({
     ok: false,
     error: { line: 4, detail: 'there are more than 1 lines under the header' },
@@ -59,12 +64,14 @@ test('what our own CSV says is read again as it was, with the lines it stands in
       expect(read.ok).toBe(true)
       if (!read.ok) return
       const plain = (cell: string) => cell.replace(/^'(?=[\t\r\n])/, '')
-      expect(read.value.map((record) => record.cells.map(plain))).toEqual(rows)
       let line = 1
-      for (const [at, record] of read.value.entries()) {
-        expect(record.line).toBe(line)
-        line += csv([rows[at] ?? []]).split('\n').length - 1
-      }
+      const expected = rows.flatMap((row) => {
+        const first = line
+        line += csv([row]).split('\n').length - 1
+        // One of white space alone is left out, unless csv has put a sign before it.
+        return row.some((cell) => /^[\t\r\n]|\S/.test(cell)) ? [{ line: first, cells: row }] : []
+      })
+      expect(read.value.map((record) => ({ ...record, cells: record.cells.map(plain) }))).toEqual(expected)
     }),
   )
 })

@@ -58,7 +58,9 @@ test('what cannot be swept is refused by name', async () => {
   const own = await newSender('self')
   expect((await sweep(hot, hot.evm, 'USDC', null)).json).toMatchObject({ code: 'idempotency_key_missing' })
   expect((await sweep(hot, hot.evm, 'XYZ')).json).toMatchObject({ param: 'asset' })
-  expect((await sweep(hot, hot.evm, 'BTC')).json).toMatchObject({ param: 'asset' })
+  const detail = 'asset must be one that the store is paid into this wallet'
+  for (const asset of ['BTC', 'EUR', 'BTC-LN'])
+    expect((await sweep(hot, hot.evm, asset)).json).toMatchObject({ param: 'asset', detail })
   expect((await sweep(hot, 'wal_none', 'USDC')).json).toMatchObject({ code: 'wallet_not_found' })
   expect((await sweep(hot, hot.bitcoin, 'BTC')).json).toMatchObject({
     detail: expect.stringContaining('nothing needs to be swept'),

@@ -35,7 +35,7 @@ class Told {
   }
 
   faultOf(key: string, fact: PaymentFact | null = this.facts.get(key) ?? null): string | null {
-    const entries = this.ledger.ofInvoice(this.invoice.terms.storeId, this.invoice.terms.id)
+    const entries = this.ledger.ofInvoice(this.invoice.terms.storeId, this.invoice.terms.id, 0)
     return faultOfPayment(key, fact, this.invoice, bookedPayments(entries).get(key))
   }
 }

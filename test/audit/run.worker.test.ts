@@ -284,6 +284,19 @@ describe('each side that is tampered with', () => {
   )
 })
 
+test('an invoice of hundreds of transactions is compared as any other', async () => {
+  const { store, invoiceId, paid, ledger, key } = await paidShop()
+  const { merchantId, shard, storeId } = store
+  const postings = [{ from: 'adjustments', to: 'available', amount: 1n, asset: 'BTC' }]
+  const adjustment = { cause: 'adjustment', postings, invoiceId, transferId: null, by: 'Ada', reason: 'goodwill' } as const
+  for (let n = 0; n < 260; n++) await ledger.book({ key: `adj_${n}`, merchantId, shard, storeId, ...adjustment })
+  const audit = auditor('long invoice')
+  expect(idsOf((await audit.after(0)).suspects)).not.toContain(`chain/${key}`)
+  await tamper('CHAINS_FOLLOWED', BITCOIN_REGTEST, "UPDATE payments SET units = '99999' WHERE txid = ?", paid.transfer.txid)
+  await audit.after(0)
+  expect(idsOf((await audit.after(GRACE_MS)).raised)).toContain(`chain/${key}`)
+})
+
 describe('a person who has looked', () => {
   test('lets money out again; the same is not raised again, and something else is', async () => {
     const { store, paid, key, ledger } = await paidShop()

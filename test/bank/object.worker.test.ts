@@ -31,7 +31,7 @@ async function newInvoice(store: StoreConfig, changes: object = {}) {
 
 /** What the merchant's ledger has of an invoice: cause and amount of every transaction, oldest first. */
 async function postings(store: StoreConfig, invoiceId: string): Promise<string[]> {
-  const entries = await testEnv.LEDGERS.getByName(store.merchantId).ofInvoice(store.storeId, invoiceId)
+  const entries = await testEnv.LEDGERS.getByName(store.merchantId).ofInvoice(store.storeId, invoiceId, 0)
   return entries.map(({ transaction: { cause, postings } }) => {
     return `${cause}: ${postings.map(({ from, to, amount }) => `${from.split(':')[0]} > ${to.split(':')[0]} ${amount}`).join(', ')}`
   })

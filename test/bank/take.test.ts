@@ -293,6 +293,27 @@ describe('what is taken back', () => {
     expect(entriesUnmatched(sql, null, 10)).toHaveLength(2)
   })
 
+  test('is found among hundreds of an invoice, and among hundreds of one name of several invoices is for a person', () => {
+    const count = 450
+    const many = Array.from({ length: count }, (_, at) => paid({ cents: BigInt(1_000 + at), endToEndId: `E${at}` }))
+    take('camt.053', many)
+    const back = { date: NEXT, direction: 'DBIT', reversal: true, reference: referenceOf('inv_1') } as const
+    const returns = [0, 100, 200, 300, count - 1].map((at) => ({ ...back, cents: BigInt(1_000 + at) }))
+    expect(take('camt.053', returns)).toEqual(counted({ entries: 5, returned: 5 }))
+    const total = many.reduce((sum, { cents }) => sum + cents, 0n) - returns.reduce((sum, { cents }) => sum + cents, 0n)
+    expect(has('inv_1').cents).toBe(total)
+    // A part, of many that it could be of.
+    expect(take('camt.053', [{ ...back, cents: 7n }])).toEqual(counted({ entries: 1, unmatched: 1 }))
+
+    const named = Array.from({ length: count }, (_, at) => ({
+      ...paid({ cents: 10n, bankReference: `B${at}`, endToEndId: 'ORDER' }),
+      reference: referenceOf(at === 222 ? 'inv_3' : 'inv_2'),
+    }))
+    take('camt.053', named)
+    const { reference: _reference, ...unsaid } = back
+    expect(take('camt.053', [{ ...unsaid, cents: 10n, endToEndId: 'ORDER' }])).toEqual(counted({ entries: 1, unmatched: 1 }))
+  })
+
   test('only once it is booked', () => {
     take('camt.053', [paid()])
     const back = { cents: 10n, direction: 'DBIT', reversal: true, reference: referenceOf('inv_1') } as const

@@ -149,9 +149,26 @@ test('a node that fails midway leaves what was committed, and the rest follows w
   expect(at.follower.failures).toEqual([{ reason: 'node_unreachable', detail: 'the simulated node is down' }])
   expect(at.follower.tip?.height).toBe(32)
   expect(at.follower.payments.size).toBe(30)
+  // Whoever takes these in hears more of this look: how it ended.
+  expect(at.follower.batches.at(-1)?.more).toBe(true)
   at.reader.failing = () => false
   expect(await at.look()).toBe('synced')
   expect(at.follower.payments.size).toBe(60)
+})
+
+test('a node that fails when the time is up has failed, and what it gave is taken in', async () => {
+  const at = setting()
+  await at.look()
+  for (let i = 0; i < 60; i++) at.node.mine([])
+  let blocks = 0
+  at.reader.failing = (call) => {
+    if (call !== 'block') return false
+    at.clock.nowMs += LOOK_BUDGET_MS / 10
+    return ++blocks > 15
+  }
+  expect(await at.look()).toBe('failed')
+  expect(at.follower.batches.at(-1)).toMatchObject({ more: true })
+  expect(at.follower.tip?.height).toBe(17)
 })
 
 test('a mempool that cannot be read does not keep blocks from being taken in', async () => {

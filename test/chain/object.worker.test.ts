@@ -465,6 +465,28 @@ test('failures are shown, and slow the looks down to one in ten seconds at most'
   expect(await at.rpc.health()).toMatchObject({ status: 'ok', error: null, height: 2 })
 })
 
+test('a node that gives some blocks and then fails, look after look, is one outage: asked ever less often, said once', async () => {
+  const name = 'sim:tires'
+  const at = await follower(name, 2_000)
+  await at.rpc.wake(name)
+  const warn = vi.spyOn(console, 'warn').mockImplementation(() => {})
+  const head = { height: 9, hash: 'h9' }
+  const pauses: number[] = []
+  for (let height = 1; height <= 4; height++) {
+    await at.rpc.commit(batch(height, height, { head, more: true }))
+    await at.rpc.fail({ reason: 'node_unreachable', detail: 'too many requests' })
+    pauses.push(Math.round((await at.alarmInMs()) / 1_000))
+  }
+  expect(pauses).toEqual([2, 4, 8, 10])
+  expect(warn.mock.calls.filter(([line]) => String(line).includes('look_failed'))).toHaveLength(1)
+  expect(await at.rpc.health()).toMatchObject({ status: 'down', height: 4, error: 'node_unreachable: too many requests' })
+  // A look that ends without a failure ends the outage, whether it has come to the head or not.
+  await at.rpc.commit(batch(5, 5, { head }))
+  expect(await at.rpc.health()).toMatchObject({ status: 'catching_up', error: null })
+  await at.rpc.fail({ reason: 'node_unreachable', detail: 'again' })
+  expect(warn.mock.calls.filter(([line]) => String(line).includes('look_failed'))).toHaveLength(2)
+})
+
 test('a look that finds nothing new writes one row and sets one alarm, from its sending to its commit', async () => {
   const name = 'sim:idle'
   const at = await follower(name, 10_000)

@@ -130,6 +130,22 @@ describe('the form', () => {
     expect(await (await claim.request(answer.headers.get('location') ?? '', {}, env)).text()).toContain('Your refund has arrived')
   })
 
+  test('stays taken when it cannot be looked at afterwards: the page reads anew', async () => {
+    const { env, held, calls } = claimEnv(CLAIM_STATES['ask-lightning'] as ClaimState, async () => {
+      const claimed = ok(held.invoice)
+      Object.defineProperty(held, 'invoice', {
+        get() {
+          throw new Error('the object is away')
+        },
+      })
+      return claimed
+    })
+    const path = await pathOf()
+    const answer = await claim.request(path, formOf({ address: LN_INVOICE, step: 'check' }), env)
+    expect([answer.status, answer.headers.get('location')]).toEqual([303, path])
+    expect(calls.filter((call) => call.startsWith('claim'))).toHaveLength(1)
+  })
+
   test('refuses the address that was paid to', async () => {
     const state = { ...ASK, chains: undefined }
     const { env, held } = claimEnv(state)

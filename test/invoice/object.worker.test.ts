@@ -262,7 +262,7 @@ describe('the ledger', () => {
     await object.observe([{ ...settled('t1'), revision: 5 }])
     await expect.poll(balances).toMatchObject({ available: { BTC: 99_000n }, 'partner:acme': { BTC: 250n } })
     const { storeId } = (await object.read())?.terms ?? { storeId: '' }
-    const causes = (await ledger().ofInvoice(storeId, id)).map(({ transaction }) => transaction.cause)
+    const causes = (await ledger().ofInvoice(storeId, id, 0)).map(({ transaction }) => transaction.cause)
     expect(causes.filter((cause) => cause === 'reorg').length).toBeGreaterThan(0)
   })
 
@@ -326,10 +326,10 @@ describe('the ledger', () => {
     const { object, id, ledger, balances, request: made } = await openWithFees()
     await object.observe([settled('t1')])
     await expect.poll(balances).toMatchObject({ available: { BTC: 99_000n } })
-    const booked = await ledger().ofInvoice(made.store.storeId, id)
+    const booked = await ledger().ofInvoice(made.store.storeId, id, 0)
     await evictDurableObject(rawInvoice(id))
     await runDurableObjectAlarm(rawInvoice(id))
-    expect(await ledger().ofInvoice(made.store.storeId, id)).toEqual(booked)
+    expect(await ledger().ofInvoice(made.store.storeId, id, 0)).toEqual(booked)
   })
 
   test('keeps no webhook waiting, however long it takes', async () => {

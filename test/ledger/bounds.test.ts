@@ -19,9 +19,30 @@ describe('what an answer or a start takes', () => {
       )
     }
     expect(ledger.standing().no).toBe(600)
-    expect(ledger.ofInvoice(STORE, 'inv_1').map(({ transaction }) => transaction.no)).toEqual(
+    expect(ledger.ofInvoice(STORE, 'inv_1', 0).map(({ transaction }) => transaction.no)).toEqual(
       Array.from({ length: 500 }, (_, n) => n + 1),
     )
+    expect(ledger.ofInvoice(STORE, 'inv_1', 500).map(({ transaction }) => transaction.no)).toEqual(
+      Array.from({ length: 100 }, (_, n) => n + 501),
+    )
+  })
+
+  it('is at most 250 commits of one invoice, the oldest first, after any transaction, and nothing of others', () => {
+    const ledger = new Ledger(openRows().sql)
+    for (let n = 1; n <= 300; n++) {
+      ledger.record(positions(n, [payment({ place: n % 2 === 1 ? 'pending' : 'none' })]), 1)
+      if (n % 100 === 0) ledger.record(positions(n, [payment()], { invoiceId: 'inv_10' }), 1)
+    }
+    const pages: number[] = []
+    const numbers: number[] = []
+    for (let page = 0; page < 3; page++) {
+      const after = ledger.ofInvoice(STORE, 'inv_1', numbers.at(-1) ?? 0).map(({ transaction }) => transaction.no)
+      pages.push(after.length)
+      numbers.push(...after)
+    }
+    expect(pages).toEqual([250, 50, 0])
+    expect(numbers).toEqual([...numbers].sort((one, other) => one - other))
+    expect(new Set(numbers).size).toBe(300)
   })
 
   it('is only what was written since the last snapshot, which holds every store', () => {

@@ -19,7 +19,7 @@ describe('a ledger', () => {
     expect(ledger.standing()).toEqual({ no: 0, hash: GENESIS, segments: 1, shard: null, stores: [], differences: [] })
     expect(ledger.page(0, 10)).toEqual([])
     expect(ledger.unprojected()).toEqual([])
-    expect(ledger.ofInvoice(STORE, 'inv_1')).toEqual([])
+    expect(ledger.ofInvoice(STORE, 'inv_1', 0)).toEqual([])
     expect(ledger.verify(0)).toEqual({ transactions: 0, lastNo: 0, isLast: true, fault: null })
     expect(ledger.owner()).toBeNull()
     expect(ledger.nextExpiryMs()).toBeNull()

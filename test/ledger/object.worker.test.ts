@@ -67,7 +67,7 @@ describe('a merchant’s ledger', () => {
   test('that is only asked about writes nothing', async () => {
     const { rpc, tables, alarmAtMs } = ledgerOf()
     await rpc.balances(STORE)
-    await rpc.ofInvoice(STORE, 'inv_1')
+    await rpc.ofInvoice(STORE, 'inv_1', 0)
     expect(await rpc.reservation('x')).toBeNull()
     await rpc.standing()
     await rpc.verify(0)

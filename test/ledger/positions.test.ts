@@ -165,8 +165,8 @@ describe('a message from an invoice', () => {
     const ledger = say(newLedger(), positions(9, [payment()], { invoiceId: 'inv_1' }))
     say(ledger, positions(2, [payment({ key: 'b/tx/0' })], { invoiceId: 'inv_10' }))
     expect(figures(ledger).available).toBe(200_000n)
-    expect(ledger.ofInvoice('st_1', 'inv_1')).toHaveLength(1)
-    expect(ledger.ofInvoice('st_2', 'inv_1')).toEqual([])
+    expect(ledger.ofInvoice('st_1', 'inv_1', 0)).toHaveLength(1)
+    expect(ledger.ofInvoice('st_2', 'inv_1', 0)).toEqual([])
   })
 })
 

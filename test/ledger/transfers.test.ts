@@ -144,7 +144,7 @@ describe('a reservation', () => {
     const ledger = funded()
     ledger.reserve(reserve('r1', 10_000n, { cause: 'refund', invoiceId: 'inv_1', transferId: 're_1' }), NOW)
     ledger.post({ key: 'r1/sent', of: 'r1', amount: 10_000n, to: 'in_transit' }, NOW)
-    expect(ledger.ofInvoice(STORE, 'inv_1').map(({ transaction }) => [transaction.no, transaction.cause])).toEqual([
+    expect(ledger.ofInvoice(STORE, 'inv_1', 0).map(({ transaction }) => [transaction.no, transaction.cause])).toEqual([
       [1, 'payment_settled'],
       [2, 'refund'],
       [3, 'refund'],

@@ -29,7 +29,7 @@ function methodOf(invoice: Invoice, asset: string) {
 }
 
 async function postings({ store }: Till, invoiceId: string): Promise<string[]> {
-  const entries = await testEnv.LEDGERS.getByName(store.merchantId).ofInvoice(store.storeId, invoiceId)
+  const entries = await testEnv.LEDGERS.getByName(store.merchantId).ofInvoice(store.storeId, invoiceId, 0)
   return entries.map(({ transaction: { cause, postings } }) => {
     return `${cause}: ${postings.map(({ from, to, amount }) => `${from.split(':')[0]} > ${to.split(':')[0]} ${amount}`).join(', ')}`
   })

@@ -119,8 +119,8 @@ async function paidInvoice(wallet: TestWallet) {
   expect((await invoice.create({ ...base, id, store: { ...base.store, merchantId, storeId, methods } })).ok).toBe(true)
   await invoice.observe([observation('t1', { units: 100_000n, status: 'confirmed', confirmations: 6, height: 1 })])
   /** A refund that the payer has claimed, and the intent that follows from it. */
-  const refund = async (units: bigint, address: string = SHOPPER): Promise<Intent> => {
-    const rule = { type: 'part', amount: { asset: 'BTC', units }, at: 'then' } as const
+  const refund = async (units: bigint, address: string = SHOPPER, type: 'part' | 'over' = 'part'): Promise<Intent> => {
+    const rule = type === 'over' ? { type } : ({ type, amount: { asset: 'BTC', units }, at: 'then' } as const)
     const refundId = randomId('tr')
     const asked = await invoice.requestRefund({ id: refundId, fingerprint: refundId, asset: 'BTC', rule, reason: null, by: 'Ada' })
     const claimed = await invoice.claimRefund(refundId, address)
@@ -297,6 +297,24 @@ describe('refunds', () => {
     const intent = await refund(100_000n)
     await invoice.observe([observation('t1', { revision: 2, units: 100_000n, status: 'unconfirmed', confirmations: 0 })])
     expect(await sign(intent, planOf(at.wallet, intent))).toMatchObject({ error: { reason: 'not_covered' } })
+  })
+
+  test('of what was overpaid are not, once it is not overpaid any more; what was signed before may still be hurried', async () => {
+    const at = await hot()
+    const { invoice, refund } = await paidInvoice(at.wallet)
+    const overpaid = async (txid: string, units: bigint) => {
+      const paid = observation(txid, { units, status: 'confirmed', confirmations: 6, height: 2 })
+      await invoice.observe([paid])
+      const gone = () => invoice.observe([{ ...paid, revision: 2, status: 'double_spent', confirmations: 0, height: null }])
+      return { intent: await refund(units, SHOPPER, 'over'), from: [coin(200_000n)], gone }
+    }
+    const signed = await overpaid('t2', 60_000n)
+    expect((await sign(signed.intent, planOf(at.wallet, signed.intent, signed.from))).ok).toBe(true)
+    const late = await overpaid('t3', 40_000n)
+    await late.gone()
+    // What is left of the receipts would cover the amount, and it is what pays the price.
+    expect(await sign(late.intent, planOf(at.wallet, late.intent, late.from))).toMatchObject({ error: { reason: 'not_covered' } })
+    expect((await sign(signed.intent, planOf(at.wallet, signed.intent, signed.from, 9_000n))).ok).toBe(true)
   })
 
   test('that are taken back are not', async () => {

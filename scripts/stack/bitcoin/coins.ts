@@ -1,8 +1,8 @@
 import { RawTx } from '@scure/btc-signer'
+import { unitsOf } from '../../../src/gateways/bitcoin/amounts.ts'
 import type { RpcCall } from '../../../src/gateways/bitcoin/rpc.ts'
 import { equalBytes, fromHex, toHex } from '../../../src/lib/bytes.ts'
 import { assert } from '../../../src/lib/result.ts'
-import { parseDecimal } from '../../../src/money/amount.ts'
 import type { NodeCalls } from './rpc.ts'
 
 export interface Coin {
@@ -124,7 +124,7 @@ export function total(amounts: readonly bigint[]): bigint {
 
 /** Bitcoin Core writes amounts as decimals with eight digits, which a double holds exactly enough to write again. */
 function satoshi(amount: number): bigint {
-  const units = parseDecimal(amount.toFixed(8), 8)
-  assert(units.ok, `an amount of ${amount}`)
-  return units.value
+  const units = unitsOf(amount, 8)
+  assert(units !== null, `an amount of ${amount}`)
+  return units
 }

@@ -176,7 +176,10 @@ export function createDemoWallet(node: NodeAccess, stateDir: string): DemoWallet
     evict: (txid) =>
       locked(async () => {
         const answer = await ask('evicttransaction', txid)
-        if (!answer.ok) await evictByAge(calls, txid, () => sendAll([{ address: own.address, units: DUST }], FEE_RATE, SEQUENCE))
+        if (answer.ok) return
+        if (!answer.error.detail.includes('Method not found'))
+          throw new Error(`The Bitcoin node refuses evicttransaction: ${answer.error.detail}`)
+        await evictByAge(calls, txid, () => sendAll([{ address: own.address, units: DUST }], FEE_RATE, SEQUENCE))
       }),
   }
 

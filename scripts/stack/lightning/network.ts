@@ -10,7 +10,7 @@ import { answerAsPhoenixd, type Phoenixd } from './phoenixd.ts'
 import { type HeldPayment, Purse } from './purse.ts'
 import { type Asked, serveNode, type Told } from './serve.ts'
 
-export interface LightningOptions {
+interface LightningOptions {
   /** Invoices, payments and funds survive a restart in here. */
   readonly stateDir: string
   /** What Paytomat may use the demo store's node to pay. */

@@ -13,7 +13,7 @@ export interface Phoenixd {
 }
 
 /**
- * What phoenixd 0.6 answers (phoenix.acinq.co/server/api): Basic authentication, forms, bare texts where something is wrong.
+ * What phoenixd 0.8 answers (phoenix.acinq.co/server/api): Basic authentication, forms, bare texts where something is wrong.
  * Null: it does not answer in time.
  */
 export function answerAsPhoenixd(
@@ -120,7 +120,7 @@ function answer({ method, path, query, headers, body }: Asked, book: Book, purse
   const hash = /^\/payments\/incoming\/([0-9a-f]{64})$/.exec(path)?.[1]
   if (method === 'GET' && hash) {
     const invoice = book.byHash(hash)
-    return invoice ? { status: 200, body: shown(invoice) } : { status: 404, body: 'Unknown endpoint (check api doc)' }
+    return invoice ? { status: 200, body: shown(invoice) } : { status: 404, body: 'Not found' }
   }
   if (method === 'GET' && path === '/getbalance')
     return { status: 200, body: { balanceSat: Number(purse.funds / 1_000n), feeCreditSat: 10_000 } }

@@ -3,7 +3,7 @@ import { assert } from '../../lib/result.ts'
 import { firstHolds, withFee } from './books.ts'
 import { BALANCE_WAIT_MS_MAX, BALANCE_WAIT_PART, BUMP_PAUSE_MS, READING_WAIT_MS, signedMax, WAIT_MS } from './limits.ts'
 import { backWords, failedUnsigned, IDLE, moved, waiting } from './move.ts'
-import { type Attempt, isEmpty, isSigned, type TransferRecord, type Wait } from './record.ts'
+import { type Attempt, isEmpty, isSigned, outpoint, type TransferRecord, type Wait } from './record.ts'
 import type { CreateTransfer } from './rpc.ts'
 import type { Transfer } from './types.ts'
 
@@ -149,6 +149,6 @@ export function canSignMore({ signedPlans }: TransferRecord): boolean {
 /** Two plans that spend a coin, or a number, in common. */
 export function excludes(one: SpendPlan, other: SpendPlan): boolean {
   if (one.kind === 'account') return other.kind === 'account' && one.index === other.index && one.nonce === other.nonce
-  const spent = new Set(one.inputs.map(({ txid, vout }) => `${txid}:${vout}`))
-  return other.kind === 'coins' && other.inputs.some(({ txid, vout }) => spent.has(`${txid}:${vout}`))
+  const spent = new Set(one.inputs.map(outpoint))
+  return other.kind === 'coins' && other.inputs.some((coin) => spent.has(outpoint(coin)))
 }

@@ -1,6 +1,6 @@
 import type { AccountKey } from '../../gateways/gateway.ts'
 import type { LookQuestion, Sighting } from '../../gateways/send.ts'
-import type { AccountPlan, OwnCoin, SpendPlan } from '../../gateways/spend.ts'
+import type { OwnCoin, SpendPlan } from '../../gateways/spend.ts'
 import { spenderOf } from '../../gateways/spenders.ts'
 import type { Sql } from '../../lib/outbox.ts'
 import type { ChainConfig } from '../../money/chain.ts'
@@ -63,18 +63,15 @@ export function givenUpBefore(sql: Sql, { insteadOf = [] }: TransferRecord): Spe
  * more: what is made instead of it waits.
  */
 export function holderOf(plans: readonly SpendPlan[], others: readonly Claim[]): Claim | undefined {
+  if (plans.length === 0) return undefined
   const live = others.filter(({ isOver }) => !isOver)
   const byCoin = new Map(live.flatMap((claim) => claim.coins.map((coin) => [coin, claim])))
   const holders = plans.flatMap((plan) => {
-    if (plan.kind === 'account') return live.find((claim) => hasNonce(claim, plan)) ?? []
+    if (plan.kind === 'account') return live.find((claim) => freeNonce(plan.nonce, plan.index, 1, [claim]) !== plan.nonce) ?? []
     const held = plan.inputs.flatMap((coin) => byCoin.get(outpoint(coin)) ?? [])
     return held.length === plan.inputs.length ? held.slice(0, 1) : []
   })
   return holders[0]
-}
-
-function hasNonce({ nonce: has }: Claim, { index, nonce }: AccountPlan): boolean {
-  return has?.index === index && has.nonce <= nonce && nonce < has.nonce + has.count
 }
 
 /** One coin of each, each once. */

@@ -45,7 +45,7 @@ export function nextInFront(claims: readonly Claim[], line: string): Claim | und
  */
 export function firstWithin(
   claims: readonly Claim[],
-  { asset }: Pick<Claim, 'asset'>,
+  asset: string,
   left: bigint,
   lookedAtMs: ReadonlyMap<string, number>,
 ): Claim | undefined {

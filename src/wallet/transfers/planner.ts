@@ -6,26 +6,26 @@ import type { Sql } from '../../lib/outbox.ts'
 import { assert, err } from '../../lib/result.ts'
 import { lesser } from '../../money/amount.ts'
 import type { ChainConfig } from '../../money/chain.ts'
-import { addressAt, give, indexOf, nextIndex } from '../addresses.ts'
+import { addressAt, changeIndex, giveChange, nextIndex } from '../addresses.ts'
 import { balanceOn, coinsOn, holdingsOn } from '../balances.ts'
 import { childOf, hurries, parentOf, spentOfParent } from './accelerating.ts'
 import { takePlan, takePlanRefusal } from './decide.ts'
 import { type Claim, freeCoins, freeNonce, promised } from './funds.ts'
 import { givenUpBefore, holderOf, nonceBefore, payersBefore, requiredCoins } from './instead.ts'
 import { houseFeeMax, READING_WAIT_MS, WAIT_MS } from './limits.ts'
-import { failedUnsigned, waiting } from './move.ts'
-import { isAcceleration, isOver, isSigned, type TransferRecord } from './record.ts'
+import { failedUnsigned, moved, waiting } from './move.ts'
+import { isAcceleration, isOver, isSigned, outpoint, type TransferRecord } from './record.ts'
 import {
   awaitedDelegate,
   awaitedSweep,
   awaitedTopUp,
   depositsOf,
+  depositsWorthGas,
   emptyingsFor,
   type Lack,
   type Sweep,
   UNREAD,
   UNREADY,
-  worthBringing,
   worthOf,
 } from './sweeping.ts'
 import { nextNonce } from './tables.ts'
@@ -70,7 +70,7 @@ export function planTransfer(on: Planning, record: TransferRecord, facts: SpendF
   if (isEmptying && !isSigned(record) && facts.payer?.units === 0n) return alone(failedUnsigned(record, nothingOf(asset), nowMs))
   // An answer that comes late or twice, about more addresses: what it tells is not in the order of these.
   if (!isSigned(record) && !record.own && (facts.deposits?.length ?? 0) !== (record.deposits?.length ?? 0)) return alone(record)
-  const deposits = worthBringing(chain, record, facts)
+  const deposits = depositsWorthGas(chain, record, facts)
   // The gas of fewer is asked for anew. When none is worth it, all are waited for.
   if (!isSigned(record) && deposits.length > 0 && deposits.length < (record.deposits?.length ?? 0))
     return alone({ ...record, deposits })
@@ -115,7 +115,7 @@ export function planTransfer(on: Planning, record: TransferRecord, facts: SpendF
     return { record: refused, sweeps: isOver(refused) ? [] : sweeps, ...leftOf(planned.error, record.transfer) }
   }
   const { value } = planned
-  if (value.kind === 'coins' && value.change) giveOnce(on, changeOwner(record), value.change.index)
+  if (value.kind === 'coins' && value.change) giveChange(on.sql, chain, account, value.change.index, record.transfer.id)
   const isTheirs = custody === 'self'
   const unsigned = isTheirs ? spender.unsigned(chain, account, value) : null
   const txid = isTheirs ? spender.txidOf(chain, account, value) : null
@@ -142,7 +142,7 @@ function nothingOf(asset: string): string {
  * enough by the newest reading. Of a sweep, with the deposits of that reading, the richest, unless they were chosen before;
  * where there are no delegates it is of one of them, and there are others beside it.
  */
-export function withPayer(on: Planning, record: TransferRecord): Decided {
+export function withPayer(on: Planning, record: TransferRecord, nowMs: number): Decided {
   const { sql, chain, account } = on
   const { transfer } = record
   const isChosen = record.payer !== null && (transfer.custody === 'platform' || isSigned(record))
@@ -152,8 +152,11 @@ export function withPayer(on: Planning, record: TransferRecord): Decided {
   if (index === record.payer?.index) return alone(record)
   const payer = { index, address: addressAt(chain, account, index).address }
   if (transfer.kind !== 'sweep' || record.own || record.deposits !== null) return alone({ ...record, payer })
-  if (chain.delegateFactory !== undefined)
-    return alone({ ...record, payer, deposits: depositsOf(sql, chain, transfer.asset, index) })
+  if (chain.delegateFactory !== undefined) {
+    const deposits = depositsOf(sql, chain, transfer.asset, index)
+    const feeMax = record.hasHouseLimit ? houseFeeMax(chain, 0, deposits.length) : transfer.feeMax
+    return alone(moved(record, { feeMax }, { payer, deposits }, nowMs))
+  }
   return emptyingsFor(on, record) ?? alone({ ...record, payer, deposits: [] })
 }
 
@@ -217,10 +220,10 @@ function fundsOf(on: Planning, record: TransferRecord, facts: SpendFacts, parent
     const known = coinsOn(sql, chain.id) ?? NOTHING_KNOWN
     const free = freeCoins(known, others, facts.height)
     // A replacement keeps its own coins, and chooses what it adds.
-    const own = new Set(record.signedPlans.flatMap((plan) => (plan.kind === 'coins' ? plan.inputs.map(nameOf) : [])))
-    const coins = free.filter((coin) => !own.has(nameOf(coin))).sort((one, other) => (one.units < other.units ? 1 : -1))
-    const changeIndex = indexOf(sql, changeOwner(record)) ?? nextIndex(sql)
-    const funds = { kind: 'coins', coins: coins.slice(0, COINS_CHOICE_MAX), changeIndex, height: facts.height } as const
+    const own = new Set(record.signedPlans.flatMap((plan) => (plan.kind === 'coins' ? plan.inputs.map(outpoint) : [])))
+    const coins = free.filter((coin) => !own.has(outpoint(coin))).sort((one, other) => (one.units < other.units ? 1 : -1))
+    const chosen = { coins: coins.slice(0, COINS_CHOICE_MAX), changeIndex: changeIndex(sql, record.transfer.id) }
+    const funds = { kind: 'coins', ...chosen, height: facts.height } as const
     // Also one that something spends which waits: it may be what was ended.
     const required = requiredCoins(ended, ended.length > 0 ? freeCoins(known, others, facts.height, true) : [])
     return { ...funds, ...(required.length > 0 && { required }), ...(parent?.ok && { parent: parent.value }) }
@@ -271,20 +274,8 @@ function lacking(on: Planning, record: TransferRecord, refusal: PlanRefusal, fac
 
 const NOT_COMING: Lack = { waitsFor: null, reason: '' }
 
-function giveOnce({ sql, chain, account }: Planning, owner: string, index: number): void {
-  if (indexOf(sql, owner) === null) give(sql, index, owner, addressAt(chain, account, index).watchKey)
-}
-
 function tracked({ txid, spends }: TrackedTransaction): TrackedTransaction {
   return { txid, spends }
-}
-
-function changeOwner({ transfer }: TransferRecord): string {
-  return `change/${transfer.id}`
-}
-
-function nameOf({ txid, vout }: { readonly txid: string; readonly vout: number }): string {
-  return `${txid}:${vout}`
 }
 
 /** Whether a transfer must wait until another of the same payer is signed: its number comes first, and may be given back. */

@@ -26,6 +26,8 @@ export interface TransferRecord {
   readonly payer: Payer | null
   /** Of a sweep: the indices whose deposits are brought to the payer. None of them: the payer is made ready for it first. */
   readonly deposits: readonly number[] | null
+  /** A sweep that the wallet made by itself: nobody has named its limit, which is of as many addresses as it brings. */
+  readonly hasHouseLimit?: true
   /** A sweep where there are no delegates: of all that a deposit address has, or of the gas that it needs for that first. */
   readonly own?: OwnPayment
   /** EVM hot wallets: the sweeps that were made because this one waited for them, oldest first. Absent: none. */

@@ -5,10 +5,11 @@ import type { Sql } from '../../lib/outbox.ts'
 import { assert } from '../../lib/result.ts'
 import type { ChainConfig } from '../../money/chain.ts'
 import { type Registry, registryOf } from '../../money/registry.ts'
+import { spareChange } from '../addresses.ts'
 import { Claims } from './claims.ts'
 import { webhookOfTransfer } from './events.ts'
 import { noncesOf } from './funds.ts'
-import { isAccepted, isOver, type TransferRecord } from './record.ts'
+import { isAccepted, isOver, isSigned, type TransferRecord } from './record.ts'
 import * as tables from './tables.ts'
 
 /** What transfers need of the object that they live in. */
@@ -74,7 +75,9 @@ export class Shelf {
     this.ports.atOnce(() => {
       if (before === null) tables.insertTransfer(this.ports.sql, record)
       else tables.updateTransfer(this.ports.sql, record)
-      if (isOver(record) && before && !isOver(before)) this.#raiseNonce(record)
+      if (!isOver(record) || !before || isOver(before)) return
+      this.#raiseNonce(record)
+      if (!isSigned(record)) spareChange(this.ports.sql, record.transfer.id)
     })
     this.claims.put(record)
     return record

@@ -71,6 +71,21 @@ export function takeSigned(
   return moved(record, changes, record.cancelling ? { ...rest, cancelling: null } : rest, nowMs)
 }
 
+/** Bytes of another transaction than the plan: a defect of the signer, which is asked for those of the plan until it says. */
+export function takeAnother(
+  record: TransferRecord,
+  version: number,
+  { txid }: SignedTransaction,
+  nowMs: number,
+  askedAtMs?: number,
+): TransferRecord {
+  const { attempt } = record
+  if (attempt?.version !== version) return record
+  const handedAtMs = unanswered(outstanding(attempt, nowMs), askedAtMs)
+  const words = `the signer gave another transaction, ${txid}: a person must look`
+  return keptWaiting({ ...record, attempt: { ...attempt, isLost: true, handedAtMs } }, words, nowMs)
+}
+
 /** The bytes of a transaction that a merchant broadcast by themselves, and that was found in the chain. */
 export function takeBytes(record: TransferRecord, { txid, raw }: SignedTransaction, nowMs: number): TransferRecord {
   const isFor = (attempt: SignedAttempt) => attempt.txid === txid && attempt.raw === ''

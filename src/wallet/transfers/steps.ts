@@ -1,5 +1,6 @@
 import type { BroadcastAnswer, Sighting, SpendFacts } from '../../gateways/send.ts'
 import type { SignedTransaction } from '../../gateways/spend.ts'
+import { spenderOf } from '../../gateways/spenders.ts'
 import { logEvent, reasonOf } from '../../lib/log.ts'
 import type { Result } from '../../lib/result.ts'
 import type { ChainConfig } from '../../money/chain.ts'
@@ -78,9 +79,7 @@ export class Steps {
     const record = this.#shelf.load(id)
     if (record === null) return NOTHING
     const { nowMs } = this.#shelf
-    const after = answer.ok
-      ? signing.takeSigned(record, version, answer.value, nowMs)
-      : signing.takeSignRefusal(record, version, answer.error, nowMs, askedAtMs)
+    const after = this.#withAnswer(record, version, answer, nowMs, askedAtMs)
     const isKnown = (txid: string) => after.transfer.signed.some((attempt) => attempt.txid === txid)
     if (answer.ok && !isKnown(answer.value.txid))
       logEvent('error', 'signature_of_no_plan', { transferId: id, txid: answer.value.txid })
@@ -122,6 +121,22 @@ export class Steps {
       if (after.transfer.kind === 'sweep' && isOver(after) && !isTopUp) this.#shelf.ports.beside(this.#refresh(after))
     }
     return follow.isToBeSentAgain(record, sighting.value) ? broadcast(after) : NOTHING
+  }
+
+  #withAnswer(
+    record: TransferRecord,
+    version: number,
+    answer: Result<SignedTransaction, SignRefusal>,
+    nowMs: number,
+    askedAtMs?: number,
+  ): TransferRecord {
+    if (!answer.ok) return signing.takeSignRefusal(record, version, answer.error, nowMs, askedAtMs)
+    const { transfer, attempt } = record
+    const { chain, account } = this.#shelf.on(transfer.chainId)
+    const planned = attempt && spenderOf(chain).txidOf(chain, account, attempt.plan)
+    const isAnother = planned !== null && planned !== answer.value.txid
+    const take = isAnother ? signing.takeAnother : signing.takeSigned
+    return take(record, version, answer.value, nowMs, askedAtMs)
   }
 
   /** A number below that a transfer of ours has is not missing: that one is on its way. */
@@ -186,7 +201,7 @@ export class Steps {
       this.#shelf.ports.beside(this.#refresh(unread))
       return this.#keep(record, unread)
     }
-    const { kept: asked } = this.#decide(record, () => withPayer(planning, record))
+    const { kept: asked } = this.#decide(record, () => withPayer(planning, record, this.#shelf.nowMs))
     if (waitsForTurn(asked, planning.others)) return this.#waitForTurn(asked.transfer.id)
     return { do: 'facts', question: questionOf(planning, asked) }
   }

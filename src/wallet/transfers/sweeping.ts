@@ -19,6 +19,7 @@ import {
   SWEEPS_MAX,
   sweepFeeMax,
   TOP_UPS_MAX,
+  TRANSFER_GAS,
 } from './limits.ts'
 import { isOver, isSigned, type TransferRecord, type Wait } from './record.ts'
 import type { CreateTransfer } from './rpc.ts'
@@ -95,9 +96,10 @@ function awaitedEmptyings(
 ): Lack | null {
   const { sql, others } = on
   const { transfer, sweeps: before = [] } = record
-  const held = worthEmptying(on, transfer.asset)
+  const { held, tooDear } = worthEmptying(on, transfer.asset)
   const open = others.filter(({ sweepOf, isOver }) => sweepOf === transfer.asset && !isOver)
-  if (sumOf(held) < missing && open.length === 0) return null
+  if (sumOf(held) < missing && open.length === 0)
+    return sumOf(held) + sumOf(tooDear) < missing ? null : { waitsFor: 'deposits', reason: TOO_DEAR }
   const coming = new Set(open.filter(({ included }) => included === null).map(({ empties }) => empties))
   const lacking = missing - sumOf(held.filter(({ index }) => coming.has(index)))
   const room = Math.min(EMPTYINGS_AT_ONCE - open.length, EMPTYINGS_MAX - before.length)
@@ -128,7 +130,7 @@ export function awaitedTopUp({ sql, chain }: Place, { transfer, payer, sweeps = 
  */
 export function emptyingsFor(on: Place, record: TransferRecord): { record: TransferRecord; sweeps: readonly Sweep[] } | null {
   const { transfer } = record
-  const held = worthEmptying(on, transfer.asset)
+  const { held } = worthEmptying(on, transfer.asset)
   const [first, ...sweeps] = emptyings(on, transfer, transfer.id, { held, wanted: sumOf(held), room: EMPTYINGS_AT_ONCE })
   if (first === undefined) return null
   const { payer, deposits, own } = first
@@ -157,11 +159,18 @@ function emptyings(
   return sweeps
 }
 
-/** Of the chain's own asset what is worth its gas, at the last known price. What a token is worth is not known here. */
-function worthEmptying({ sql, chain, account }: Place, asset: string): Holding[] {
-  const held = heldElsewhere(sql, chain, asset, treasuryIndex(sql, chain, account))
-  const noted = asset === chain.native.code ? loadGas(sql, chain.id) : null
-  return noted ? held.filter(({ confirmed }) => isWorthBringing(confirmed, { maxFeePerGas: noted.gasPrice })) : held
+/**
+ * What is worth its gas at the last known price, and tokens that are not, though they may be at a lower one. Known is what is
+ * offered for one gas: about twice what is taken, by which the plan of a token's sweep goes.
+ */
+function worthEmptying({ sql, chain, account }: Place, asset: string): { held: Holding[]; tooDear: Holding[] } {
+  const all = heldElsewhere(sql, chain, asset, treasuryIndex(sql, chain, account))
+  const maxFeePerGas = loadGas(sql, chain.id)?.gasPrice ?? 0n
+  if (asset === chain.native.code)
+    return { held: all.filter(({ confirmed }) => isWorthBringing(confirmed, { maxFeePerGas })), tooDear: [] }
+  const cost = (TRANSFER_GAS * maxFeePerGas) / 2n
+  const isWorth = ({ confirmed }: Holding) => (sweepFeeMax(chain, asset, confirmed) ?? cost) >= cost
+  return { held: all.filter(isWorth), tooDear: all.filter((holding) => !isWorth(holding)) }
 }
 
 /**
@@ -182,7 +191,7 @@ export function worthOf(
 }
 
 /** Of the deposits of a sweep those that are worth the gas of their part: whoever sends crumbs makes no sweep dearer. */
-export function worthBringing(
+export function depositsWorthGas(
   chain: ChainConfig,
   { transfer: { asset }, deposits }: TransferRecord,
   { deposits: known = [], fees }: SpendFacts,
@@ -219,7 +228,8 @@ export function begunSweep(chain: ChainConfig, transfer: Transfer, { id, asset, 
   const { merchantId, shard, storeId, chainId, targetBlocks, walletId } = transfer
   const nobody = { kind: 'sweep', custody: 'platform', outputs: [], invoiceId: null, reference: null, feeMax: null } as const
   const request: CreateTransfer = { id, merchantId, shard, storeId, chainId, asset, targetBlocks, ...nobody }
-  return { ...begun(request, walletId, houseFeeMax(chain, 0, rest.own ? null : (rest.deposits?.length ?? 0)), nowMs), ...rest }
+  const feeMax = houseFeeMax(chain, 0, rest.own ? null : (rest.deposits?.length ?? 0))
+  return { ...begun(request, walletId, feeMax, nowMs), ...rest, hasHouseLimit: true }
 }
 
 /** The one that is under way, if any; one that brings something first. */
@@ -229,6 +239,7 @@ export function openSweep(claims: readonly Claim[], asset: string): Claim | unde
 }
 
 const NOT_COMING: Lack = { waitsFor: null, reason: '' }
+const TOO_DEAR = 'waiting for a lower network fee: too little of what lies at deposit addresses is worth it now'
 
 /** By the newest reading, the richest first. */
 function heldElsewhere(sql: Sql, chain: ChainConfig, asset: string, payerIndex: number): Holding[] {

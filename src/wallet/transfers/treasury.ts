@@ -4,7 +4,7 @@ import type { Sql } from '../../lib/outbox.ts'
 import type { ChainConfig } from '../../money/chain.ts'
 import { addressAt, give, indexOf, nextIndex } from '../addresses.ts'
 import { balanceOn, holdingsOn } from '../balances.ts'
-import { GAS_TRANSFERS } from './limits.ts'
+import { GAS_TRANSFERS, TRANSFER_GAS } from './limits.ts'
 import type { WalletPayer } from './rpc.ts'
 import { loadGas, saveGas } from './tables.ts'
 
@@ -12,8 +12,6 @@ import { loadGas, saveGas } from './tables.ts'
 const TREASURY = 'treasury'
 /** What nodes said of the treasury is written down no oftener. */
 const NOTE_MS = 60_000
-/** Gas of a token's transfer, roughly. */
-const TRANSFER_GAS = 65_000n
 
 /** The index of the address that an EVM hot wallet pays from, the same on all its chains. Given out the first time. */
 export function treasuryIndex(sql: Sql, chain: ChainConfig, account: AccountKey): number {

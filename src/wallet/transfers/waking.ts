@@ -43,7 +43,7 @@ export class Waking {
   /** What came of a look. `left`: of its asset, when it wants more than there is. */
   looked(before: TransferRecord, after: TransferRecord, left: bigint | null): void {
     const line = lineOf(before)
-    const { id, chainId, asset, units } = after.transfer
+    const { id, chainId, asset } = after.transfer
     const now = lineOf(after)
     if (now === null) this.#lookedAtMs.delete(id)
     if (line === null) return
@@ -58,17 +58,24 @@ export class Waking {
       .slice(0, IN_FRONT)
       .some((claim) => claim.id === id)
     if (!isInFront) return
-    const within = left === null || left >= units ? undefined : firstWithin(claims, { asset }, left, this.#lookedAtMs)
+    const within = left === null ? undefined : firstWithin(claims, asset, left, this.#lookedAtMs)
     this.#look((within ?? longestUnlooked(claims, now, this.#lookedAtMs))?.id)
   }
 
-  /** Somebody ended it: the next of its line is in front. */
+  /**
+   * Somebody ended it: the next of its line is in front. What waits for a reading has gone ahead of a line that sleeps until
+   * then, and that reading may have been lost: those in front of its asset's lines are told.
+   */
   left(before: TransferRecord): void {
-    const { id, chainId } = before.transfer
+    const { id, chainId, asset } = before.transfer
     const line = lineOf(before)
     this.#lookedAtMs.delete(id)
     this.#woken.delete(id)
-    if (line !== null) this.#look(nextInFront(this.#shelf.claims.on(chainId), line)?.id)
+    if (line === null) return
+    const claims = this.#shelf.claims.on(chainId)
+    this.#look(nextInFront(claims, line)?.id)
+    if (before.waitsFor !== 'reading') return
+    for (const ahead of inFront(claims.filter((claim) => claim.asset === asset))) this.#look(ahead.id)
   }
 
   /** Until when nothing needs to be done for it, since others of its line look; null when it looks by itself. */

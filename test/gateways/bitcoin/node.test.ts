@@ -15,10 +15,10 @@ import {
 import { commandOf } from '../../../scripts/stack/processes.ts'
 import { bitcoinAddresses } from '../../../src/gateways/bitcoin/address.ts'
 import { createBitcoinReader } from '../../../src/gateways/bitcoin/reader.ts'
-import { type ChainReader, fingerprintOf, type Scan, type Transfer } from '../../../src/gateways/gateway.ts'
-import { equalBytes } from '../../../src/lib/bytes.ts'
-import type { Result } from '../../../src/lib/result.ts'
+import type { ChainReader } from '../../../src/gateways/gateway.ts'
 import type { ChainConfig } from '../../../src/money/chain.ts'
+import { transfersTo } from '../scans.ts'
+import { must } from './spending.ts'
 
 /**
  * The gateway against real nodes: bcoin, as `npm start` runs it where there is no bitcoind, and bitcoind where that is. One
@@ -60,21 +60,6 @@ describe.each(bitcoind === null ? ['bcoin'] : ['bcoin', bitcoind])('on %s', (pro
     return derived.value
   }
 
-  function must<T>(result: Result<T, { detail: string }>): T {
-    if (!result.ok) throw new Error(result.error.detail)
-    return result.value
-  }
-
-  /** What the scan holds for this key, found as the watch list finds it. */
-  async function transfersTo(watchKey: Uint8Array, scan: Scan): Promise<Transfer[]> {
-    const wanted = fingerprintOf(watchKey)
-    const positions: number[] = []
-    for (let i = 0; i * 8 < scan.fingerprints.length; i++) {
-      if (equalBytes(scan.fingerprints.subarray(i * 8, i * 8 + 8), wanted)) positions.push(i)
-    }
-    return must(await scan.resolve(positions)).filter((transfer) => equalBytes(transfer.watchKey, watchKey))
-  }
-
   async function mempool() {
     const scan = must(await reader.mempool())
     if (!scan) throw new Error('no mempool')
@@ -98,15 +83,15 @@ describe.each(bitcoind === null ? ['bcoin'] : ['bcoin', bitcoind])('on %s', (pro
       const { address, watchKey } = freshAddress(script)
       const { txid } = await wallet.send({ address, units: 123_456n })
       const scan = await mempool()
-      const [transfer] = await transfersTo(watchKey, scan)
+      const [transfer] = await transfersTo([watchKey], scan)
       expect(transfer).toMatchObject({ txid, units: 123_456n, assetCode: 'BTC' })
       expect(transfer?.spends.length).toBeGreaterThan(0)
       scan.seen()
-      expect(await transfersTo(watchKey, await mempool())).toEqual([])
+      expect(await transfersTo([watchKey], await mempool())).toEqual([])
 
       const [hash] = await wallet.mine(1)
       const block = must(await reader.block(hash as string))
-      expect(await transfersTo(watchKey, block)).toEqual([transfer])
+      expect(await transfersTo([watchKey], block)).toEqual([transfer])
       expect(must(await (await mempool()).missing([txid], 0))).toEqual([txid])
     },
   )
@@ -115,7 +100,7 @@ describe.each(bitcoind === null ? ['bcoin'] : ['bcoin', bitcoind])('on %s', (pro
     const { address, watchKey } = freshAddress()
     const first = await wallet.send({ address, units: 70_000n })
     const scan = await mempool()
-    const [transfer] = await transfersTo(watchKey, scan)
+    const [transfer] = await transfersTo([watchKey], scan)
     scan.seen()
     const tracked = [{ txid: first.txid, spends: transfer?.spends ?? [] }]
 
@@ -123,7 +108,7 @@ describe.each(bitcoind === null ? ['bcoin'] : ['bcoin', bitcoind])('on %s', (pro
     const next = await mempool()
     expect(next.conflicts(tracked)).toEqual([{ txid: first.txid, byTxid: bumped.txid }])
     expect(must(await next.missing([first.txid], 0))).toEqual([first.txid])
-    expect(await transfersTo(watchKey, next)).toMatchObject([{ txid: bumped.txid, units: 70_000n, spends: transfer?.spends }])
+    expect(await transfersTo([watchKey], next)).toMatchObject([{ txid: bumped.txid, units: 70_000n, spends: transfer?.spends }])
 
     const [hash] = await wallet.mine(1)
     expect(must(await reader.block(hash as string)).conflicts(tracked)).toEqual([{ txid: first.txid, byTxid: bumped.txid }])
@@ -133,14 +118,14 @@ describe.each(bitcoind === null ? ['bcoin'] : ['bcoin', bitcoind])('on %s', (pro
     const { address, watchKey } = freshAddress()
     const first = await wallet.send({ address, units: 80_000n, replaceable: false })
     const scan = await mempool()
-    const [transfer] = await transfersTo(watchKey, scan)
+    const [transfer] = await transfersTo([watchKey], scan)
     scan.seen()
     const stolen = await wallet.doubleSpend(first.txid)
     const next = await mempool()
     expect(next.conflicts([{ txid: first.txid, spends: transfer?.spends ?? [] }])).toEqual([
       { txid: first.txid, byTxid: stolen.txid },
     ])
-    expect(await transfersTo(watchKey, next)).toEqual([])
+    expect(await transfersTo([watchKey], next)).toEqual([])
   })
 
   test('an evicted transaction is missing without a conflict, and is news when it is sent again', async () => {
@@ -153,7 +138,7 @@ describe.each(bitcoind === null ? ['bcoin'] : ['bcoin', bitcoind])('on %s', (pro
     expect(must(await without.missing([txid], 0))).toEqual([txid])
     expect(without.conflicts([{ txid, spends: [] }])).toEqual([])
     await rpc('sendrawtransaction', hex)
-    expect(await transfersTo(watchKey, await mempool())).toMatchObject([{ txid }])
+    expect(await transfersTo([watchKey], await mempool())).toMatchObject([{ txid }])
   })
 
   test('a block taken back returns its payments to the mempool; another may take its height, and the branch with more work wins', async () => {
@@ -164,14 +149,14 @@ describe.each(bitcoind === null ? ['bcoin'] : ['bcoin', bitcoind])('on %s', (pro
     await wallet.invalidate(lost)
     expect(must(await reader.head()).height).toBe(height - 1)
     expect(must(await reader.hashAt(height))).toBeNull()
-    expect(await transfersTo(watchKey, await mempool())).toMatchObject([{ txid }])
+    expect(await transfersTo([watchKey], await mempool())).toMatchObject([{ txid }])
 
     await wallet.evict(txid)
     const [other, second] = (await wallet.mine(2)) as [string, string]
     expect(must(await reader.hashAt(height))).toBe(other)
-    expect(await transfersTo(watchKey, must(await reader.block(other)))).toEqual([])
+    expect(await transfersTo([watchKey], must(await reader.block(other)))).toEqual([])
     // A stale block can still be read, as a follower must to know what it lost.
-    expect(await transfersTo(watchKey, must(await reader.block(lost)))).toMatchObject([{ txid }])
+    expect(await transfersTo([watchKey], must(await reader.block(lost)))).toMatchObject([{ txid }])
     await wallet.reconsider(lost)
     expect(must(await reader.head()).hash).toBe(second)
 
@@ -195,7 +180,7 @@ describe.each(bitcoind === null ? ['bcoin'] : ['bcoin', bitcoind])('on %s', (pro
         ),
       ),
     ).toEqual([])
-    expect(await transfersTo(watchKey, scan)).toHaveLength(8)
+    expect(await transfersTo([watchKey], scan)).toHaveLength(8)
   })
 
   test('the node refuses what a Bitcoin node refuses: a replacement that pays no more, a coin that is not there', async () => {
@@ -223,7 +208,7 @@ describe.each(bitcoind === null ? ['bcoin'] : ['bcoin', bitcoind])('on %s', (pro
     expect(must(await reader.head())).toEqual(head)
     expect(must(await (await mempool()).missing([waiting.txid], 0))).toEqual([])
     const [hash] = await wallet.mine(1)
-    expect(await transfersTo(watchKey, must(await reader.block(hash as string)))).toMatchObject([{ txid: waiting.txid }])
+    expect(await transfersTo([watchKey], must(await reader.block(hash as string)))).toMatchObject([{ txid: waiting.txid }])
   }, 30_000)
 
   test('the node ends when the process that started it is killed', async () => {

@@ -1,17 +1,10 @@
-import {
-  type AccountKey,
-  type BalanceReader,
-  type ChainReader,
-  fingerprintOf,
-  type NodeEndpoint,
-  type ReceivingAddress,
-  type Scan,
-} from '../../../src/gateways/gateway.ts'
+import type { AccountKey, BalanceReader, ChainReader, NodeEndpoint, ReceivingAddress } from '../../../src/gateways/gateway.ts'
 import { addressBookOf } from '../../../src/gateways/registry.ts'
 import type { Sighting } from '../../../src/gateways/send.ts'
 import type { Funds, SignedTransaction, SpendPlan } from '../../../src/gateways/spend.ts'
-import { equalBytes } from '../../../src/lib/bytes.ts'
 import { err, ok, type Result } from '../../../src/lib/result.ts'
+import { must } from '../bitcoin/spending.ts'
+import { transfersTo } from '../scans.ts'
 import type { MoneyOutWorld } from './money-out.ts'
 import type { Balance, Outcome, Refusal, Sending, WalletBalance, World } from './suite.ts'
 
@@ -57,9 +50,10 @@ export function chainWorld(out: MoneyOutWorld, { script, reader, balancesOver, p
   async function sumsOf(addresses: readonly ReceivingAddress[], asset: string): Promise<WalletBalance> {
     const keys = addresses.map(({ watchKey }) => watchKey)
     const found = must(await balances.read(keys, null)).balances.filter(({ assetCode }) => assetCode === asset)
+    const waiting = (await transfersTo(keys, must(await reader.mempool()))).filter(({ assetCode }) => assetCode === asset)
     return {
       confirmed: found.reduce((sum, { confirmed }) => sum + confirmed, 0n),
-      pending: await pendingOf(keys, asset, must(await reader.mempool())),
+      pending: waiting.reduce((sum, { units }) => sum + units, 0n),
       reserved: found.reduce((sum, { leaving }) => sum + leaving, 0n),
     }
   }
@@ -163,21 +157,4 @@ function statusOf(sight: Sighting): Outcome['status'] {
     default:
       return 'broadcast'
   }
-}
-
-async function pendingOf(keys: readonly Uint8Array[], asset: string, scan: Scan): Promise<bigint> {
-  const wanted = keys.map(fingerprintOf)
-  const positions = Array.from({ length: scan.fingerprints.length / 8 }, (_, at) => at).filter((at) => {
-    const fingerprint = scan.fingerprints.subarray(at * 8, at * 8 + 8)
-    return wanted.some((one) => equalBytes(one, fingerprint))
-  })
-  const found = must(await scan.resolve(positions))
-  return found
-    .filter(({ watchKey, assetCode }) => assetCode === asset && keys.some((key) => equalBytes(key, watchKey)))
-    .reduce((sum, { units }) => sum + units, 0n)
-}
-
-function must<T>(result: Result<T, unknown>): T {
-  if (!result.ok) throw new Error(JSON.stringify(result.error, (_key, value) => (typeof value === 'bigint' ? `${value}` : value)))
-  return result.value
 }

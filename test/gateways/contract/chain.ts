@@ -1,20 +1,17 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import {
-  type AccountKey,
-  type AddressBalance,
-  type BalanceReader,
-  type BlockStamp,
-  type ChainReader,
-  fingerprintOf,
-  type NodeEndpoint,
-  type ReceivingAddress,
-  type Scan,
-  type Transfer,
+import type {
+  AccountKey,
+  AddressBalance,
+  BalanceReader,
+  BlockStamp,
+  ChainReader,
+  NodeEndpoint,
+  ReceivingAddress,
 } from '../../../src/gateways/gateway.ts'
 import { addressBookOf, watchKeyOf } from '../../../src/gateways/registry.ts'
-import { equalBytes } from '../../../src/lib/bytes.ts'
-import type { Result } from '../../../src/lib/result.ts'
 import { assetsOf, type ChainConfig } from '../../../src/money/chain.ts'
+import { must } from '../bitcoin/spending.ts'
+import { transfersTo } from '../scans.ts'
 
 /** The gateway of a chain, on a real node of its own. Everything else about it is the same for every chain, and stands below. */
 export interface ChainWorld {
@@ -82,7 +79,8 @@ export function runChain(open: () => Promise<ChainWorld>): void {
     const txids: string[] = []
     for (const [i, code] of assets().entries()) txids.push(await world.pay(addresses[i]?.address ?? '', code, units[i] ?? 0n))
     expect(must(await balances.read(keysOf(addresses), null)).balances).toEqual([])
-    const waiting = await transfersTo(addresses, must(await world.reader.mempool()))
+    const waiting = await transfersTo(keysOf(addresses), must(await world.reader.mempool()))
+    waiting.sort((one, other) => txids.indexOf(one.txid) - txids.indexOf(other.txid))
     expect(waiting.map(({ txid, assetCode, units: waits }) => [txid, assetCode, waits])).toEqual(
       assets().map((code, i) => [txids[i], code, units[i]]),
     )
@@ -176,23 +174,4 @@ function checkCoins(balances: readonly AddressBalance[], block: BlockStamp): voi
   }
   for (const { confirmed, coins: own } of balances)
     if (coins.length > 0) expect(own.reduce((sum, { units }) => sum + units, 0n)).toBe(confirmed)
-}
-
-/** What a scan holds for these addresses, in their order. */
-async function transfersTo(addresses: readonly ReceivingAddress[], scan: Scan | null): Promise<Transfer[]> {
-  if (!scan) throw new Error('the chain has no mempool to read')
-  const found: Transfer[] = []
-  for (const { watchKey } of addresses) {
-    const wanted = fingerprintOf(watchKey)
-    const positions = Array.from({ length: scan.fingerprints.length / 8 }, (_, i) => i).filter((i) =>
-      equalBytes(scan.fingerprints.subarray(i * 8, i * 8 + 8), wanted),
-    )
-    found.push(...must(await scan.resolve(positions)).filter((transfer) => equalBytes(transfer.watchKey, watchKey)))
-  }
-  return found
-}
-
-function must<T>(result: Result<T, { detail: string }>): T {
-  if (!result.ok) throw new Error(result.error.detail)
-  return result.value
 }

@@ -12,13 +12,14 @@ import { lightningNodeOf, lightningPayerOf } from '../../../src/gateways/lightni
 import type { LightningPayer, PaymentOrder } from '../../../src/gateways/lightning/payer.ts'
 import { fromHex, toHex } from '../../../src/lib/bytes.ts'
 import { testLightning } from '../../../src/money/lightning.ts'
-import { connectTo, findLightningd, type Lightningd, openChannel, startLightningd } from './lightningd.ts'
+import { programOnPath } from '../../programs.ts'
+import { connectTo, type Lightningd, openChannel, startLightningd } from './lightningd.ts'
 
 /**
  * The gateway against Core Lightning and its clnrest, with a channel to a second node on regtest: what the stand-in claims of
  * it. One world for all tests, in the order they stand.
  */
-const program = findLightningd()
+const program = programOnPath('lightningd')
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 240_000 })
 const RAIL = testLightning('regtest')
 const CHANNEL_SATS = 2_000_000

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
-import { accessSync, chmodSync, closeSync, constants, mkdirSync, openSync, writeFileSync } from 'node:fs'
+import { chmodSync, closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import type { BitcoinNode, DemoWallet } from '../../../scripts/stack/bitcoin/index.ts'
 import { freePort } from '../../../scripts/stack/ports.ts'
 import type { LightningEndpoint } from '../../../src/gateways/lightning/node.ts'
@@ -28,22 +28,7 @@ const START_MS_MAX = 60_000
 const CHANNEL_MS_MAX = 60_000
 const STOP_MS_MAX = 5_000
 
-/** `lightningd` on the PATH; null where there is none. Its clnrest is looked for where it looks itself. */
-export function findLightningd(): string | null {
-  const folders = (process.env.PATH ?? '').split(delimiter).filter((one) => one !== '')
-  return folders.map((one) => join(one, 'lightningd')).find(isExecutable) ?? null
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
-}
-
-/** `folder` is its own, and its ports are free ones each time. */
+/** `folder` is its own, and its ports are free ones each time. Its clnrest is looked for where it looks itself. */
 export async function startLightningd(program: string, folder: string, chain: BitcoinNode): Promise<Lightningd> {
   mkdirSync(folder, { recursive: true })
   const plugin = join(folder, 'chain-plugin')

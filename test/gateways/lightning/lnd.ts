@@ -5,7 +5,7 @@ import { fromBase64Url } from '../../../src/lib/base64.ts'
 import { fromHex, toHex } from '../../../src/lib/bytes.ts'
 import { type StandIn, standIn } from './stand-in.ts'
 
-/** LND 0.18: the macaroon in hexadecimal, bytes in base64, 64-bit numbers as texts, gRPC's codes in its errors. */
+/** LND 0.21: the macaroon in hexadecimal, bytes in base64, 64-bit numbers as texts, gRPC's codes in its errors. */
 export function lnd(): StandIn {
   const [macaroon, admin] = ['0201036c6e64022f030a10b6a5', '0201036c6e640258030a10ff01']
   const broken = { status: 500, body: { code: 2, message: 'rpc error: wallet locked', details: [] } }

@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { accessSync, constants, readFileSync, writeFileSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { freePort } from '../../../scripts/stack/ports.ts'
 import type { NodeEndpoint } from '../../../src/gateways/gateway.ts'
+import { isExecutable, programOnPath } from '../../programs.ts'
 
 /** Litecoin Core on regtest, with its own wallets: they alone can spend and receive inside the MWEB. */
 export interface Litecoind {
@@ -21,18 +22,8 @@ const USER = 'paytomat'
 /** `litecoind` on the PATH, or what PAYTOMAT_LITECOIND names; null where there is none. */
 export function findLitecoind(): string | null {
   const named = process.env.PAYTOMAT_LITECOIND
-  const folders = (process.env.PATH ?? '').split(delimiter).filter((one) => one !== '')
-  const programs = named ? [named] : folders.map((one) => join(one, 'litecoind'))
-  return programs.find(isExecutable) ?? null
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
+  if (!named) return programOnPath('litecoind')
+  return isExecutable(named) ? named : null
 }
 
 /** Under the guard of the Bitcoin node, so that it ends when these tests are killed. `folder` is its own. */

@@ -7,10 +7,11 @@ import { look } from '../../../src/chain/look.ts'
 import type { ChainBatch, PaymentStatus } from '../../../src/chain/rpc.ts'
 import { bitcoinAddresses } from '../../../src/gateways/bitcoin/address.ts'
 import { createBitcoinReader } from '../../../src/gateways/bitcoin/reader.ts'
-import { type ChainReader, fingerprintOf, type ReceivingAddress, type Scan, type Transfer } from '../../../src/gateways/gateway.ts'
-import { equalBytes, toHex } from '../../../src/lib/bytes.ts'
-import type { Result } from '../../../src/lib/result.ts'
+import type { ChainReader, ReceivingAddress, Transfer } from '../../../src/gateways/gateway.ts'
+import { toHex } from '../../../src/lib/bytes.ts'
 import { MemoryFollower, memoryWatch } from '../../chain/memory.ts'
+import { must } from '../bitcoin/spending.ts'
+import { transfersTo } from '../scans.ts'
 import { litecoinRegtest } from './chain.ts'
 import { findLitecoind, type Litecoind, startLitecoind } from './litecoind.ts'
 
@@ -45,21 +46,6 @@ function freshAddress(script: 'p2wpkh' | 'p2tr' = 'p2wpkh'): ReceivingAddress {
   const derived = bitcoinAddresses.derive(chain, { xpub: account.publicExtendedKey, script }, nextIndex++)
   if (!derived.ok) throw new Error(derived.error.detail)
   return derived.value
-}
-
-function must<T>(result: Result<T, { detail: string }>): T {
-  if (!result.ok) throw new Error(result.error.detail)
-  return result.value
-}
-
-/** What the scan holds for this key, found as the watch list finds it. */
-async function transfersTo(watchKey: Uint8Array, scan: Scan): Promise<Transfer[]> {
-  const wanted = fingerprintOf(watchKey)
-  const positions: number[] = []
-  for (let i = 0; i * 8 < scan.fingerprints.length; i++) {
-    if (equalBytes(scan.fingerprints.subarray(i * 8, i * 8 + 8), wanted)) positions.push(i)
-  }
-  return must(await scan.resolve(positions)).filter((transfer) => equalBytes(transfer.watchKey, watchKey))
 }
 
 async function mempool() {
@@ -129,12 +115,12 @@ describe.skipIf(program === null)('Litecoin Core (skipped without litecoind on t
       const { address, watchKey } = freshAddress(script)
       const txid = await sendFrom(MINER, address, '0.00123456')
       const scan = await mempool()
-      const [transfer] = await transfersTo(watchKey, scan)
+      const [transfer] = await transfersTo([watchKey], scan)
       expect(transfer).toMatchObject({ txid, units: 123_456n, assetCode: 'LTC' })
       scan.seen()
-      expect(await transfersTo(watchKey, await mempool())).toEqual([])
+      expect(await transfersTo([watchKey], await mempool())).toEqual([])
       const block = must(await reader.block(await mine()))
-      expect(await transfersTo(watchKey, block)).toEqual([transfer])
+      expect(await transfersTo([watchKey], block)).toEqual([transfer])
       expect(must(await (await mempool()).missing([txid], 0))).toEqual([txid])
     },
   )
@@ -143,13 +129,13 @@ describe.skipIf(program === null)('Litecoin Core (skipped without litecoind on t
     const { address, watchKey } = freshAddress()
     const first = await sendFrom(MINER, address, '0.7', { replaceable: true })
     const scan = await mempool()
-    const [transfer] = await transfersTo(watchKey, scan)
+    const [transfer] = await transfersTo([watchKey], scan)
     scan.seen()
     const tracked = [{ txid: first, spends: transfer?.spends ?? [] }]
     const { txid } = await node.call<{ txid: string }>('bumpfee', [first], MINER)
     const next = await mempool()
     expect(next.conflicts(tracked)).toEqual([{ txid: first, byTxid: txid }])
-    expect(await transfersTo(watchKey, next)).toMatchObject([{ txid, units: 70_000_000n }])
+    expect(await transfersTo([watchKey], next)).toMatchObject([{ txid, units: 70_000_000n }])
     expect(must(await reader.block(await mine())).conflicts(tracked)).toEqual([{ txid: first, byTxid: txid }])
   })
 
@@ -172,7 +158,7 @@ describe.skipIf(program === null)('Litecoin Core (skipped without litecoind on t
     const { hex } = await node.call<{ hex: string }>('signrawtransactionwithwallet', [unsigned], wallet)
     const payment = await node.call('sendrawtransaction', [hex])
     const scan = await mempool()
-    const [transfer] = await transfersTo(watchKey, scan)
+    const [transfer] = await transfersTo([watchKey], scan)
     expect(transfer).toMatchObject({ txid: payment, units: 250_000_000n })
     scan.seen()
 
@@ -218,7 +204,7 @@ describe.skipIf(program === null)('Litecoin Core (skipped without litecoind on t
     /** The peg-out's transaction in the mempool, and the output of the block's HogEx that pays it. */
     async function hogExOf(blockHash: string, watchKey: Uint8Array) {
       const { tx } = await node.call<{ tx: string[] }>('getblock', [blockHash, 1])
-      const [transfer] = await transfersTo(watchKey, must(await reader.block(blockHash)))
+      const [transfer] = await transfersTo([watchKey], must(await reader.block(blockHash)))
       expect(transfer?.txid).toBe(tx.at(-1))
       return transfer as Transfer
     }

@@ -23,6 +23,17 @@ async function stuckWorld(coins: readonly bigint[] = [50_000n], fees = {}, avail
   return { world, watchKey, parentTxid: world.chain.receive(watchKey, STUCK, fees) }
 }
 
+/** A payout of 30,000 sat out of 100,000 that was sent when fees were low, with change to its wallet. */
+async function stuckPayout() {
+  const world = await new World().open([100_000n])
+  world.chain.satsPerKvb = 1_000n
+  const { id: payout } = await world.pay(30_000n)
+  await world.work()
+  const parentTxid = (await seen(world, payout)).signed[0]?.txid ?? ''
+  world.chain.satsPerKvb = RATE
+  return { world, payout, parentTxid }
+}
+
 function wish(world: World, parentTxid: string, changes: Partial<CreateTransfer> = {}): CreateTransfer {
   return world.request(0n, { kind: 'sweep', outputs: [], targetBlocks: 1, parentTxid, ...changes })
 }
@@ -284,12 +295,7 @@ describe('an acceleration of a hot wallet', () => {
   })
 
   test('of the change of an own payout keeps that from being replaced, and both are booked', async () => {
-    const world = await new World().open([100_000n])
-    world.chain.satsPerKvb = 1_000n
-    const { id: payout } = await world.pay(30_000n)
-    await world.work()
-    const parentTxid = (await seen(world, payout)).signed[0]?.txid ?? ''
-    world.chain.satsPerKvb = RATE
+    const { world, payout, parentTxid } = await stuckPayout()
     const { id } = await accelerate(world, parentTxid)
     await world.work()
     expect((await seen(world, id)).status).toBe('broadcast')
@@ -321,12 +327,7 @@ test('a store has fifty at most that have no plan: they cost it nothing, and tak
 })
 
 test('an acceleration that has no plan keeps nobody else from hurrying the same, and an own transfer from nothing', async () => {
-  const world = await new World().open([100_000n])
-  world.chain.satsPerKvb = 1_000n
-  const { id: payout } = await world.pay(30_000n)
-  await world.work()
-  const parentTxid = (await seen(world, payout)).signed[0]?.txid ?? ''
-  world.chain.satsPerKvb = RATE
+  const { world, payout, parentTxid } = await stuckPayout()
   // Another store of the same wallet, which would never pay so much.
   const idle = await accelerate(world, parentTxid, { storeId: 'st_other', feeMax: 1n })
   await world.work()
@@ -357,12 +358,7 @@ test('two stores ask at once for what pays their wallet twice: the first plan is
 })
 
 test('a transfer that was to be replaced is left as it is once a child of it has a plan', async () => {
-  const world = await new World().open([100_000n])
-  world.chain.satsPerKvb = 1_000n
-  const { id: payout } = await world.pay(30_000n)
-  await world.work()
-  const parentTxid = (await seen(world, payout)).signed[0]?.txid ?? ''
-  world.chain.satsPerKvb = RATE
+  const { world, payout, parentTxid } = await stuckPayout()
   expect(await world.wallet.bumpTransfer(payout, 1)).toMatchObject({ ok: true })
   let child = ''
   // What the chain costs is asked for the replacement, and the child is made before the answer comes.

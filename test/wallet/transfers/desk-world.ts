@@ -2,6 +2,7 @@ import { sha256 } from '@noble/hashes/sha2.js'
 import type { AccountKey, AddressBalance } from '../../../src/gateways/gateway.ts'
 import type { Sender } from '../../../src/gateways/send.ts'
 import type { CoinPlan, SpendPlan } from '../../../src/gateways/spend.ts'
+import { spenderOf } from '../../../src/gateways/spenders.ts'
 import { toHex } from '../../../src/lib/bytes.ts'
 import { canonicalJson } from '../../../src/lib/json.ts'
 import type { Sql } from '../../../src/lib/outbox.ts'
@@ -34,6 +35,8 @@ export class DeskWorld {
   /** What a reading tells of the address at an index. */
   balancesOf: (index: number) => readonly Omit<AddressBalance, 'position'>[] = () => []
   height = 100
+  /** What a reading is asked for is never answered. */
+  isReadingLost = false
   readonly calls: Record<string, number> = {}
   /** By their bytes, what was signed. */
   readonly made: Map<string, { txid: string; plan: SpendPlan }>
@@ -122,7 +125,7 @@ export class DeskWorld {
       }
       await carryOut(ports, message)
       await this.#settled()
-      if (this.#sent.length === 0 && this.#reading !== null) this.#take(this.#reading)
+      if (this.#sent.length === 0 && this.#reading !== null && !this.isReadingLost) this.#take(this.#reading)
       await this.#settled()
     }
   }
@@ -178,8 +181,10 @@ export class DeskWorld {
     sign: async ({ plan }: { readonly plan: SpendPlan }) => {
       this.#counted('signer.sign')
       const raw = toHex(sha256(new TextEncoder().encode(canonicalJson(plan))))
-      this.made.set(raw, { txid: raw, plan })
-      return ok({ txid: raw, raw })
+      const chain = registryOf(this.#env).chain(this.chainId)
+      const txid = spenderOf(chain).txidOf(chain, this.account, plan) ?? raw
+      this.made.set(raw, { txid, plan })
+      return ok({ txid, raw })
     },
   }
 

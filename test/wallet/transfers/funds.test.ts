@@ -98,7 +98,7 @@ describe('a line', () => {
   test('lets the first go that there is enough for, whatever is waited for, and each look in its time', () => {
     const small = [...all, waits(3, 2n, 'deposits'), waits(2, 2n), waits(30, 1n, 'gas'), waits(31, 1n, 'balance')]
     const within = (left: bigint, looked: readonly string[] = [], asset = 'ETH') =>
-      firstWithin(small, { asset }, left, new Map(looked.map((id, at) => [id, 1_000 + at])))?.id
+      firstWithin(small, asset, left, new Map(looked.map((id, at) => [id, 1_000 + at])))?.id
     expect(within(5n)).toBe('tr_3')
     expect(within(5n, ['tr_3'])).toBe('tr_2')
     expect(within(5n, ['tr_3', 'tr_2'])).toBe('tr_3')

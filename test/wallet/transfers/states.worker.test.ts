@@ -4,7 +4,7 @@ import { err, ok } from '../../../src/lib/result.ts'
 import { registryOf } from '../../../src/money/registry.ts'
 import type { Approval, SignRefusal } from '../../../src/signer/rpc.ts'
 import { READING_LEASE_MS } from '../../../src/wallet/balances.ts'
-import { FUNDS_WAIT_MS, SIGNATURE_WAIT_MS } from '../../../src/wallet/transfers/limits.ts'
+import { FUNDS_WAIT_MS, HANDED_MS, SIGNATURE_WAIT_MS } from '../../../src/wallet/transfers/limits.ts'
 import type { Transfer } from '../../../src/wallet/transfers/types.ts'
 import { testEnv } from '../../storage/databases.ts'
 import { World } from './world.ts'
@@ -104,6 +104,23 @@ describe('what the signer does not sign', () => {
     world.around = (_name, call) => call()
     const [done] = await world.untilOver([id])
     expect(done).toMatchObject({ status: 'confirmed', plan: waiting?.plan })
+    expect(world.received).toBe(20_000n)
+  })
+
+  test('and of another transaction than was planned is not taken: the plan stays, and is asked for until the signer has it', async () => {
+    const world = await new World().open([60_000n, 50_000n])
+    const { sign } = world.signer
+    world.signer.sign = ({ plan, ...rest }) => sign({ ...rest, plan: plan.kind === 'coins' ? { ...plan, lockTime: 0 } : plan })
+    const { id } = await world.pay(20_000n)
+    await world.work()
+    const { plan, ...transfer } = (await world.wallet.transfer(id)) as Transfer
+    expect(transfer).toMatchObject({ status: 'signing', signed: [], reason: expect.stringContaining('another transaction') })
+    await world.later(HANDED_MS)
+    expect(await world.wallet.transfer(id)).toMatchObject({ status: 'signing', signed: [], plan })
+    expect([world.chain.seen, world.signed.length]).toEqual([[], 2])
+    world.signer.sign = sign
+    const [done] = await world.untilOver([id])
+    expect(done).toMatchObject({ status: 'confirmed' })
     expect(world.received).toBe(20_000n)
   })
 

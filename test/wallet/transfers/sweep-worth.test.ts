@@ -4,9 +4,11 @@ import type { AccountPlan } from '../../../src/gateways/spend.ts'
 import { ok } from '../../../src/lib/result.ts'
 import type { ChainConfig } from '../../../src/money/chain.ts'
 import { addressAt } from '../../../src/wallet/addresses.ts'
+import { EMPTYINGS_AT_ONCE } from '../../../src/wallet/transfers/limits.ts'
 import { treasuryIndex } from '../../../src/wallet/transfers/treasury.ts'
 import { evmAccount } from '../../storage/accounts.ts'
 import { DeskWorld } from './desk-world.ts'
+import { PlainChain } from './plain-chain.ts'
 import { SweepChain } from './sweep-chain.ts'
 
 const USDC = 1_000_000n
@@ -122,6 +124,26 @@ test('one that is too dear brings what has come since, so that nobody waits a da
   expect(chain.done).toEqual(['flush', 'pay', 'pay'])
 })
 
+test('and has the limit of so many, not of those that it was made for', async () => {
+  const { world, chain, rounds, sweeps, deposit } = sweepWorld([5n * USDC])
+  chain.gwei = 1_000n
+  const outputs = [{ address: PAYEE, units: 0n }]
+  await world.pay(3n * USDC, 'USDC', { outputs })
+  await world.work()
+  await rounds(2)
+  const [first] = sweeps()
+  for (let count = 0; count < 10; count++) deposit(BigInt(10_000_000 + count) * USDC)
+  await world.pay(3n * USDC, 'USDC', { outputs, storeId: 'st_other' })
+  await world.work()
+  await rounds(3)
+  const [sweep] = sweeps()
+  const [signed] = sweep?.signed ?? []
+  expect(sweep?.id).toBe(first?.id)
+  expect(chain.sent[0]?.plan.authorizations).toHaveLength(10)
+  const fees = [first?.feeMax ?? 0n, signed?.fee ?? 0n, sweep?.feeMax ?? 0n]
+  expect(fees.toSorted((one, other) => Number(one - other))).toEqual(fees)
+})
+
 test('whoever offers too little for a sweep hears so at once: what is of all waits for nobody’s limit', async () => {
   const { world, chain, rounds, sweeps } = sweepWorld([1_000n * USDC])
   await world.pay(0n, 'USDC', { kind: 'sweep', feeMax: 1n })
@@ -167,4 +189,67 @@ test('one that is signed, and has the treasury’s number, is replaced for at mo
   expect(dearest()).toBe(7_950_000n * GWEI)
   const reason = 'waiting for a lower network fee: 0.0159 ETH would be more than the 100 USDC that it brings'
   expect(sweeps()).toMatchObject([{ status: 'broadcast', reason }])
+})
+
+/** A treasury with gas and USDC at deposit addresses, where there are no delegates. */
+function plainWorld(deposits: readonly bigint[]) {
+  if (!local) throw new Error('no chain')
+  const { delegateFactory: _, ...without } = local
+  const account = evmAccount('worth plain')
+  const made = new Map<string, { txid: string; plan: AccountPlan }>()
+  const chain = new PlainChain(made, without, account)
+  const chains = JSON.stringify(DEVELOPMENT_CHAINS.map((one) => (one.id === EVM_LOCAL ? without : one)))
+  const world = new DeskWorld({ chainId: EVM_LOCAL, account, chains, sender: chain.sender, made })
+  const at = (index: number) => chain.at(addressAt(without, account, index).address)
+  const deposit = (units: bigint) => {
+    at(world.give(`inv_${world.nowMs++}`)).USDC = units
+  }
+  for (const units of deposits) deposit(units)
+  const treasury = at(treasuryIndex(world.sql, without, account))
+  treasury.ETH = 10n ** 18n
+  world.balancesOf = (index) => chain.balancesOf(addressAt(without, account, index).watchKey)
+  const rounds = async (count: number) => {
+    for (let round = 0; round < count; round++) {
+      chain.mine()
+      world.height = chain.height
+      await world.later(61_000)
+    }
+  }
+  const emptied = () =>
+    chain.done.filter(({ to, asset }) => asset === 'USDC' && to !== PAYEE.toLowerCase()).map(({ units }) => units)
+  world.nowMs += 60_000
+  return { world, chain, deposit, treasury, rounds, emptied }
+}
+
+test('without delegates too crumbs are left, and keep no address that is worth it from being emptied', async () => {
+  const { world, deposit, rounds, emptied } = plainWorld(Array(EMPTYINGS_AT_ONCE).fill(USDC))
+  const outputs = [{ address: PAYEE, units: 0n }]
+  const small = await world.pay(10n * USDC, 'USDC', { outputs })
+  await world.work()
+  await rounds(3)
+  const reason = 'waiting for a lower network fee: too little of what lies at deposit addresses is worth it now'
+  expect(world.desk.read(small.id)).toMatchObject({ status: 'queued', reason })
+  deposit(10_000n * USDC)
+  const rich = await world.pay(9_000n * USDC, 'USDC', { outputs, storeId: 'st_other' })
+  await world.work()
+  await rounds(12)
+  for (const { id } of [small, rich]) expect(world.desk.read(id)).toMatchObject({ status: 'confirmed' })
+  expect(emptied()).toEqual([10_000n * USDC])
+  // Nothing is in the way of who asks for a sweep, and there is nothing for it.
+  const { id } = await world.pay(0n, 'USDC', { kind: 'sweep' })
+  await world.work()
+  await rounds(2)
+  expect(world.desk.read(id)).toMatchObject({ status: 'failed', reason: 'there is no USDC to be brought in' })
+})
+
+test('without delegates what was not worth the fee is brought once blocks are cheaper', async () => {
+  const { world, chain, rounds, emptied } = plainWorld([20n * USDC])
+  const { id } = await world.pay(15n * USDC, 'USDC', { outputs: [{ address: PAYEE, units: 0n }] })
+  await world.work()
+  await rounds(3)
+  expect(emptied()).toEqual([])
+  chain.baseFee = 10n ** 9n
+  await rounds(12)
+  expect(emptied()).toEqual([20n * USDC])
+  expect(world.desk.read(id)).toMatchObject({ status: 'confirmed' })
 })

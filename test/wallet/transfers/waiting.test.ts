@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
 import { BITCOIN_REGTEST, DEVELOPMENT_CHAINS } from '../../../config/development.ts'
 import { ok } from '../../../src/lib/result.ts'
+import { nextIndex } from '../../../src/wallet/addresses.ts'
 import { excludes } from '../../../src/wallet/transfers/decide.ts'
-import { FUNDS_WAIT_MS } from '../../../src/wallet/transfers/limits.ts'
+import { FUNDS_WAIT_MS, READING_WAIT_MS } from '../../../src/wallet/transfers/limits.ts'
 import { IN_FRONT } from '../../../src/wallet/transfers/line.ts'
 import { bitcoinAccount } from '../../storage/accounts.ts'
 import { DeskWorld, PlanChain } from './desk-world.ts'
@@ -125,6 +126,23 @@ test('whoever is ended in front, or whatever was in memory is lost, the next hav
   expect(goneOf(world)).toHaveLength(40)
 })
 
+test('whoever is ended while they wait for a reading that is lost lets those behind them look', async () => {
+  const { world } = coinWorld([])
+  const index = world.give('inv_later')
+  const coin = { txid: 'c'.repeat(64), vout: 0, units: 1_000_000n, height: 90, coinbase: false, leaving: false }
+  world.balancesOf = (at) => (at === index ? [{ assetCode: 'BTC', confirmed: coin.units, leaving: 0n, coins: [coin] }] : [])
+  world.isReadingLost = true
+  world.fill(2 * IN_FRONT, 2_000n, 'BTC', { outputs })
+  await world.later(2_000)
+  const waiting = () => world.transfers().filter(({ status }) => status === 'queued')
+  const first = waiting().filter(({ reason }) => reason === 'waiting for the wallet to be read')
+  expect(first).toHaveLength(IN_FRONT)
+  for (const { id } of first) world.desk.cancel(id, 'Ada')
+  world.isReadingLost = false
+  await world.later(READING_WAIT_MS + 60_000)
+  expect(waiting()).toHaveLength(IN_FRONT - 1)
+})
+
 test('a refund made anew waits for whoever took the coin of what was ended, so that both are never paid', async () => {
   const { world, chain } = coinWorld([30_000_000n, 40_000_000n, 10_000_000n])
   const own = { custody: 'self', outputs } as const
@@ -186,4 +204,31 @@ test('and what was prepared before is looked for once more when that is over: it
   await look()
   const reason = `what was prepared before was signed all the same, and pays: ${byTxid}`
   expect(world.desk.read(again.id)).toMatchObject({ status: 'failed', reason })
+})
+
+test('the place of a change that was never signed for is the next one’s, and nobody else’s meanwhile', async () => {
+  const { world } = coinWorld([30_000_000n, 40_000_000n, 50_000_000n])
+  const before = nextIndex(world.sql)
+  const placeOf = ({ id }: { id: string }) => {
+    const plan = world.desk.read(id)?.plan
+    return plan?.kind === 'coins' ? plan.change?.index : undefined
+  }
+  const pay = async () => {
+    const made = await world.pay(1_000_000n, 'BTC', { custody: 'self', outputs })
+    await world.work()
+    return made
+  }
+  for (let count = 0; count < 5; count++) {
+    const [one, other] = [await pay(), await pay()]
+    expect([placeOf(one), placeOf(other)].sort()).toEqual([before, before + 1])
+    for (const { id } of [one, other]) world.desk.cancel(id, 'Ada')
+    await world.work()
+    for (const { id } of [one, other]) expect(world.desk.read(id)).toMatchObject({ status: 'failed' })
+  }
+  // What an invoice is given is never one of these.
+  expect(world.give('inv_next')).toBe(before + 2)
+  const signed = await world.pay(1_000_000n, 'BTC', { outputs })
+  await world.work()
+  expect(placeOf(signed)).toBe(before)
+  expect([placeOf(await pay()), placeOf(await pay())]).toEqual([before + 1, before + 3])
 })
