@@ -7,7 +7,8 @@ import type { GivenIndex } from './rpc.ts'
 
 /**
  * The indices that were given out. A row is never deleted, and changed only to add its watch key, or for a change that nobody
- * has signed for: an index belongs to one invoice for ever. The watch key is the same on every chain of the wallet; keeping it saves deriving it for a reading.
+ * has signed for: an index belongs to one invoice for ever. The watch key is the same on every chain of the wallet; keeping it
+ * saves deriving it for a reading.
  */
 export const ADDRESS_TABLES = `
   CREATE TABLE IF NOT EXISTS account (id INTEGER PRIMARY KEY CHECK (id = 1), xpub TEXT NOT NULL, script TEXT NOT NULL, origin TEXT);
@@ -59,11 +60,12 @@ export function changeIndex(sql: Sql, transferId: string): number {
   return indexOf(sql, changeOwner(transferId)) ?? (sql.exec(spare).toArray()[0]?.idx as number | undefined) ?? nextIndex(sql)
 }
 
-/** Keeps that index for it. */
+/** Keeps that index for it. Throws when it is another's: nothing of this one ever goes to an invoice's address. */
 export function giveChange(sql: Sql, chain: ChainConfig, account: AccountKey, index: number, transferId: string): void {
   const owner = changeOwner(transferId)
   if (index === nextIndex(sql)) give(sql, index, owner, addressAt(chain, account, index).watchKey)
-  else if (indexOf(sql, owner) === null) sql.exec('UPDATE addresses SET invoice_id = ? WHERE idx = ?', owner, index)
+  else sql.exec("UPDATE addresses SET invoice_id = ? WHERE idx = ? AND invoice_id = 'spare/' || idx", owner, index)
+  assert(indexOf(sql, owner) === index, 'change goes to an address that is its own, or nobody’s')
 }
 
 /** A transfer has ended without a signature: the index of its change, if any, is for the next that has one. */

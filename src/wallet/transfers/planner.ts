@@ -26,6 +26,7 @@ import {
   type Sweep,
   UNREAD,
   UNREADY,
+  worthEmptying,
   worthOf,
 } from './sweeping.ts'
 import { nextNonce } from './tables.ts'
@@ -65,7 +66,13 @@ export function planTransfer(on: Planning, record: TransferRecord, facts: SpendF
     // Where a node does not know yet that another has made the treasury ready.
     if (on.others.some(({ makesReady, nonce }) => makesReady && nonce !== null))
       return alone(waiting(record, { reason: UNREADY, waitsFor: 'delegate', untilMs: nowMs + WAIT_MS }, nowMs))
-    if (facts.payer?.gas === null) return alone(failedUnsigned(record, nothingOf(asset), nowMs))
+    if (facts.payer?.gas === null) {
+      const isPlain = chain.delegateFactory === undefined
+      // What is worth bringing was chosen by a price that may have been noted long ago.
+      if (isPlain && emptyingsFor(on, record)) return alone({ ...record, payer: null, deposits: null })
+      const words = isPlain && worthEmptying(on, asset).tooDear.length > 0 ? NOT_WORTH : nothingOf(asset)
+      return alone(failedUnsigned(record, words, nowMs))
+    }
   }
   if (isEmptying && !isSigned(record) && facts.payer?.units === 0n) return alone(failedUnsigned(record, nothingOf(asset), nowMs))
   // An answer that comes late or twice, about more addresses: what it tells is not in the order of these.
@@ -132,6 +139,8 @@ function leftOf(refusal: PlanRefusal, { asset, units }: TransferRecord['transfer
 function alone(record: TransferRecord): Decided {
   return { record, sweeps: [] }
 }
+
+const NOT_WORTH = 'what lies at deposit addresses is not worth its network fee now'
 
 function nothingOf(asset: string): string {
   return `there is no ${asset} to be brought in`

@@ -163,7 +163,7 @@ function emptyings(
  * What is worth its gas at the last known price, and tokens that are not, though they may be at a lower one. Known is what is
  * offered for one gas: about twice what is taken, by which the plan of a token's sweep goes.
  */
-function worthEmptying({ sql, chain, account }: Place, asset: string): { held: Holding[]; tooDear: Holding[] } {
+export function worthEmptying({ sql, chain, account }: Place, asset: string): { held: Holding[]; tooDear: Holding[] } {
   const all = heldElsewhere(sql, chain, asset, treasuryIndex(sql, chain, account))
   const maxFeePerGas = loadGas(sql, chain.id)?.gasPrice ?? 0n
   if (asset === chain.native.code)

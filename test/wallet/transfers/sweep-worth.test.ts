@@ -239,7 +239,8 @@ test('without delegates too crumbs are left, and keep no address that is worth i
   const { id } = await world.pay(0n, 'USDC', { kind: 'sweep' })
   await world.work()
   await rounds(2)
-  expect(world.desk.read(id)).toMatchObject({ status: 'failed', reason: 'there is no USDC to be brought in' })
+  const nothing = 'what lies at deposit addresses is not worth its network fee now'
+  expect(world.desk.read(id)).toMatchObject({ status: 'failed', reason: nothing })
 })
 
 test('without delegates what was not worth the fee is brought once blocks are cheaper', async () => {
@@ -249,6 +250,21 @@ test('without delegates what was not worth the fee is brought once blocks are ch
   await rounds(3)
   expect(emptied()).toEqual([])
   chain.baseFee = 10n ** 9n
+  await rounds(12)
+  expect(emptied()).toEqual([20n * USDC])
+  expect(world.desk.read(id)).toMatchObject({ status: 'confirmed' })
+})
+
+test('whoever asks for a sweep without delegates is answered by the price of now, whatever it was when it was last noted', async () => {
+  const { world, chain, rounds, emptied } = plainWorld([20n * USDC])
+  chain.baseFee = 10n ** 12n
+  await world.pay(1n, 'ETH', { outputs: [{ address: PAYEE, units: 0n }] })
+  await world.work()
+  await rounds(4)
+  chain.baseFee = 10n ** 9n
+  world.nowMs += 86_400_000
+  const { id } = await world.pay(0n, 'USDC', { kind: 'sweep' })
+  await world.work()
   await rounds(12)
   expect(emptied()).toEqual([20n * USDC])
   expect(world.desk.read(id)).toMatchObject({ status: 'confirmed' })

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { BITCOIN_REGTEST, DEVELOPMENT_CHAINS } from '../../../config/development.ts'
 import { ok } from '../../../src/lib/result.ts'
-import { nextIndex } from '../../../src/wallet/addresses.ts'
+import { registryOf } from '../../../src/money/registry.ts'
+import { giveChange, indexOf, nextIndex } from '../../../src/wallet/addresses.ts'
 import { excludes } from '../../../src/wallet/transfers/decide.ts'
 import { FUNDS_WAIT_MS, READING_WAIT_MS } from '../../../src/wallet/transfers/limits.ts'
 import { IN_FRONT } from '../../../src/wallet/transfers/line.ts'
@@ -231,4 +232,15 @@ test('the place of a change that was never signed for is the next one’s, and n
   await world.work()
   expect(placeOf(signed)).toBe(before)
   expect([placeOf(await pay()), placeOf(await pay())]).toEqual([before + 1, before + 3])
+})
+
+test('no plan takes the address of an invoice, or of another transfer, for its change', async () => {
+  const { world } = coinWorld([30_000_000n])
+  const { id } = await world.pay(1_000_000n, 'BTC', { custody: 'self', outputs })
+  await world.work()
+  const owners = ['inv_30000000', `change/${id}`]
+  const before = owners.map((owner) => indexOf(world.sql, owner))
+  const chain = registryOf({ CHAINS: chains }).chain(BITCOIN_REGTEST)
+  for (const index of before) expect(() => giveChange(world.sql, chain, world.account, index ?? -1, 'tr_other')).toThrow('nobody')
+  expect(owners.map((owner) => indexOf(world.sql, owner))).toEqual(before)
 })
