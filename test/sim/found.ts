@@ -22,4 +22,8 @@ export const FOUND: readonly (readonly [seed: number, why: string])[] = [
     9003,
     'what an unsigned payout was to spend was taken back for good after it was final, and no person of the history ended it: no defect of the code',
   ],
+  [
+    770437,
+    'two honest nodes were set aside, the third claimed a block more for ever, and no block came that all of them had: no defect of the code',
+  ],
 ]

@@ -138,7 +138,7 @@ class History {
     // An invoice may have been made at the last moment, by a call that was slow.
     await this.#go(healedAtMs + SLOW_MS_MAX + pollMs - world.nowMs)
     await this.#go(Math.max(pollMs, this.auditor.lastExpiryMs + pollMs - world.nowMs))
-    for (let n = 0; n < ROUNDS_MAX && this.#isBehind(); n++) await this.#go(ROUND_MS)
+    await this.#catchUp()
     if (world.hasMoneyOut) await this.#endTransfers()
     this.#stopLooking()
     await this.#go(TAIL_MS)
@@ -175,7 +175,18 @@ class History {
     }
     this.#look()
     await this.#go(world.pollMs)
-    for (let n = 0; n < ROUNDS_MAX && this.#isBehind(); n++) await this.#go(ROUND_MS)
+    await this.#catchUp()
+  }
+
+  /**
+   * Blocks go on coming: what a node says that claims more than the others is known up to the newest block that they share, and
+   * it may be the one to read when those were set aside.
+   */
+  async #catchUp(): Promise<void> {
+    for (let n = 0; n < ROUNDS_MAX && this.#isBehind(); n++) {
+      for (const chain of this.world.chains) chain.mine(1)
+      await this.#go(ROUND_MS)
+    }
   }
 
   /** A follower is not at the best block, has not read up to the last deadline, or has something to tell. */
