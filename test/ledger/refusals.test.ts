@@ -95,8 +95,11 @@ describe('a question that was refused', () => {
     fill(200, 1, NOW + dayMs)
     expect(isKept()).toBe(false)
     expect(sql.exec('SELECT COUNT(*) AS rows FROM refusals').toArray()).toEqual([{ rows: 200 }])
+    // Not with every refusal: those before stay, however old, until the next hundred are full.
+    fill(201, 1, NOW + 3 * dayMs)
+    expect(sql.exec('SELECT COUNT(*) AS rows FROM refusals').toArray()).toEqual([{ rows: 201 }])
     // Also of one that starts anew before there are so many.
-    new Ledger(sql).reserve(reserve('r300', 1n), NOW + 3 * dayMs)
+    new Ledger(sql).reserve(reserve('r300', 1n), NOW + 5 * dayMs)
     expect(sql.exec('SELECT key FROM refusals').toArray()).toEqual([{ key: 'r300' }])
   })
 })

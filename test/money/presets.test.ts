@@ -67,7 +67,24 @@ describe('presets', () => {
       expect(confirmations).toBeGreaterThan(0)
     }
     // `safe` on Ethereum is a different promise with each host: docs/decisions/008-finality.md.
-    expect(registry.chain('eip155:1').finality).toBe('finalized')
+    const mainnets = presets.flatMap(({ name, finality }) => (finality ? [[name, finality]] : []))
+    expect(Object.fromEntries(mainnets)).toEqual({
+      Ethereum: 'finalized',
+      Base: 'safe',
+      'Arbitrum One': 'safe',
+      'OP Mainnet': 'safe',
+      'Polygon PoS': 'finalized',
+    })
+  })
+})
+
+describe('the tokens of presets', () => {
+  test('are worth something for what their gas costs on main networks, and nothing on test networks', () => {
+    for (const { network, tokens } of presets)
+      for (const token of tokens) {
+        if (network === 'mainnet') expect(token.perNativeMax).toBeGreaterThan(0)
+        else expect(token).not.toHaveProperty('perNativeMax')
+      }
   })
 })
 
@@ -194,6 +211,7 @@ test.each(FACTS)(
 test('a preset is named by its name and nothing else', () => {
   for (const preset of [undefined, 1, ['base'], { toString: () => 'base' }])
     expect(() => expandChains([{ preset }])).toThrow('CHAINS names the preset')
+  expect(() => expandChains([{ preset: 1 }])).toThrow('CHAINS names the preset 1; there are ethereum, base, ')
 })
 
 test('a bank transfer may be five days on its way, over a weekend, on the one rail there is', () => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { BITCOIN_REGTEST, DEVELOPMENT_CHAINS, LOCAL_USDC } from '../../config/development.ts'
 import type { ChainConfig } from '../../src/money/chain.ts'
 import { testLightning } from '../../src/money/lightning.ts'
-import { createRegistry, registryOf } from '../../src/money/registry.ts'
+import { createRegistry, lightningRailOf, registryOf } from '../../src/money/registry.ts'
 
 describe('registry', () => {
   test('finds chains and assets by their names', () => {
@@ -22,6 +22,7 @@ describe('registry', () => {
     expect(registry.findChain(BITCOIN_REGTEST)).toBe(registry.chain(BITCOIN_REGTEST))
     expect(registry.findChain('eip155:5')).toBeNull()
     expect(() => registry.chain('eip155:5')).toThrow('chain eip155:5 is not configured')
+    expect(() => registry.rail('eip155:5')).toThrow('chain eip155:5 is not configured')
   })
 
   test('a code or chain configured twice is a mistake, not a choice', () => {
@@ -54,6 +55,7 @@ describe('registry', () => {
     expect(registryOf(env([])).chains).toEqual([])
     expect(registryOf(env([bitcoin])).chains).toEqual([bitcoin])
     expect(() => registryOf({ CHAINS: 'not JSON' })).toThrow(SyntaxError)
+    expect(() => registryOf({ CHAINS: '{}' })).toThrow('CHAINS is not a list')
   })
 
   test('refuses a worth of a token that nothing can be divided by', () => {
@@ -76,5 +78,12 @@ describe('registry', () => {
       const { chains, lightning, asset } = registryOf({ CHAINS: JSON.stringify([bitcoin, entry]) })
       expect([chains.length, lightning.map((rail) => rail.name), asset('BTC-LN').chainId]).toEqual([1, [name], 'lightning:regtest'])
     }
+  })
+  test('finds Lightning networks among those that are configured alone', () => {
+    const [testnet, regtest] = [testLightning('testnet'), testLightning('regtest')]
+    const registry = createRegistry([], [{ ...testnet, assetCode: 'TBTC-LN' }, regtest])
+    expect(lightningRailOf(registry, 'lightning:regtest')).toBe(regtest)
+    expect(registry.rail('lightning:regtest')).toBe(regtest)
+    expect(() => lightningRailOf(registry, 'lightning:mainnet')).toThrow('Lightning network lightning:mainnet is not configured')
   })
 })
