@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { divideDown, divideUp, formatDecimal, MAX_UNITS, parseDecimal } from '../../src/money/amount.ts'
+import { divideDown, divideUp, formatDecimal, greater, lesser, MAX_UNITS, parseDecimal } from '../../src/money/amount.ts'
 
 const units = fc.bigInt({ min: 0n, max: MAX_UNITS })
 const decimals = fc.integer({ min: 0, max: 18 })
@@ -79,4 +79,13 @@ describe('division', () => {
       }),
     )
   })
+})
+
+test('of two amounts the lesser and the greater, whichever comes first', () => {
+  for (const [one, other] of [
+    [1n, 2n],
+    [2n, 1n],
+  ] as const)
+    expect([lesser(one, other), greater(one, other)]).toEqual([1n, 2n])
+  expect([lesser(-1n, 0n), greater(-1n, 0n)]).toEqual([-1n, 0n])
 })
