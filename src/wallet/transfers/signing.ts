@@ -71,7 +71,7 @@ export function takeSigned(
   return moved(record, changes, record.cancelling ? { ...rest, cancelling: null } : rest, nowMs)
 }
 
-/** Bytes of another transaction than the plan: a defect of the signer, which is asked for those of the plan until it says. */
+/** Bytes of another transaction than the plan: a defect of the signer. The plan stays, and it is asked again for its own. */
 export function takeAnother(
   record: TransferRecord,
   version: number,
